@@ -1,0 +1,148 @@
+import globals from 'globals';
+import importX from 'eslint-plugin-import-x';
+import reactHooks from 'eslint-plugin-react-hooks';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The layers of docs/architecture.md: each folder, and the folders beside it that it may import.
+ * `services` stands for src/main without its Electron parts.
+ */
+const layers = {
+  shared: [],
+  google: ['shared'],
+  transfer: ['shared', 'google'],
+  agent: ['shared', 'google', 'transfer'],
+  main: ['shared', 'google'],
+  renderer: ['shared'],
+  cli: ['shared', 'google', 'transfer', 'main'],
+  emulator: ['shared'],
+};
+
+const servicesFolders = ['keys', 'buckets', 'hosts', 'jobs', 'store', 'platform'];
+
+const zones = [
+  ...Object.entries(layers).map(([folder, allowed]) => ({
+    target: `./src/${folder}`,
+    from: './src',
+    except: [`./${folder}`, ...allowed.map((name) => `./${name}`)],
+    message: `src/${folder} may import ${allowed.length === 0 ? 'no other folder' : `only ${allowed.join(', ')}`} (docs/architecture.md).`,
+  })),
+  {
+    target: [
+      './src/cli',
+      ...servicesFolders.map((name) => `./src/main/${name}`),
+      './src/main/services.ts',
+    ],
+    from: ['./src/main/app', './src/main/ipc', './src/main/preload', './src/main/index.ts'],
+    message: 'Services and the CLI import no Electron part of src/main (docs/architecture.md).',
+  },
+];
+
+const electron = {
+  group: ['electron', 'electron/*'],
+  message:
+    'Only src/main/app, src/main/ipc, src/main/preload and src/main/index.ts import electron.',
+};
+const googleLibraries = {
+  group: ['@google-cloud/*', 'google-auth-library', 'googleapis', 'gaxios'],
+  message: "Google's libraries are used in src/google and the tests alone.",
+};
+const node = {
+  group: [
+    'node:*',
+    'fs',
+    'fs/*',
+    'path',
+    'os',
+    'child_process',
+    'crypto',
+    'net',
+    'http',
+    'https',
+    'stream',
+    'stream/*',
+    'url',
+    'util',
+    'worker_threads',
+    'process',
+  ],
+  message: 'This folder runs without Node.js.',
+};
+
+const restrict = (files, ...patterns) => ({
+  files,
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+});
+
+export default tseslint.config(
+  {
+    ignores: [
+      'out/**',
+      'dist/**',
+      'node_modules/**',
+      'test-results/**',
+      'playwright-report/**',
+      'test/fixtures/**',
+    ],
+  },
+  {
+    files: ['**/*.{ts,tsx}'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    plugins: { 'import-x': importX },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: true },
+      ],
+      '@typescript-eslint/require-await': 'off',
+      'no-console': 'error',
+      'max-lines': ['error', { max: 400, skipComments: true, skipBlankLines: true }],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['src/renderer/**/*.{ts,tsx}'],
+    extends: [reactHooks.configs.flat.recommended],
+  },
+  restrict(['src/shared/**', 'src/renderer/**'], electron, googleLibraries, node),
+  restrict(['src/main/preload/**'], googleLibraries, node),
+  restrict(['src/google/**'], electron),
+  restrict(
+    [
+      'src/{transfer,agent,cli,emulator}/**',
+      `src/main/{${servicesFolders.join(',')}}/**`,
+      'src/main/services.ts',
+    ],
+    electron,
+    googleLibraries,
+  ),
+  restrict(['src/main/{app,ipc}/**', 'src/main/index.ts'], googleLibraries),
+  {
+    files: ['test/**/*.{ts,tsx}'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      'max-lines': 'off',
+    },
+  },
+  {
+    files: ['**/*.{mjs,cjs,js}'],
+    languageOptions: { globals: globals.node },
+    extends: [tseslint.configs.base],
+    rules: { eqeqeq: 'error', 'no-undef': 'error', 'no-unused-vars': 'error' },
+  },
+);

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { gpuSchema } from './gpu.ts';
+import { RUN_FORMAT } from './plan.ts';
+import { problemSchema } from './problem.ts';
+import { processIdentitySchema } from './process-identity.ts';
+
+/** The stages a run passes through, in order. */
+export const STAGES = ['staging', 'waiting', 'running', 'uploading'] as const;
+export type Stage = (typeof STAGES)[number];
+const stage = z.enum(STAGES);
+
+/** How far a transfer is. Bytes and whole objects; `secondsLeft` is null while nobody can tell. */
+export const progressSchema = z.strictObject({
+  bytes: z.number(),
+  bytesTotal: z.number(),
+  objects: z.number(),
+  objectsTotal: z.number(),
+  bytesPerSecond: z.number(),
+  secondsLeft: z.number().nullable(),
+});
+export type Progress = Readonly<z.infer<typeof progressSchema>>;
+
+/** What the code was when it was taken: null where it is no git checkout or git could not tell. */
+export const codeStateSchema = z.strictObject({
+  commit: z.string().nullable(),
+  branch: z.string().nullable(),
+  /** Changes that no commit has. */
+  dirty: z.boolean().nullable(),
+  /** Commits that no remote has. */
+  unpushed: z.boolean().nullable(),
+});
+export type CodeState = Readonly<z.infer<typeof codeStateSchema>>;
+
+const worker = z.int().min(0);
+
+/** What each kind of event carries besides format, seq, time and kind. */
+const kinds = {
+  /** An agent took the run up: the first event of every attempt. */
+  'agent-started': { agent: processIdentitySchema, version: z.string(), attempt: z.int().min(1) },
+  'stage-started': { stage },
+  'stage-progress': { stage, what: z.enum(['code', 'data', 'output']), progress: progressSchema },
+  'stage-ended': { stage },
+  'code-staged': { files: z.int(), bytes: z.int(), state: codeStateSchema },
+  'data-staged': { objects: z.int(), bytes: z.int(), seconds: z.number() },
+  'setup-ended': { exitCode: z.int().nullable(), seconds: z.number() },
+  'gpus-awaited': { needed: z.int(), free: z.int(), total: z.int() },
+  'worker-started': {
+    worker,
+    pid: z.int(),
+    startTime: z.string(),
+    /** Which start of this worker: 1, and more after retries of a failed one. */
+    start: z.int().min(1),
+    gpus: z.array(gpuSchema.pick({ uuid: true, index: true, name: true })),
+  },
+  /** A new agent found it running. */
+  'worker-adopted': { worker, pid: z.int() },
+  'worker-ended': {
+    worker,
+    exitCode: z.int().nullable(),
+    signal: z.string().nullable(),
+    /** The stop was asked for. */
+    stopped: z.boolean(),
+  },
+  /** Tokens ran out and nobody is there to renew them: the run goes on once some arrive. */
+  'access-awaited': { account: z.string(), message: z.string(), hint: z.string() },
+  'access-renewed': { account: z.string() },
+  'output-uploaded': { objects: z.int(), bytes: z.int(), seconds: z.number() },
+  'manifest-uploaded': { object: z.string() },
+  'stop-requested': { graceSeconds: z.number() },
+  'worker-log-full': { worker, limit: z.int() },
+  warning: { message: z.string(), hint: z.string() },
+  /** The last event of an attempt that ran to an end. `private/` is empty by then. */
+  ended: {
+    state: z.enum(['finished', 'failed', 'stopped']),
+    /** Where a failed run failed: a retry starts there. */
+    stage: stage.nullable(),
+    problem: problemSchema.nullable(),
+  },
+} as const;
+
+const base = {
+  format: z.literal(RUN_FORMAT),
+  /** 1, 2, 3, ... through all attempts. */
+  seq: z.int().min(1),
+  /** ISO 8601. */
+  time: z.string(),
+};
+
+type Kinds = typeof kinds;
+export type RunEventKind = keyof Kinds;
+/** What an event of each kind carries. */
+export type RunEventBody = {
+  [Kind in RunEventKind]: { readonly kind: Kind } & Readonly<z.infer<z.ZodObject<Kinds[Kind]>>>;
+}[RunEventKind];
+export type RunEvent = RunEventBody & {
+  readonly format: 1;
+  readonly seq: number;
+  readonly time: string;
+};
+
+const schemas = new Map<string, z.ZodType>(
+  Object.entries(kinds).map(([kind, body]) => [
+    kind,
+    z.object({ ...base, kind: z.literal(kind), ...body }),
+  ]),
+);
+
+export type ParsedEvent =
+  | { readonly event: RunEvent }
+  /** Of a kind that a later version writes: skipped. */
+  | { readonly unknown: string }
+  | { readonly refused: string };
+
+/**
+ * One line of `events.jsonl`. A later format is refused in words, an unknown kind of format 1 is skipped,
+ * a torn line (the writer died inside it) is refused.
+ */
+export function parseEventLine(line: string): ParsedEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return { refused: 'a line that is not JSON' };
+  }
+  const head = z.object({ format: z.number(), kind: z.string() }).safeParse(value);
+  if (!head.success) return { refused: 'a line that is no event' };
+  if (head.data.format !== RUN_FORMAT)
+    return {
+      refused: `an event of format ${head.data.format}; this version of Trainyard reads format ${RUN_FORMAT}: update it`,
+    };
+  const schema = schemas.get(head.data.kind);
+  if (schema === undefined) return { unknown: head.data.kind };
+  const parsed = schema.safeParse(value);
+  if (!parsed.success)
+    return { refused: `an event "${head.data.kind}" whose fields are not as agreed` };
+  return { event: parsed.data as RunEvent };
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** One card, or one MIG instance of a card. Memory in MiB. */
+export const gpuSchema = z.strictObject({
+  /** `GPU-...` or `MIG-...`: what `CUDA_VISIBLE_DEVICES` is given. */
+  uuid: z.string(),
+  /** The card's number in nvidia-smi. */
+  index: z.int(),
+  name: z.string(),
+  memoryTotal: z.number().nullable(),
+  memoryUsed: z.number().nullable(),
+  /** Percent. */
+  utilization: z.number().nullable(),
+  /** Degrees Celsius. */
+  temperature: z.number().nullable(),
+  /** Watts. */
+  power: z.number().nullable(),
+  /** Processes of anyone that compute on it: pids. */
+  processes: z.array(z.int()),
+});
+export type Gpu = Readonly<z.infer<typeof gpuSchema>>;
+
+/** Why there is no list of cards. */
+export const gpuProbeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('gpus'),
+    driver: z.string().nullable(),
+    gpus: z.array(gpuSchema),
+  }),
+  /** nvidia-smi is not there. */
+  z.strictObject({ kind: z.literal('no-tool') }),
+  /** nvidia-smi is there and says that it cannot work: no driver, driver mismatch, no device. */
+  z.strictObject({ kind: z.literal('broken'), message: z.string() }),
+]);
+export type GpuProbe = Readonly<z.infer<typeof gpuProbeSchema>>;
+
+/** A line of `logs/samples.jsonl`. */
+export const sampleSchema = z.object({
+  /** ISO 8601. */
+  time: z.string(),
+  gpus: z.array(
+    gpuSchema.pick({
+      uuid: true,
+      memoryUsed: true,
+      utilization: true,
+      temperature: true,
+      power: true,
+    }),
+  ),
+  /** Percent of all processors. */
+  cpu: z.number().nullable(),
+  /** MiB used and there. */
+  memoryUsed: z.number(),
+  memoryTotal: z.number(),
+});
+export type Sample = Readonly<z.infer<typeof sampleSchema>>;

@@ -1,0 +1,41 @@
+/**
+ * The names inside a run directory (0700): the truth of a run. Paths are relative, with `/`.
+ * docs/architecture.md shows the tree.
+ */
+export const RUN = {
+  plan: 'plan.json',
+  events: 'events.jsonl',
+  lock: 'lock',
+  control: 'control',
+  /** Its presence asks the agent to stop: {@link stopRequestSchema}. Put in place by rename. */
+  stopRequest: 'control/stop.json',
+  private: 'private',
+  inbox: 'private/inbox',
+  /** Path of the worker's key folder on the memory file system, for the sweep after a crash. */
+  keyFolderRecord: 'private/key-folder.json',
+  code: 'code',
+  data: 'data',
+  workers: 'workers',
+  output: 'output',
+  checkpoints: 'checkpoints',
+  logs: 'logs',
+  stageLog: 'logs/stage.log',
+  agentLog: 'logs/agent.log',
+  /** GPU and machine samples, one JSON object a line: {@link sampleSchema}. */
+  samples: 'logs/samples.jsonl',
+  /** Journals of transfers, so that a restart resumes. */
+  journals: 'journals',
+  manifest: 'manifest.json',
+} as const;
+
+export const workerFolder = (worker: number): string => `${RUN.workers}/${worker}`;
+/** The worker's own copy of the code, its working directory. */
+export const workerCode = (worker: number): string => `${workerFolder(worker)}/code`;
+/** The supervisor's process: written by the agent before the supervisor may start the worker. */
+export const workerPid = (worker: number): string => `${workerFolder(worker)}/pid.json`;
+/** The worker's process, written by its supervisor: {@link workerStartedSchema}. */
+export const workerStarted = (worker: number): string => `${workerFolder(worker)}/started.json`;
+/** How it ended, written by its supervisor: {@link workerExitSchema}. */
+export const workerExit = (worker: number): string => `${workerFolder(worker)}/exit.json`;
+export const workerOutput = (worker: number): string => `${RUN.output}/worker-${worker}`;
+export const workerLog = (worker: number): string => `${RUN.logs}/worker-${worker}.log`;

@@ -1,4 +1,4 @@
-import type { CodeState, Progress, Stage } from './events.ts';
+import { STAGES, type CodeState, type Progress, type RunEvent, type Stage } from './events.ts';
 import type { Gpu } from './gpu.ts';
 import type { Problem } from './problem.ts';
 
@@ -63,4 +63,202 @@ export interface JobStatus {
   readonly uploaded: { readonly objects: number; readonly bytes: number } | null;
   /** The last event's number; 0 without any. */
   readonly seq: number;
+}
+
+/** The status of a run before its first event. */
+export function initialStatus(workers: number): JobStatus {
+  return {
+    state: 'queued',
+    attempt: 0,
+    stages: STAGES.map((stage) => ({
+      stage,
+      state: 'pending',
+      startedAt: null,
+      endedAt: null,
+      progress: null,
+    })),
+    workers: Array.from({ length: workers }, (_, index) => ({
+      index,
+      state: 'pending',
+      pid: null,
+      exitCode: null,
+      signal: null,
+      gpus: [],
+      startedAt: null,
+      endedAt: null,
+      starts: 0,
+    })),
+    code: null,
+    problem: null,
+    failedStage: null,
+    accessAwaited: null,
+    stopRequested: false,
+    warnings: [],
+    startedAt: null,
+    endedAt: null,
+    uploaded: null,
+    seq: 0,
+  };
+}
+
+/** Takes one event into a status. Pure; unknown workers are ignored. */
+export function applyEvent(status: JobStatus, event: RunEvent): JobStatus {
+  return { ...applyKind(status, event), seq: event.seq };
+}
+
+function applyKind(status: JobStatus, event: RunEvent): JobStatus {
+  switch (event.kind) {
+    case 'agent-started':
+      return {
+        ...status,
+        state: 'queued',
+        attempt: event.attempt,
+        startedAt: status.startedAt ?? event.time,
+        endedAt: null,
+        problem: null,
+        failedStage: null,
+        accessAwaited: null,
+        stopRequested: false,
+        stages: status.stages.map((stage) =>
+          stage.state === 'done' ? stage : { ...stage, state: 'pending', endedAt: null },
+        ),
+      };
+    case 'stage-started':
+      return {
+        ...withStage(status, event.stage, (stage) => ({
+          ...stage,
+          state: 'active',
+          startedAt: event.time,
+          endedAt: null,
+        })),
+        state: event.stage,
+      };
+    case 'stage-progress':
+      return withStage(status, event.stage, (stage) => ({ ...stage, progress: event.progress }));
+    case 'stage-ended':
+      return withStage(status, event.stage, (stage) => ({
+        ...stage,
+        state: 'done',
+        endedAt: event.time,
+      }));
+    case 'code-staged':
+      return { ...status, code: event.state };
+    case 'worker-started':
+      return withWorker(status, event.worker, (worker) => ({
+        ...worker,
+        state: 'running',
+        pid: event.pid,
+        exitCode: null,
+        signal: null,
+        gpus: event.gpus,
+        startedAt: event.time,
+        endedAt: null,
+        starts: event.start,
+      }));
+    case 'worker-adopted':
+      return withWorker(status, event.worker, (worker) => ({
+        ...worker,
+        state: 'running',
+        pid: event.pid,
+      }));
+    case 'worker-ended':
+      return withWorker(status, event.worker, (worker) => ({
+        ...worker,
+        state: event.stopped ? 'stopped' : event.exitCode === 0 ? 'finished' : 'failed',
+        exitCode: event.exitCode,
+        signal: event.signal,
+        endedAt: event.time,
+      }));
+    case 'access-awaited':
+      return {
+        ...status,
+        accessAwaited: { account: event.account, message: event.message, hint: event.hint },
+      };
+    case 'access-renewed':
+      return { ...status, accessAwaited: null };
+    case 'output-uploaded':
+      return { ...status, uploaded: { objects: event.objects, bytes: event.bytes } };
+    case 'stop-requested':
+      return { ...status, stopRequested: true };
+    case 'warning':
+      return {
+        ...status,
+        warnings: [...status.warnings, { message: event.message, hint: event.hint }],
+      };
+    case 'ended':
+      return {
+        ...status,
+        state: event.state,
+        problem: event.problem,
+        failedStage: event.stage,
+        accessAwaited: null,
+        endedAt: event.time,
+        stages: status.stages.map((stage) =>
+          stage.state === 'active' || (stage.stage === event.stage && event.state === 'failed')
+            ? {
+                ...stage,
+                state: event.state === 'failed' ? 'failed' : 'done',
+                endedAt: stage.endedAt ?? event.time,
+              }
+            : stage,
+        ),
+      };
+    case 'setup-ended':
+    case 'data-staged':
+    case 'gpus-awaited':
+    case 'manifest-uploaded':
+    case 'worker-log-full':
+      return status;
+  }
+}
+
+function withStage(
+  status: JobStatus,
+  stage: Stage,
+  change: (stage: StageStatus) => StageStatus,
+): JobStatus {
+  return {
+    ...status,
+    stages: status.stages.map((known) => (known.stage === stage ? change(known) : known)),
+  };
+}
+
+function withWorker(
+  status: JobStatus,
+  index: number,
+  change: (worker: WorkerStatus) => WorkerStatus,
+): JobStatus {
+  return {
+    ...status,
+    workers: status.workers.map((known) => (known.index === index ? change(known) : known)),
+  };
+}
+
+export function hasEnded(state: JobState): boolean {
+  return state === 'finished' || state === 'failed' || state === 'stopped';
+}
+
+/** How long a run without any event counts as queued before its start counts as failed. Milliseconds. */
+const START_TIME = 30_000;
+
+export interface StatusContext {
+  readonly workers: number;
+  /** Whether a live process holds the run's lock. */
+  readonly agentAlive: boolean;
+  /** The plan's `createdAt`. */
+  readonly createdAt: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** A run that has not ended and that no agent carries was interrupted. */
+export function withAgent(status: JobStatus, context: Omit<StatusContext, 'workers'>): JobStatus {
+  if (context.agentAlive || hasEnded(status.state)) return status;
+  const starting = status.seq === 0 && context.now - Date.parse(context.createdAt) < START_TIME;
+  return starting ? status : { ...status, state: 'interrupted', accessAwaited: null };
+}
+
+/** The status of a run from all its events: the one place that tells a job's state. */
+export function deriveJobStatus(events: readonly RunEvent[], context: StatusContext): JobStatus {
+  return withAgent(events.reduce(applyEvent, initialStatus(context.workers)), context);
 }

@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The entry of the emulator, run directly by Node.js 24. */
+export const EMULATOR_ENTRY = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url));
+
+export interface EmulatorOptions {
+  /** Requests without a token may do everything. */
+  readonly open?: boolean;
+  /**
+   * Service accounts `NAME@demo-project.iam.gserviceaccount.com` with a key each. `path`: where the key file is written, or one that
+   * exists; without it the file lies in the helper's temporary folder, gone after `stop`.
+   */
+  readonly accounts?: readonly { readonly name: string; readonly path?: string }[];
+  /** `EMAIL=ROLE-OR-PERMISSION@BUCKET[@EXPRESSION]`. */
+  readonly grants?: readonly string[];
+  /** E-mail addresses that may do everything. */
+  readonly admins?: readonly string[];
+  readonly tokenLifetimeSeconds?: number;
+  /** Where objects are kept and survive a stop. */
+  readonly dir?: string;
+  /** Further arguments, as they are. */
+  readonly flags?: readonly string[];
+}
+
+/** A line of the emulator's request log. */
+export interface LoggedRequest {
+  readonly time: string;
+  readonly method: string;
+  readonly path: string;
+  readonly bucket: string | null;
+  readonly object: string | null;
+  readonly status: number;
+  readonly bytes: number;
+  readonly account: string | null;
+}
+
+export interface RunningEmulator {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly pid: number;
+  /** The four variables that it printed. */
+  readonly environment: Record<string, string>;
+  /** Name of an account to the path of its key file. */
+  readonly keyFiles: Record<string, string>;
+  /** What was asked so far, oldest first. */
+  requestLog(): Promise<LoggedRequest[]>;
+  /** Ends the process and removes the helper's temporary folder. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** The e-mail address of an account made by {@link startEmulator}. */
+export function emailOf(name: string, project = 'demo-project'): string {
+  return `${name}@${project}.iam.gserviceaccount.com`;
+}
+
+/** Starts the emulator as a child process on a free port. Throws, with its last words, when it does not listen within 20 s. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<RunningEmulator> {
+  const folder = await mkdtemp(join(tmpdir(), 'trainyard-emulator-test-'));
+  const requestLogFile = join(folder, 'requests.jsonl');
+  const keyFiles: Record<string, string> = {};
+  const argv = ['--port', '0', '--request-log', requestLogFile];
+  if (options.open === true) argv.push('--open');
+  if (options.dir !== undefined) argv.push('--dir', options.dir);
+  if (options.tokenLifetimeSeconds !== undefined)
+    argv.push('--token-lifetime', String(options.tokenLifetimeSeconds));
+  for (const account of options.accounts ?? []) {
+    const path = account.path ?? join(folder, `${account.name}.json`);
+    keyFiles[account.name] = path;
+    argv.push('--account', path);
+  }
+  for (const grant of options.grants ?? []) argv.push('--grant', grant);
+  for (const admin of options.admins ?? []) argv.push('--admin', admin);
+  argv.push(...(options.flags ?? []));
+
+  // The channel ends with this process, and the emulator with the channel: nothing is left behind when the tests are killed.
+  const child = spawn(process.execPath, [EMULATOR_ENTRY, ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  let stdout = '';
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await ended;
+    clearTimeout(late);
+    await rm(folder, { recursive: true, force: true });
+  };
+
+  const listening = new Promise<void>((resolve, reject) => {
+    const late = setTimeout(() => {
+      reject(new Error(`The emulator did not listen within 20 s. ${stderr}`));
+    }, 20_000);
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (stdout.split('\n').length > 4) {
+        clearTimeout(late);
+        resolve();
+      }
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      clearTimeout(late);
+      reject(new Error(`The emulator ended with ${String(code)}. ${stderr}`));
+    });
+  });
+  try {
+    await listening;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  const environment: Record<string, string> = {};
+  for (const line of stdout.split('\n')) {
+    const match = /^export ([A-Z_]+)=(\S+)$/.exec(line);
+    if (match?.[1] !== undefined && match[2] !== undefined) environment[match[1]] = match[2];
+  }
+  const url = environment['STORAGE_EMULATOR_HOST'];
+  if (url === undefined || child.pid === undefined) {
+    await stop();
+    throw new Error(`The emulator printed ${stdout}`);
+  }
+  return {
+    url,
+    pid: child.pid,
+    environment,
+    keyFiles,
+    requestLog: async () => {
+      const text = await readFile(requestLogFile, 'utf8').catch(() => '');
+      return text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as LoggedRequest);
+    },
+    stop,
+  };
+}

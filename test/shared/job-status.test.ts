@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import type { RunEvent, RunEventBody } from '../../src/shared/events.ts';
+import { deriveJobStatus, type JobStatus } from '../../src/shared/job-status.ts';
+
+const START = Date.parse('2026-01-01T00:00:00.000Z');
+const agent = { pid: 7, startTime: '1', bootId: 'b' };
+const context = {
+  workers: 2,
+  agentAlive: true,
+  createdAt: new Date(START).toISOString(),
+  now: START + 60_000,
+};
+
+function events(...bodies: readonly RunEventBody[]): readonly RunEvent[] {
+  return bodies.map((body, index) => ({
+    format: 1,
+    seq: index + 1,
+    time: new Date(START + index * 1000).toISOString(),
+    ...body,
+  }));
+}
+
+const status = (bodies: readonly RunEventBody[], agentAlive = true): JobStatus =>
+  deriveJobStatus(events(...bodies), { ...context, agentAlive });
+
+const started: RunEventBody = { kind: 'agent-started', agent, version: 'v', attempt: 1 };
+const running: readonly RunEventBody[] = [
+  started,
+  { kind: 'stage-started', stage: 'staging' },
+  { kind: 'stage-ended', stage: 'staging' },
+  { kind: 'stage-started', stage: 'waiting' },
+  { kind: 'stage-ended', stage: 'waiting' },
+  { kind: 'stage-started', stage: 'running' },
+  { kind: 'worker-started', worker: 0, pid: 10, startTime: '5', start: 1, gpus: [] },
+  { kind: 'worker-started', worker: 1, pid: 11, startTime: '5', start: 1, gpus: [] },
+];
+const failed: readonly RunEventBody[] = [
+  ...running,
+  { kind: 'worker-ended', worker: 0, exitCode: 0, signal: null, stopped: false },
+  { kind: 'worker-ended', worker: 1, exitCode: 3, signal: null, stopped: false },
+  { kind: 'stage-ended', stage: 'running' },
+  { kind: 'stage-started', stage: 'uploading' },
+  { kind: 'stage-ended', stage: 'uploading' },
+  {
+    kind: 'ended',
+    state: 'failed',
+    stage: 'running',
+    problem: {
+      code: 'job.worker-failed',
+      op: 'run the workers',
+      subject: 'worker 1',
+      message: 'Worker 1 ended with exit status 3.',
+      hint: '',
+      retryable: false,
+    },
+  },
+];
+
+describe('deriveJobStatus', () => {
+  it('is queued before the first event, and interrupted when no agent came', () => {
+    expect(deriveJobStatus([], { ...context, agentAlive: false, now: START + 1000 }).state).toBe(
+      'queued',
+    );
+    expect(deriveJobStatus([], { ...context, agentAlive: false, now: START + 31_000 }).state).toBe(
+      'interrupted',
+    );
+  });
+
+  it('passes through the stages', () => {
+    expect(status(running.slice(0, 1)).state).toBe('queued');
+    expect(status(running.slice(0, 2)).state).toBe('staging');
+    expect(status(running.slice(0, 4)).state).toBe('waiting');
+    expect(status(running).state).toBe('running');
+    expect(status(running).stages.map((stage) => stage.state)).toEqual([
+      'done',
+      'done',
+      'active',
+      'pending',
+    ]);
+  });
+
+  it('is interrupted when its agent is gone before the end, and keeps what is known of its workers', () => {
+    const interrupted = status(running, false);
+    expect(interrupted.state).toBe('interrupted');
+    expect(interrupted.workers.map((worker) => [worker.state, worker.pid])).toEqual([
+      ['running', 10],
+      ['running', 11],
+    ]);
+  });
+
+  it('does not mind a missing agent after the end', () => {
+    expect(status(failed, false).state).toBe('failed');
+  });
+
+  it('tells each worker and the stage that failed', () => {
+    const result = status(failed);
+    expect(result.workers.map((worker) => [worker.state, worker.exitCode])).toEqual([
+      ['finished', 0],
+      ['failed', 3],
+    ]);
+    expect(result.failedStage).toBe('running');
+    expect(result.problem?.code).toBe('job.worker-failed');
+    expect(result.stages.map((stage) => stage.state)).toEqual(['done', 'done', 'failed', 'done']);
+  });
+
+  it('forgets the failure once a retry begins, and keeps the stages that are done', () => {
+    const retried = status([
+      ...failed,
+      { ...started, attempt: 2 },
+      { kind: 'stage-started', stage: 'running' },
+      { kind: 'worker-started', worker: 1, pid: 20, startTime: '9', start: 2, gpus: [] },
+    ]);
+    expect(retried.state).toBe('running');
+    expect(retried.problem).toBeNull();
+    expect(retried.failedStage).toBeNull();
+    expect(retried.endedAt).toBeNull();
+    expect(retried.attempt).toBe(2);
+    expect(retried.workers.map((worker) => [worker.state, worker.pid, worker.starts])).toEqual([
+      ['finished', 10, 1],
+      ['running', 20, 2],
+    ]);
+  });
+
+  it('waits for access inside its stage', () => {
+    const waiting: readonly RunEventBody[] = [
+      ...running,
+      { kind: 'stage-started', stage: 'uploading' },
+      { kind: 'access-awaited', account: 'a@p.iam.gserviceaccount.com', message: 'm', hint: 'h' },
+    ];
+    expect(status(waiting)).toMatchObject({ state: 'uploading', accessAwaited: { message: 'm' } });
+    expect(
+      status([...waiting, { kind: 'access-renewed', account: 'a@p.iam.gserviceaccount.com' }])
+        .accessAwaited,
+    ).toBeNull();
+  });
+
+  it('tells a stopped worker from a failed one', () => {
+    const stopped = status([
+      ...running,
+      { kind: 'stop-requested', graceSeconds: 10 },
+      { kind: 'worker-ended', worker: 0, exitCode: null, signal: 'SIGTERM', stopped: true },
+      { kind: 'ended', state: 'stopped', stage: null, problem: null },
+    ]);
+    expect(stopped.state).toBe('stopped');
+    expect(stopped.workers[0]?.state).toBe('stopped');
+  });
+});

@@ -1,0 +1,128 @@
+import { styleText } from 'node:util';
+import { printable } from './format.ts';
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+/** One stream as far as the command line writes to it. */
+export interface Sink {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  write(text: string | Uint8Array): void;
+}
+
+/**
+ * The only way anything is printed. Data goes to stdout (tables for people, one JSON document with `--json`),
+ * everything else (progress, notes, problems) to stderr, so that `trainyard ... > file` keeps the data alone.
+ */
+export interface Output {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  /** A line of data for people. */
+  line(text?: string): void;
+  /** The one document of `--json`. */
+  json(value: unknown): void;
+  /** Bytes as they are, to stdout. */
+  bytes(bytes: Uint8Array): void;
+  /** A line of news for people, to stderr. */
+  note(text: string): void;
+  /** Like {@link note}, in words of warning. */
+  warn(message: string, hint?: string): void;
+  /** A line on stderr that the next one replaces, on a terminal; elsewhere only what differs, at most every `LIVE_INTERVAL` ms. */
+  live(text: string): void;
+  /** Takes the live line away. */
+  endLive(): void;
+  /** Coloured where the stream is a terminal and NO_COLOR is not set. */
+  paint(style: Style, text: string, sink?: Sink): string;
+}
+
+/** Milliseconds between the lines of progress where nobody watches a terminal. */
+const LIVE_INTERVAL = 10_000;
+
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
+export function createOutput(
+  stdout: Sink,
+  stderr: Sink,
+  env: Readonly<Record<string, string | undefined>>,
+): Output {
+  let liveText = '';
+  let lastSparse = 0;
+  let lastSparseText = '';
+  const coloured = (sink: Sink) =>
+    sink.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+  const clearLive = () => {
+    if (liveText !== '') stderr.write('\r\u001b[2K');
+  };
+  /** Writes a whole line and puts the live line back below it. */
+  const above = (sink: Sink, text: string) => {
+    clearLive();
+    sink.write(`${text}\n`);
+    if (liveText !== '') stderr.write(liveText);
+  };
+  const output: Output = {
+    stdout,
+    stderr,
+    line: (text = '') => above(stdout, text),
+    json: (value) => above(stdout, JSON.stringify(value, null, 2)),
+    bytes: (bytes) => {
+      clearLive();
+      liveText = '';
+      stdout.write(bytes);
+    },
+    note: (text) => above(stderr, text),
+    warn: (message, hint = '') => {
+      above(stderr, `${output.paint('yellow', 'Note:')} ${message}`);
+      if (hint !== '') above(stderr, `  ${hint}`);
+    },
+    live: (text) => {
+      if (stderr.isTTY) {
+        clearLive();
+        liveText = shorten(printable(text), stderr.columns - 1);
+        stderr.write(liveText);
+        return;
+      }
+      const now = Date.now();
+      if (text === lastSparseText || now - lastSparse < LIVE_INTERVAL) return;
+      lastSparse = now;
+      lastSparseText = text;
+      stderr.write(`${text}\n`);
+    },
+    endLive: () => {
+      clearLive();
+      liveText = '';
+    },
+    paint: (style, text, sink = stderr) =>
+      coloured(sink) ? styleText(style, text, { validateStream: false }) : text,
+  };
+  return output;
+}
+
+function shorten(text: string, width: number): string {
+  return width > 1 && text.length > width ? `${text.slice(0, width - 1)}…` : text;
+}
+
+/** Lines of a table, columns aligned, two spaces between them. Cells are made safe for a terminal. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  paintTitle: (text: string) => string = (text) => text,
+): readonly string[] {
+  const cells = rows.map((row) => row.map(printable));
+  const widths = columns.map((column, index) =>
+    Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+  );
+  const lay = (row: readonly string[]) =>
+    columns
+      .map((column, index) => {
+        const cell = row[index] ?? '';
+        const width = widths[index] ?? 0;
+        if (column.align === 'right') return cell.padStart(width);
+        return index === columns.length - 1 ? cell : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return [paintTitle(lay(columns.map((column) => column.title))), ...cells.map(lay)];
+}

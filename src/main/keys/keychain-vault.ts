@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { keyCardSchema, type KeyCard } from '../../shared/key.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import {
+  explainKeychain,
+  keychainLocked,
+  keychainUnavailable,
+  loadKeytar,
+  type Keytar,
+} from './keytar.ts';
+import type { StoredCard, Vault, VaultStatus } from './vault.ts';
+
+const SERVICE = 'Trainyard';
+/** Its presence tells an open keychain from a locked one, which answers as if nothing were stored. */
+const SENTINEL = 'sentinel';
+/** Windows keeps at most 2,560 bytes an item; longer values are cut into parts. Characters. */
+const PART = 1_200;
+const MAX_PARTS = 16;
+/** A keychain may show its owner a dialog. Milliseconds. */
+const PATIENCE = 60_000;
+
+const storedCardSchema = z.object({ format: z.literal(1), home: z.string(), card: keyCardSchema });
+
+const partName = (id: string, number: number): string => `${id}/${number}`;
+const cardName = (id: string): string => `${id}/card`;
+
+/** Cuts a value into parts that each say how many there are: `1/2:...`. Pure. */
+export function toParts(value: string): readonly string[] {
+  const count = Math.max(1, Math.ceil(value.length / PART));
+  return Array.from(
+    { length: count },
+    (_, index) => `${index + 1}/${count}:${value.slice(index * PART, (index + 1) * PART)}`,
+  );
+}
+
+/** The number of parts and the content that a part tells; null when it is none of ours. Pure. */
+export function readPart(part: string): { count: number; number: number; content: string } | null {
+  const match = /^(\d{1,2})\/(\d{1,2}):/.exec(part);
+  if (match === null) return null;
+  return {
+    number: Number(match[1]),
+    count: Number(match[2]),
+    content: part.slice(match[0].length),
+  };
+}
+
+export interface KeychainVaultOptions {
+  /** The home folder: keys of others in the same keychain are told apart by it. */
+  readonly home: string;
+  readonly load?: () => Result<Keytar>;
+}
+
+/** The operating system's keychain: Secret Service on Linux, Keychain on macOS, Credential Manager on Windows. */
+export function keychainVault(options: KeychainVaultOptions): Vault {
+  const home = createHash('sha256').update(options.home).digest('hex').slice(0, 16);
+  const load = options.load ?? loadKeytar;
+
+  /** One call of the library; its errors and its silence become problems. */
+  const call = async <T>(body: (keytar: Keytar) => Promise<T>): Promise<Result<T>> => {
+    const keytar = load();
+    if (!keytar.ok) return keytar;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Result<T>>((resolve) => {
+      timer = setTimeout(
+        () => resolve(fail(keychainUnavailable('The keychain did not answer within a minute.'))),
+        PATIENCE,
+      );
+    });
+    try {
+      return await Promise.race([body(keytar.value).then((value) => ok(value)), late]);
+    } catch (error) {
+      return fail(explainKeychain(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const state = async (): Promise<VaultStatus> => {
+    const sentinel = await call((keytar) => keytar.getPassword(SERVICE, SENTINEL));
+    if (!sentinel.ok) return closed(sentinel);
+    if (sentinel.value !== null) return { state: 'unlocked' };
+    // Never used, or locked: only a new item tells. A locked keychain refuses it, and nothing is overwritten.
+    const made = await call((keytar) => keytar.setPassword(SERVICE, SENTINEL, 'open'));
+    return made.ok ? { state: 'unlocked' } : closed(made);
+  };
+
+  const opened = async (): Promise<Result<void>> => {
+    const status = await state();
+    return 'problem' in status ? fail(status.problem) : ok();
+  };
+
+  const remove = async (id: string): Promise<Result<void>> => {
+    const open = await opened();
+    if (!open.ok) return open;
+    return call(async (keytar) => {
+      await keytar.deletePassword(SERVICE, cardName(id));
+      for (let number = 1; number <= MAX_PARTS; number += 1)
+        if (!(await keytar.deletePassword(SERVICE, partName(id, number)))) break;
+    });
+  };
+
+  const writeCard = (card: KeyCard): Promise<Result<void>> =>
+    call((keytar) =>
+      keytar.setPassword(SERVICE, cardName(card.id), JSON.stringify({ format: 1, home, card })),
+    );
+
+  return {
+    kind: 'keychain',
+    state,
+    async put(card, privateKey) {
+      const open = await opened();
+      if (!open.ok) return open;
+      const written = await call(async (keytar) => {
+        for (const [index, part] of toParts(privateKey).entries())
+          await keytar.setPassword(SERVICE, partName(card.id, index + 1), part);
+      });
+      const done = written.ok ? await writeCard(card) : written;
+      if (!done.ok) await remove(card.id);
+      return done;
+    },
+    async get(id) {
+      const open = await opened();
+      if (!open.ok) return open;
+      const parts: string[] = [];
+      for (let number = 1, count = 1; number <= count; number += 1) {
+        const read = await call((keytar) => keytar.getPassword(SERVICE, partName(id, number)));
+        if (!read.ok) return read;
+        const part = read.value === null ? null : readPart(read.value);
+        if (part?.number !== number || part.count > MAX_PARTS) return fail(missing(id));
+        count = part.count;
+        parts.push(part.content);
+      }
+      return ok(parts.join(''));
+    },
+    async updateCard(card) {
+      const open = await opened();
+      return open.ok ? writeCard(card) : open;
+    },
+    remove,
+    async list() {
+      const found = await call((keytar) => keytar.findCredentials(SERVICE));
+      if (!found.ok) return found;
+      const cards = found.value.flatMap(({ account, password }): StoredCard[] => {
+        if (!account.endsWith('/card')) return [];
+        const stored = parseStored(password);
+        return stored === null ? [] : [{ card: stored.card, ownHome: stored.home === home }];
+      });
+      return ok({ cards, complete: found.value.some(({ account }) => account === SENTINEL) });
+    },
+  };
+}
+
+function closed(failed: { readonly ok: false; readonly problem: VaultProblem }): VaultStatus {
+  return failed.problem.code === keychainLocked.code
+    ? { state: 'locked', problem: failed.problem }
+    : { state: 'unavailable', problem: failed.problem };
+}
+type VaultProblem = Extract<VaultStatus, { state: 'locked' }>['problem'];
+
+function parseStored(text: string): z.infer<typeof storedCardSchema> | null {
+  try {
+    const parsed = storedCardSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+function missing(id: string): VaultProblem {
+  return problem({
+    code: 'access.key-missing',
+    op: 'read the key',
+    subject: id,
+    message: 'The keychain is open and does not hold this key.',
+    hint: 'Remove the key (`trainyard keys remove`) and add its file again.',
+  });
+}

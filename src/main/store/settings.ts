@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { ok, type Result } from '../../shared/problem.ts';
+import type { Store } from './open.ts';
+
+export interface SettingsReader {
+  /** Null when it was never set. */
+  get(name: string): Result<string | null>;
+}
+
+export interface SettingsWriter {
+  set(name: string, value: string): Result<void>;
+}
+
+const rowSchema = z.object({ value: z.string() });
+
+export function settingRows(store: Store): SettingsReader & SettingsWriter {
+  return {
+    get(name) {
+      const row = store.use((database): unknown =>
+        database.prepare('SELECT value FROM settings WHERE name = ?').get(name),
+      );
+      if (!row.ok) return row;
+      const parsed = rowSchema.safeParse(row.value);
+      return ok(parsed.success ? parsed.data.value : null);
+    },
+    set: (name, value) =>
+      store.use((database) => {
+        database
+          .prepare(
+            'INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+          )
+          .run(name, value);
+      }),
+  };
+}

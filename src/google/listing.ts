@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { isBucketName, utf8Length } from '../shared/address.ts';
+import type { ObjectInfo } from '../shared/object-info.ts';
+import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { askStorage, type StorageAccess } from './client.ts';
+
+const OBJECT_FIELDS =
+  'name,size,crc32c,generation,updated,contentType,contentEncoding,md5Hash,componentCount';
+const LIST_FIELDS = `nextPageToken,prefixes,items(${OBJECT_FIELDS})`;
+
+/** The most that Cloud Storage gives in one page. */
+export const LARGEST_PAGE = 1_000;
+
+/** An object as the JSON API tells it: 64-bit numbers are text. */
+const rawObjectSchema = z.object({
+  name: z.string(),
+  size: z.coerce.number().pipe(z.int().min(0)),
+  crc32c: z.string().default(''),
+  generation: z.string(),
+  updated: z.string().default(''),
+  contentType: z.string().nullable().default(null),
+  contentEncoding: z.string().nullable().default(null),
+  md5Hash: z.string().nullable().default(null),
+  componentCount: z.int().nullable().default(null),
+});
+
+const rawPageSchema = z.object({
+  items: z.array(rawObjectSchema).default([]),
+  prefixes: z.array(z.string()).default([]),
+  nextPageToken: z.string().min(1).optional(),
+});
+
+function toObjectInfo(raw: z.infer<typeof rawObjectSchema>): ObjectInfo {
+  const { md5Hash, ...rest } = raw;
+  return { ...rest, md5: md5Hash };
+}
+
+export interface ListRequest extends StorageAccess {
+  readonly bucket: string;
+  /** Only names that begin with it; empty for all. */
+  readonly prefix: string;
+  /** Group what lies below the next `/` into `prefixes`. */
+  readonly delimiter: boolean;
+  readonly pageToken?: string;
+  /** 1 to {@link LARGEST_PAGE}, which is the default. */
+  readonly pageSize?: number;
+}
+
+export interface ListPage {
+  readonly objects: readonly ObjectInfo[];
+  /** With `delimiter`: what lies below the prefix and has more below it; each ends with `/`. */
+  readonly prefixes: readonly string[];
+  /** Null on the last page. */
+  readonly nextPageToken: string | null;
+}
+
+function bucketNameProblem(bucket: string, op: string): Problem {
+  return problem({
+    code: 'input.address',
+    op,
+    subject: bucket,
+    message: `"${bucket}" is not a bucket name.`,
+    hint: 'Bucket names have 3 to 63 lower case letters, digits, "-", "_" and ".", and begin and end with a letter or digit.',
+  });
+}
+
+/**
+ * One page of a listing. A page may be empty though more follow. Needs `storage.objects.list` on the bucket.
+ * Errors: those of `askStorage`, above all `access.list-refused`, whose hint holds the grant to ask for.
+ */
+export async function listPage(request: ListRequest): Promise<Result<ListPage>> {
+  const { bucket, prefix, delimiter, pageToken, pageSize = LARGEST_PAGE } = request;
+  const op = 'list objects';
+  if (!isBucketName(bucket)) return fail(bucketNameProblem(bucket, op));
+  return askStorage(
+    request,
+    {
+      op,
+      subject: `gs://${bucket}/${prefix}`,
+      bucket,
+      prefix,
+      permission: 'storage.objects.list',
+    },
+    async (storage) => {
+      const [, , answer] = await storage.bucket(bucket).getFiles({
+        autoPaginate: false,
+        fields: LIST_FIELDS,
+        maxResults: pageSize,
+        ...(prefix === '' ? {} : { prefix }),
+        ...(delimiter ? { delimiter: '/' } : {}),
+        ...(pageToken === undefined ? {} : { pageToken }),
+      });
+      const page = rawPageSchema.safeParse(answer ?? {});
+      if (!page.success) return null;
+      return {
+        objects: page.data.items.map(toObjectInfo),
+        prefixes: page.data.prefixes,
+        nextPageToken: page.data.nextPageToken ?? null,
+      };
+    },
+  );
+}
+
+/** All pages of a listing, one after the other. A page that failed is the last one given. */
+export async function* listAll(
+  request: Omit<ListRequest, 'pageToken'>,
+): AsyncGenerator<Result<ListPage>, void, undefined> {
+  let pageToken: string | undefined;
+  while (true) {
+    const page = await listPage({ ...request, ...(pageToken === undefined ? {} : { pageToken }) });
+    yield page;
+    if (!page.ok || page.value.nextPageToken === null) return;
+    pageToken = page.value.nextPageToken;
+  }
+}
+
+export interface ObjectRequest extends StorageAccess {
+  readonly bucket: string;
+  readonly name: string;
+  /** Decimal; the live one where it is left out. */
+  readonly generation?: string;
+}
+
+/** Whether Cloud Storage can have an object of this name (https://cloud.google.com/storage/docs/objects#naming). */
+export function isObjectName(name: string): boolean {
+  return (
+    name !== '' &&
+    name !== '.' &&
+    name !== '..' &&
+    utf8Length(name) <= 1_024 &&
+    !/[\r\n\p{Cs}]/u.test(name) &&
+    !name.startsWith('.well-known/acme-challenge/')
+  );
+}
+
+/**
+ * What Cloud Storage tells of one object. Needs `storage.objects.get` on it.
+ * Errors: `input.object-name`, `storage.object-not-found`, `access.get-refused` (also for an object that is not there, where the account may
+ * not list), and those of `askStorage`.
+ */
+export async function getObject(request: ObjectRequest): Promise<Result<ObjectInfo>> {
+  const { bucket, name, generation } = request;
+  const op = 'look at an object';
+  if (!isBucketName(bucket)) return fail(bucketNameProblem(bucket, op));
+  const subject = `gs://${bucket}/${name}`;
+  if (!isObjectName(name))
+    return fail(
+      problem({
+        code: 'input.object-name',
+        op,
+        subject,
+        message: 'No object can have this name.',
+        hint: 'Names have 1 to 1,024 bytes, no line break, and are not "." or "..".',
+      }),
+    );
+  const found = await askStorage(
+    request,
+    { op, subject, bucket, object: name, permission: 'storage.objects.get' },
+    async (storage) => {
+      const file = storage
+        .bucket(bucket)
+        .file(name, generation === undefined ? {} : { generation });
+      const [metadata] = await file.getMetadata({ fields: OBJECT_FIELDS });
+      const raw = rawObjectSchema.safeParse(metadata);
+      return raw.success ? toObjectInfo(raw.data) : null;
+    },
+  );
+  return found.ok ? ok(found.value) : found;
+}

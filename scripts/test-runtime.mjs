@@ -158,6 +158,32 @@ export async function electronRuntime({ say = () => {} } = {}) {
   );
 }
 
+/**
+ * Fetches what {@link electronRuntime} then finds, as part of the set-up. Never throws: without Electron the window alone is missing, and
+ * who needs it is told then. The official download is given a minute.
+ *
+ * @param {{ forTests?: boolean, say?: (line: string) => void }} [options]
+ */
+export async function prepareElectronRuntime({ forTests = false, say = () => {} } = {}) {
+  if (officialExecutable() !== null) return;
+  try {
+    if (forTests && process.env.TRAINYARD_TEST_RUNTIME === 'registry') {
+      await registryExecutable(say);
+      return;
+    }
+    say('Fetching Electron ...');
+    const install = path.join(root, 'node_modules', 'electron', 'install.js');
+    await run(process.execPath, [install], { cwd: root, timeout: 60_000 });
+  } catch (error) {
+    say(`Electron could not be fetched; the window cannot open until it is. ${firstLine(error)}`);
+  }
+}
+
+function firstLine(error) {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? '';
+}
+
 /** The path alone: see {@link electronRuntime}. */
 export async function electronExecutable(options) {
   return (await electronRuntime(options)).executable;

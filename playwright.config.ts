@@ -1,0 +1,17 @@
+import { defineConfig } from '@playwright/test';
+
+/** The tests of the window; `npm run e2e` gives them a display and an Electron. */
+export default defineConfig({
+  testDir: 'test/e2e',
+  outputDir: 'test-results/e2e',
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  // Each test opens an application of its own: more than one at a time only makes all slower on a small machine.
+  workers: 1,
+  forbidOnly: process.env['CI'] !== undefined,
+  // PLAYWRIGHT_JSON_OUTPUT_NAME, set by `npm test`, names the file of the second.
+  reporter:
+    process.env['PLAYWRIGHT_JSON_OUTPUT_NAME'] === undefined
+      ? [['list']]
+      : [['list'], ['json']],
+});

@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { protocol, type Session } from 'electron';
+import { PAGE_ORIGIN } from '../../shared/ipc.ts';
+import { assetFile, CONTENT_SECURITY_POLICY, contentType } from './policy.ts';
+
+const SCHEME = PAGE_ORIGIN.slice(0, PAGE_ORIGIN.indexOf(':'));
+
+/** Makes `app:` a scheme with an origin of its own, like https. Must run before Electron is ready. */
+export function declareScheme(): void {
+  protocol.registerSchemesAsPrivileged([
+    { scheme: SCHEME, privileges: { standard: true, secure: true, supportFetchAPI: true } },
+  ]);
+}
+
+const HEADERS = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'X-Content-Type-Options': 'nosniff',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-cache',
+};
+
+/** Serves the built window below `root`, and nothing else. */
+export function serveScheme(session: Session, root: string): void {
+  session.protocol.handle(SCHEME, async (request) => {
+    const refuse = (status: number) => new Response(null, { status, headers: HEADERS });
+    if (request.method !== 'GET') return refuse(405);
+    const file = assetFile(root, request.url);
+    if (file === null) return refuse(403);
+    try {
+      const body = new Uint8Array(await readFile(file));
+      return new Response(body, { headers: { ...HEADERS, 'Content-Type': contentType(file) } });
+    } catch {
+      return refuse(404);
+    }
+  });
+}

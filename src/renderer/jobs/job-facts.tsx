@@ -1,0 +1,65 @@
+import { CopyButton, UnstyledButton } from '@mantine/core';
+import type { CodeState } from '../../shared/events.ts';
+import type { JobView } from '../../shared/views.ts';
+import { formatBytes, formatCount, formatTime } from '../common/format.ts';
+
+interface JobFactsProps {
+  readonly job: JobView;
+  readonly now: number;
+}
+
+/** Addresses, folders and numbers of a job. Addresses and folders are copied by a click. */
+export function JobFacts({ job, now }: JobFactsProps) {
+  const { code, uploaded, attempt } = job.status;
+  return (
+    <dl className="facts">
+      <Fact name="Output">{job.output === null ? 'none' : <Copied text={job.output} />}</Fact>
+      {uploaded !== null && (
+        <Fact name="Uploaded">
+          {formatCount(uploaded.objects)} objects, {formatBytes(uploaded.bytes)}
+        </Fact>
+      )}
+      <Fact name="Run directory">
+        <Copied text={job.runDirectory} />
+      </Fact>
+      {code !== null && code.commit !== null && <Fact name="Code">{codeOf(code)}</Fact>}
+      <Fact name="ID">
+        <Copied text={job.id} />
+      </Fact>
+      <Fact name="Created">
+        <span title={job.createdAt}>{formatTime(job.createdAt, now)}</span>
+      </Fact>
+      {attempt > 1 && <Fact name="Attempt">{attempt}</Fact>}
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: React.ReactNode }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+function Copied({ text }: { readonly text: string }) {
+  return (
+    <CopyButton value={text} timeout={1_500}>
+      {({ copied, copy }) => (
+        <UnstyledButton className="copied" title="Copy" onClick={copy}>
+          {copied ? 'Copied' : text}
+        </UnstyledButton>
+      )}
+    </CopyButton>
+  );
+}
+
+function codeOf(code: CodeState): string {
+  const marks = [
+    code.branch === null ? '' : `on ${code.branch}`,
+    code.dirty === true ? 'with uncommitted changes' : '',
+    code.unpushed === true ? 'not pushed' : '',
+  ].filter((mark) => mark !== '');
+  return [code.commit?.slice(0, 10), ...marks].join(', ');
+}

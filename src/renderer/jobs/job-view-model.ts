@@ -1,0 +1,131 @@
+import { hasEnded, type JobState, type StageStatus, type WorkerStatus } from '../../shared/job-status.ts';
+import type { Progress, Stage } from '../../shared/events.ts';
+import type { LogSource } from '../../shared/ipc.ts';
+import type { JobView } from '../../shared/views.ts';
+import { formatBytes, formatCount, formatDuration, formatRate } from '../common/format.ts';
+
+/** What the screens say of a job, told from its view alone. Pure. */
+
+export const STATE_COLORS: Readonly<Record<JobState, string>> = {
+  queued: 'gray',
+  staging: 'blue',
+  waiting: 'yellow',
+  running: 'blue',
+  uploading: 'blue',
+  finished: 'green',
+  failed: 'red',
+  stopped: 'gray',
+  interrupted: 'orange',
+};
+
+export const STAGE_NAMES: Readonly<Record<Stage, string>> = {
+  staging: 'Stage code and data',
+  waiting: 'Wait for GPUs',
+  running: 'Run workers',
+  uploading: 'Upload output',
+};
+
+/** A stop can be asked for once, while something goes on. */
+export function canStop(job: JobView): boolean {
+  return !hasEnded(job.state) && job.state !== 'interrupted' && !job.status.stopRequested;
+}
+
+/** A retry goes on at the stage that failed; it also brings fresh access to a run that waits for it. */
+export function canRetry(job: JobView): boolean {
+  return (
+    job.state === 'failed' ||
+    job.state === 'stopped' ||
+    job.state === 'interrupted' ||
+    job.status.accessAwaited !== null
+  );
+}
+
+/** Milliseconds from its start to its end, or to now; null before its start, and where its end is not known. */
+export function durationOf(
+  span: { readonly startedAt: string | null; readonly endedAt: string | null },
+  now: number,
+  goesOn: boolean,
+): number | null {
+  if (span.startedAt === null) return null;
+  const end = span.endedAt === null ? (goesOn ? now : null) : Date.parse(span.endedAt);
+  return end === null ? null : Math.max(0, end - Date.parse(span.startedAt));
+}
+
+/** How long the job took or takes, in words; a dash before its start. */
+export function tookOf(job: JobView, now: number): string {
+  const goesOn = !hasEnded(job.state) && job.state !== 'interrupted';
+  const took = durationOf(job.status, now, goesOn);
+  return took === null ? '–' : formatDuration(took);
+}
+
+/** `12.3 MiB of 100 MiB, 40 of 2,000 objects`. */
+export function amountOf(progress: Progress): string {
+  const bytes = `${formatBytes(progress.bytes)} of ${formatBytes(progress.bytesTotal)}`;
+  const objects = `${formatCount(progress.objects)} of ${formatCount(progress.objectsTotal)} objects`;
+  return `${bytes}, ${objects}`;
+}
+
+/** `8.10 MiB/s, 12 s left`; empty once the stage is over. */
+export function paceOf(stage: StageStatus): string {
+  if (stage.progress === null || stage.state !== 'active') return '';
+  const { bytesPerSecond, secondsLeft } = stage.progress;
+  const left = secondsLeft === null ? '' : `, ${formatDuration(secondsLeft * 1000)} left`;
+  return `${formatRate(bytesPerSecond)}${left}`;
+}
+
+/** 0 to 100. By bytes; by objects where all are empty. */
+export function percentOf(progress: Progress): number {
+  const [done, total] =
+    progress.bytesTotal > 0
+      ? [progress.bytes, progress.bytesTotal]
+      : [progress.objects, progress.objectsTotal];
+  return total > 0 ? Math.min(100, (100 * done) / total) : 0;
+}
+
+/** `exit 0`, `signal SIGKILL`, or a dash. */
+export function exitOf(worker: WorkerStatus): string {
+  if (worker.signal !== null) return `signal ${worker.signal}`;
+  return worker.exitCode === null ? '–' : `exit ${worker.exitCode}`;
+}
+
+export const WORKER_COLORS: Readonly<Record<WorkerStatus['state'], string>> = {
+  pending: 'gray',
+  running: 'blue',
+  finished: 'green',
+  failed: 'red',
+  stopped: 'gray',
+};
+
+/** `2`, and how many of them are through while it runs: `1 of 2 done`. A transfer has none. */
+export function workersOf(job: JobView): string {
+  if (job.workers.length === 0) return '–';
+  const over = job.workers.filter((worker) => !['pending', 'running'].includes(worker.state));
+  return job.state === 'running' && over.length > 0
+    ? `${over.length} of ${job.workers.length} done`
+    : String(job.workers.length);
+}
+
+/** Newest first. Ids begin with the time of submission. */
+export function newestFirst(jobs: readonly JobView[]): readonly JobView[] {
+  return [...jobs].sort((a, b) => (a.id < b.id ? 1 : a.id > b.id ? -1 : 0));
+}
+
+/** The list with some jobs new or changed; what an older look says of a job never replaces a newer one. */
+export function withChanges(
+  jobs: readonly JobView[],
+  changed: readonly JobView[],
+): readonly JobView[] {
+  const known = new Map(jobs.map((job) => [job.id, job]));
+  for (const job of changed) {
+    const before = known.get(job.id);
+    if (before === undefined || job.status.seq >= before.status.seq) known.set(job.id, job);
+  }
+  return newestFirst([...known.values()]);
+}
+
+/** Whose log to show until the user chooses: a failed worker's, else the first one's, and before any started the stages'. */
+export function defaultSource(job: JobView): LogSource {
+  const started = job.workers.filter((worker) => worker.starts > 0);
+  const worker = started.find(({ state }) => state === 'failed') ?? started[0];
+  return worker?.index ?? 'stage';
+}

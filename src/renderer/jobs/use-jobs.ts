@@ -1,0 +1,42 @@
+import { useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
+import type { JobView } from '../../shared/views.ts';
+import { ask } from '../client.ts';
+import { newestFirst, withChanges } from './job-view-model.ts';
+
+const JOBS = ['jobs'] as const;
+
+/** All jobs, newest first, kept up to date by the main process's events. */
+export function useJobs() {
+  const client = useQueryClient();
+  useEffect(() => keepJobsFresh(client), [client]);
+  return useQuery({
+    queryKey: JOBS,
+    queryFn: async () => newestFirst(await ask('jobs-list', {})),
+    staleTime: Infinity,
+  });
+}
+
+function keepJobsFresh(client: QueryClient): () => void {
+  const stopChanges = window.trainyard.subscribe('jobs-changed', ({ jobs }) => {
+    const known = client.getQueryData<readonly JobView[]>(JOBS);
+    if (known === undefined) void client.invalidateQueries({ queryKey: JOBS });
+    else client.setQueryData(JOBS, withChanges(known, jobs));
+  });
+  const stopGone = window.trainyard.subscribe(
+    'jobs-gone',
+    () => void client.invalidateQueries({ queryKey: JOBS }),
+  );
+  return () => {
+    stopChanges();
+    stopGone();
+  };
+}
+
+export function useStop(id: string) {
+  return useMutation({ mutationFn: () => ask('jobs-stop', { id }) });
+}
+
+export function useRetry(id: string) {
+  return useMutation({ mutationFn: () => ask('jobs-retry', { id }) });
+}

@@ -1,0 +1,56 @@
+import { Table } from '@mantine/core';
+import type { LogSource } from '../../shared/ipc.ts';
+import type { JobView } from '../../shared/views.ts';
+import { formatDuration } from '../common/format.ts';
+import { StateLabel } from '../common/state-label.tsx';
+import { durationOf, exitOf, WORKER_COLORS } from './job-view-model.ts';
+
+interface WorkerTableProps {
+  readonly job: JobView;
+  /** Whose log is shown. */
+  readonly source: LogSource;
+  readonly onSource: (source: LogSource) => void;
+  readonly now: number;
+}
+
+/** One row a worker; choosing one shows its log. */
+export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
+  if (job.workers.length === 0) return null;
+  const hasGpus = job.workers.some((worker) => worker.gpus.length > 0);
+  return (
+    <Table layout="fixed" highlightOnHover className="workers" aria-label="Workers">
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th w={64}>Worker</Table.Th>
+          <Table.Th>State</Table.Th>
+          <Table.Th>Exit</Table.Th>
+          {hasGpus && <Table.Th>GPU</Table.Th>}
+          <Table.Th>Process</Table.Th>
+          <Table.Th>Took</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {job.workers.map((worker) => {
+          const took = durationOf(worker, now, worker.state === 'running');
+          const gpus = worker.gpus.map((gpu) => `${gpu.index}: ${gpu.name}`).join(', ');
+          return (
+            <Table.Tr
+              key={worker.index}
+              aria-selected={worker.index === source}
+              onClick={() => onSource(worker.index)}
+            >
+              <Table.Td>{worker.index}</Table.Td>
+              <Table.Td>
+                <StateLabel state={worker.state} color={WORKER_COLORS[worker.state]} />
+              </Table.Td>
+              <Table.Td title={exitOf(worker)}>{exitOf(worker)}</Table.Td>
+              {hasGpus && <Table.Td title={gpus}>{gpus}</Table.Td>}
+              <Table.Td>{worker.pid ?? '–'}</Table.Td>
+              <Table.Td>{took === null ? '–' : formatDuration(took)}</Table.Td>
+            </Table.Tr>
+          );
+        })}
+      </Table.Tbody>
+    </Table>
+  );
+}

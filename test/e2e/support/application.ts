@@ -1,0 +1,101 @@
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { _electron, test as base, type ElectronApplication, type Page } from '@playwright/test';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+
+export interface Launched {
+  readonly application: ElectronApplication;
+  readonly page: Page;
+}
+
+/** A person with nothing: a HOME and a TRAINYARD_HOME of their own, gone after the test. */
+export interface Profile {
+  readonly home: string;
+  /** Opens the window. Whatever was opened is closed at the end of the test. */
+  readonly launch: (options?: LaunchOptions) => Promise<Launched>;
+  /** What a launch runs: for tests that start a second one themselves. */
+  readonly command: (options?: LaunchOptions) => Command;
+}
+
+export interface LaunchOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly theme?: 'light' | 'dark';
+  readonly size?: { readonly width: number; readonly height: number };
+}
+
+export interface Command {
+  readonly executable: string;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+}
+
+function executable(): string {
+  const path = process.env['TRAINYARD_ELECTRON'];
+  if (path === undefined) throw new Error('Run these tests with: npm run e2e');
+  return path;
+}
+
+export const test = base.extend<{ profile: Profile }>({
+  // eslint-disable-next-line no-empty-pattern -- Playwright tells fixtures apart by the names in this pattern
+  profile: async ({}, use, info) => {
+    const folder = await mkdtemp(join(tmpdir(), 'trainyard-e2e-'));
+    const home = join(folder, 'trainyard');
+    const userHome = join(folder, 'user');
+    const runtime = join(folder, 'runtime');
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await mkdir(userHome, { recursive: true });
+    await mkdir(runtime, { recursive: true, mode: 0o700 });
+    const opened: ElectronApplication[] = [];
+
+    const command = (options: LaunchOptions = {}): Command => ({
+      executable: executable(),
+      args: [
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        '--disable-gpu',
+        ...(options.theme === 'dark' ? ['--force-dark-mode'] : []),
+        root,
+      ],
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        DISPLAY: process.env['DISPLAY'] ?? '',
+        LANG: 'C.UTF-8',
+        TZ: 'UTC',
+        HOME: userHome,
+        XDG_RUNTIME_DIR: runtime,
+        TRAINYARD_HOME: home,
+        ...options.env,
+      },
+    });
+
+    await use({
+      home,
+      command,
+      launch: async (options = {}) => {
+        const { executable: executablePath, args, env } = command(options);
+        const application = await _electron.launch({
+          executablePath,
+          args: [...args],
+          env,
+          timeout: 45_000,
+        });
+        opened.push(application);
+        const page = await application.firstWindow();
+        if (options.theme !== undefined) await page.emulateMedia({ colorScheme: options.theme });
+        if (options.size !== undefined) {
+          await application.evaluate(({ BrowserWindow }, size) => {
+            BrowserWindow.getAllWindows()[0]?.setContentSize(size.width, size.height);
+          }, options.size);
+        }
+        return { application, page };
+      },
+    });
+
+    for (const application of opened) await application.close().catch(() => undefined);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    void info;
+  },
+});
+
+export { expect } from '@playwright/test';

@@ -1,0 +1,100 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GOOGLE_ENDPOINTS } from '../../../src/shared/endpoints.ts';
+import type { RunEventBody } from '../../../src/shared/events.ts';
+import { jobPlanSchema, RUN_FORMAT } from '../../../src/shared/plan.ts';
+import { startTimeFromStat } from '../../../src/shared/process-identity.ts';
+import { RUN, workerLog } from '../../../src/shared/run-directory.ts';
+
+/** A run directory as an agent leaves it: what every reader of the home sees, without having to run a job for it. */
+export interface WrittenRun {
+  readonly id: string;
+  readonly name: string;
+  readonly workers: number;
+  readonly createdAt: string;
+  readonly output?: string;
+  /** Seconds after `createdAt`, and what happened then. */
+  readonly events: readonly (readonly [number, RunEventBody])[];
+  readonly logs?: Readonly<Record<number | 'stage', string>> | Readonly<Record<number, string>>;
+  /** This process stands for the agent: the run is carried by something alive. */
+  readonly alive?: boolean;
+}
+
+export async function writeRun(home: string, run: WrittenRun): Promise<string> {
+  const folder = join(home, 'runs', run.id);
+  for (const name of ['', RUN.logs, RUN.control, RUN.inbox, RUN.code, RUN.data])
+    await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+  const prefix = `results/${run.name}/${run.id}/`;
+  const commands = Array.from({ length: run.workers }, () => 'node train.js');
+  const plan = jobPlanSchema.parse({
+    format: RUN_FORMAT,
+    kind: 'training',
+    id: run.id,
+    name: run.name,
+    host: 'local',
+    createdAt: run.createdAt,
+    application: '0.1.0',
+    endpoints: GOOGLE_ENDPOINTS,
+    gpusPerWorker: 0,
+    code: { kind: 'dir', path: join(home, 'somewhere') },
+    setup: null,
+    workers: commands,
+    env: {},
+    input: null,
+    output:
+      run.output === undefined
+        ? null
+        : {
+            address: `gs://${run.output}/results`,
+            bucket: run.output,
+            prefix,
+            manifest: `${prefix}manifest.json`,
+            layout: 'per-run',
+            archive: false,
+            account: null,
+          },
+    workerKeys: [],
+    unattended: false,
+    stopGraceSeconds: 10,
+    logLimitBytes: 1_000_000_000,
+    spec: {
+      name: run.name,
+      host: 'local',
+      code: { dir: join(home, 'somewhere') },
+      workers: commands,
+      ...(run.output === undefined ? {} : { output: { gcs: `gs://${run.output}/results` } }),
+    },
+  });
+  await writeFile(join(folder, RUN.plan), JSON.stringify(plan));
+  await writeEvents(folder, run);
+  for (const [source, text] of Object.entries(run.logs ?? {}))
+    await writeFile(
+      join(folder, source === 'stage' ? RUN.stageLog : workerLog(Number(source))),
+      text,
+    );
+  if (run.alive === true) await writeFile(join(folder, RUN.lock), JSON.stringify(await ownIdentity()));
+  return folder;
+}
+
+/** Writes the events anew, which looks like an append when the earlier ones are the same. */
+export async function writeEvents(
+  folder: string,
+  run: Pick<WrittenRun, 'createdAt' | 'events'>,
+): Promise<void> {
+  const start = Date.parse(run.createdAt);
+  const lines = run.events.map(([seconds, body], index) =>
+    JSON.stringify({
+      format: RUN_FORMAT,
+      seq: index + 1,
+      time: new Date(start + seconds * 1000).toISOString(),
+      ...body,
+    }),
+  );
+  await writeFile(join(folder, RUN.events), lines.map((line) => `${line}\n`).join(''));
+}
+
+export async function ownIdentity() {
+  const stat = await readFile(`/proc/${process.pid}/stat`, 'utf8');
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  return { pid: process.pid, startTime: startTimeFromStat(stat) ?? '', bootId };
+}

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -45,6 +46,8 @@ export const WINDOW = 20;
 const STRIDE = 16;
 const TABLE_BITS = 20;
 const CHUNK = 4 << 20;
+/** Bytes up to which a file is read in one go. */
+const SMALL = 64 << 10;
 /** Longer than the longest shortest run, so that a run over the border of two chunks lies whole in one of them. */
 const OVERLAP = 64;
 
@@ -131,6 +134,16 @@ export function createSecretSearch(secret: Uint8Array): SecretSearch {
     }
   };
 
+  /** Thousands of small files are read faster in one go each. */
+  const inSmallFile = (file: string): SecretMatch | null => {
+    try {
+      return inBuffer(readFileSync(file));
+    } catch (error) {
+      if (isGone(error)) return null;
+      throw error;
+    }
+  };
+
   const inTree = async (folder: string): Promise<TreeSearch> => {
     let files = 0;
     let bytes = 0;
@@ -138,7 +151,7 @@ export function createSecretSearch(secret: Uint8Array): SecretSearch {
     for await (const { file, size } of regularFiles(folder)) {
       files += 1;
       bytes += size;
-      const match = await inFile(file);
+      const match = size <= SMALL ? inSmallFile(file) : await inFile(file);
       if (match !== null) found.push({ file, match });
     }
     return { files, bytes, found };

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { JobView } from '../../shared/views.ts';
+import type { Run } from '../context.ts';
+import { valueOf } from '../exit.ts';
+import { formatTime } from '../format.ts';
+import { findJobId } from '../job-id.ts';
+import { describeJob, stateWord } from '../job-text.ts';
+import { table } from '../output.ts';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** `trainyard jobs` and `trainyard job ID`. */
+export function registerJobs(program: Command, run: Run): void {
+  program
+    .command('jobs')
+    .description('list the jobs, the last one first')
+    .option('--json', 'print an array')
+    .action((options: JsonOption) =>
+      run(options, async (context) => {
+        const { output } = context;
+        const services = await context.services();
+        const jobs = [...(await services.jobs.list())].sort((a, b) => (a.id < b.id ? 1 : -1));
+        if (options.json === true) {
+          output.json(jobs.map(jobJson));
+          return 0;
+        }
+        if (jobs.length === 0) {
+          output.note('There are no jobs yet. Start one with `trainyard run JOB.yaml`.');
+          return 0;
+        }
+        const lines = table(
+          [
+            { title: 'Id' },
+            { title: 'Name' },
+            { title: 'State' },
+            { title: 'Workers', align: 'right' },
+            { title: 'Host' },
+            { title: 'Submitted' },
+          ],
+          jobs.map((job) => [
+            job.id,
+            job.name,
+            stateWord(job),
+            `${job.workers.filter((worker) => worker.state === 'finished').length}/${job.workers.length}`,
+            job.host,
+            formatTime(job.createdAt),
+          ]),
+          (text) => output.paint('bold', text, output.stdout),
+        );
+        for (const line of lines) output.line(line);
+        return 0;
+      }),
+    );
+
+  program
+    .command('job <id>')
+    .description('show one job; the beginning of its id is enough, `latest` is the last one')
+    .option('--json', 'print an object')
+    .action((text: string, options: JsonOption) =>
+      run(options, async (context) => {
+        const services = await context.services();
+        const id = valueOf(await findJobId(services, text));
+        const job = valueOf(await services.jobs.get(id));
+        if (options.json === true) context.output.json(jobJson(job));
+        else for (const line of describeJob(job, context.output)) context.output.line(line);
+        return 0;
+      }),
+    );
+}
+
+/** A job as `--json` prints it: the fields that scripts rely on first, then everything that a screen shows. */
+export function jobJson(job: JobView): Readonly<Record<string, unknown>> {
+  return { ...job };
+}

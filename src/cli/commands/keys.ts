@@ -1,0 +1,146 @@
+import path from 'node:path';
+import type { Command } from 'commander';
+import type { KeyCard } from '../../shared/key.ts';
+import type { Run } from '../context.ts';
+import { valueOf } from '../exit.ts';
+import { formatTime, shellWord } from '../format.ts';
+import { table, type Output } from '../output.ts';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** `trainyard keys add|list|rename|remove|check`: the vault. All but `check` need no network. */
+export function registerKeys(program: Command, run: Run): void {
+  const keys = program.command('keys').description('keep service-account keys in the vault');
+
+  keys
+    .command('add <file>')
+    .description('check a service-account key file and put its key in the vault')
+    .option('-n, --name <name>', 'what to call it; default: from its e-mail address')
+    .option('--json', 'print the key as JSON, without the private part')
+    .action((file: string, options: JsonOption & { readonly name?: string }) =>
+      run(options, async (context) => {
+        const { output } = context;
+        const services = await context.services();
+        const given = path.resolve(context.folder, file);
+        const card = valueOf(
+          await services.keys.add(given, options.name === undefined ? {} : { name: options.name }),
+        );
+        if (options.json === true) output.json(card);
+        else printCard(output, card);
+        output.note(
+          `The key is in the vault (${card.vault}). The file is still there; move it to the trash, or remove it for good:`,
+        );
+        output.note(`  rm ${shellWord(file)}`);
+        return 0;
+      }),
+    );
+
+  keys
+    .command('list')
+    .description('list the keys')
+    .option('--json', 'print an array')
+    .action((options: JsonOption) =>
+      run(options, async (context) => {
+        const services = await context.services();
+        const cards = valueOf(await services.keys.list());
+        if (options.json === true) {
+          context.output.json(cards);
+          return 0;
+        }
+        if (cards.length === 0) {
+          context.output.note('There are no keys. Add one with `trainyard keys add FILE`.');
+          return 0;
+        }
+        const lines = table(
+          [
+            { title: 'Name' },
+            { title: 'Account' },
+            { title: 'Added' },
+            { title: 'Last used' },
+            { title: 'Vault' },
+          ],
+          cards.map((card) => [
+            card.name,
+            card.email,
+            formatTime(card.addedAt),
+            card.lastUsedAt === null ? 'never' : formatTime(card.lastUsedAt),
+            card.vault,
+          ]),
+          (text) => context.output.paint('bold', text, context.output.stdout),
+        );
+        for (const line of lines) context.output.line(line);
+        return 0;
+      }),
+    );
+
+  keys
+    .command('rename <name> <new-name>')
+    .description('give a key another name')
+    .option('--json', 'print the key as JSON')
+    .action((name: string, newName: string, options: JsonOption) =>
+      run(options, async (context) => {
+        const services = await context.services();
+        const card = valueOf(await services.keys.rename(name, newName));
+        if (options.json === true) context.output.json(card);
+        else context.output.line(`${name} is now called ${card.name}.`);
+        return 0;
+      }),
+    );
+
+  keys
+    .command('remove <name>')
+    .description('take a key out of the vault')
+    .option('--json', 'print what was removed as JSON')
+    .action((name: string, options: JsonOption) =>
+      run(options, async (context) => {
+        const services = await context.services();
+        const removed = valueOf(await services.keys.remove(name));
+        if (options.json === true) context.output.json(removed);
+        else context.output.line(`${name} is removed from the vault.`);
+        return 0;
+      }),
+    );
+
+  keys
+    .command('check <name>')
+    .description('mint an access token with a key')
+    .option('--json', 'print the outcome as JSON')
+    .action((name: string, options: JsonOption) =>
+      run(options, async (context) => {
+        const { output } = context;
+        const services = await context.services();
+        const checked = valueOf(await services.keys.check(name, context.signal));
+        const { card } = checked;
+        if (checked.result === 'offline') {
+          if (options.json === true)
+            output.json({ name: card.name, checked: false, problem: checked.problem });
+          else output.line(`${card.name}: not checked: offline`);
+          output.note(`  ${checked.problem.message}`);
+          if (checked.problem.hint !== '') output.note(`  ${checked.problem.hint}`);
+          return 4;
+        }
+        const expiresAt = new Date(checked.expiresAt).toISOString();
+        if (options.json === true) output.json({ name: card.name, checked: true, expiresAt });
+        else
+          output.line(
+            `${card.name}: the key works. Google gave ${card.email} an access token until ${formatTime(expiresAt)}.`,
+          );
+        return 0;
+      }),
+    );
+}
+
+function printCard(output: Output, card: KeyCard): void {
+  const rows: readonly (readonly [string, string])[] = [
+    ['Name', card.name],
+    ['Account', card.email],
+    ['Project', card.projectId],
+    ['Key id', card.privateKeyId],
+    ['Fingerprint', card.fingerprint],
+    ['Added', formatTime(card.addedAt)],
+  ];
+  for (const [title, value] of rows)
+    output.line(`${output.paint('dim', title.padEnd(12), output.stdout)}${value}`);
+}

@@ -1,0 +1,134 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { parseJobFile } from '../../main/jobs/job-file.ts';
+import type { JobPlan } from '../../shared/plan.ts';
+import { formatGcsAddress } from '../../shared/address.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import type { Run } from '../context.ts';
+import { valueOf } from '../exit.ts';
+import { followJob } from '../follow.ts';
+import { formatSeconds, formatTime, plural, printable } from '../format.ts';
+import type { Output } from '../output.ts';
+import { jobJson } from './jobs.ts';
+
+/** No job file is longer, bytes. */
+const MAX_JOB_FILE = 1 << 20;
+
+/** `trainyard run JOB.yaml [--detach]`: checks, submits, follows. */
+export function registerRun(program: Command, run: Run): void {
+  program
+    .command('run <job-file>')
+    .description('check a job file, start the job and follow it')
+    .option('-d, --detach', 'print the id and go back to the shell')
+    .option('--json', 'print one JSON document')
+    .action((file: string, options: { readonly detach?: boolean; readonly json?: boolean }) =>
+      run(options, async (context) => {
+        const { output } = context;
+        const jobFile = path.resolve(context.folder, file);
+        const spec = valueOf(
+          parseJobFile(valueOf(await readJobFile(jobFile, file)), { path: file }),
+        );
+        const services = await context.services();
+        if (services.endpoints.emulated)
+          output.warn(
+            'Google is emulated: an environment variable moves its addresses to this machine.',
+          );
+        const submitted = valueOf(
+          await services.jobs.submit(spec, {
+            baseFolder: path.dirname(jobFile),
+            signal: context.signal,
+            onPlan: (plan) => describePlan(plan, output),
+          }),
+        );
+        if (options.detach === true) {
+          tellDetached(output, submitted.id, submitted.accessUntil, options.json === true);
+          return 0;
+        }
+        const { status, job } = await followJob(context, services, submitted.id);
+        if (options.json === true && job !== null) output.json(jobJson(job));
+        return status;
+      }),
+    );
+}
+
+/** The text of a job file. Errors: `input.job-file`. */
+async function readJobFile(file: string, shown: string): Promise<Result<string>> {
+  const refuse = (message: string, hint: string) =>
+    fail(
+      problem({ code: 'input.job-file', op: 'read the job file', subject: shown, message, hint }),
+    );
+  try {
+    const status = await stat(file);
+    if (status.isDirectory())
+      return refuse(`${shown} is a folder, not a job file.`, 'Give the YAML file inside it.');
+    if (status.size > MAX_JOB_FILE)
+      return refuse(
+        `${shown} is larger than 1 MiB.`,
+        'A job file is a short YAML text; see docs/job-file.md.',
+      );
+    return ok(await readFile(file, 'utf8'));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'ENOENT') return refuse(`There is no file ${shown}.`, 'Check the path.');
+    if (code === 'EACCES') return refuse(`${shown} may not be read.`, 'Check its permissions.');
+    return refuse(`${shown} could not be read (${code}).`, 'Check the path.');
+  }
+}
+
+/** What is about to happen, before it does. */
+export function describePlan(plan: JobPlan, output: Output): void {
+  const row = (title: string, text: string) =>
+    output.note(`  ${output.paint('dim', title.padEnd(8))}${printable(text)}`);
+  output.note(`Job ${output.paint('bold', plan.id)} (${plan.name}) on ${plan.host}`);
+  row(
+    'code',
+    plan.code.kind === 'dir' ? plan.code.path : `${plan.code.url} ${plan.code.ref ?? ''}`,
+  );
+  const gpus = plan.gpusPerWorker === 0 ? 'no GPU' : plural(plan.gpusPerWorker, 'GPU');
+  row('workers', `${plan.workers.length}, ${gpus} each`);
+  if (plan.input !== null)
+    row(
+      'input',
+      plan.input.kind === 'dir'
+        ? plan.input.path
+        : `${plan.input.address} (${inputText(plan.input)})`,
+    );
+  row(
+    'output',
+    plan.output === null
+      ? 'stays in the run directory'
+      : `${formatGcsAddress({ bucket: plan.output.bucket, path: plan.output.prefix })}${plan.output.account === null ? ', no key' : `, key ${plan.output.account.name}`}`,
+  );
+}
+
+function inputText(input: Extract<JobPlan['input'], { readonly kind: 'gcs' }>): string {
+  const what = {
+    folder: 'everything below it',
+    object: 'one object',
+    archive: 'an archive, unpacked',
+  }[input.target.kind];
+  return input.account === null ? `${what}, no key` : `${what}, key ${input.account.name}`;
+}
+
+/** The id for scripts; how long access lasts and how to finish later, for people. `accessUntil`: ISO 8601, null where it does not end. */
+export function tellDetached(
+  output: Output,
+  id: string,
+  accessUntil: string | null,
+  json: boolean,
+): void {
+  if (json) output.json({ id });
+  else output.line(id);
+  if (accessUntil === null) output.note('The job needs nobody: its access does not run out.');
+  else {
+    const left = Math.max(0, (Date.parse(accessUntil) - Date.now()) / 1000);
+    output.note(
+      `Its access to the buckets lasts until ${formatTime(accessUntil)} (${formatSeconds(left)}).`,
+    );
+    output.note(
+      `  If it needs longer, it waits with its output safe until \`trainyard retry ${id}\` gives it new access.`,
+    );
+  }
+  output.note(`  See it with \`trainyard job ${id}\`.`);
+}

@@ -1,0 +1,163 @@
+import { isCancel, select } from '@clack/prompts';
+import type { Services } from '../main/services.ts';
+import type { JobView } from '../shared/views.ts';
+import type { Context } from './context.ts';
+import { reportProblem, type ExitStatus } from './exit.ts';
+import { liveText, newsBetween } from './follow-news.ts';
+import { formatBytes, plural, formatSeconds } from './format.ts';
+import { hasEnded, workerEnd } from './job-text.ts';
+import type { Output } from './output.ts';
+
+/** Milliseconds between two looks at whether the job's access must be renewed. */
+const REFRESH_INTERVAL = 2_000;
+
+/**
+ * Shows a job until it ends and keeps its access fresh meanwhile. SIGINT leaves the job running (130) and says how to go on; at a
+ * terminal it asks first whether to leave or to stop, and a second one leaves.
+ */
+export async function followJob(
+  context: Context,
+  services: Services,
+  id: string,
+): Promise<{ readonly status: ExitStatus; readonly job: JobView | null }> {
+  const { output } = context;
+  const end = new AbortController();
+  const leave = () => {
+    left = true;
+    end.abort();
+  };
+  let left = false;
+  let asking = false;
+  let last: JobView | null = null;
+  const giveBack = context.takeInterrupts(() => {
+    if (!context.interactive || asking) {
+      leave();
+      return;
+    }
+    asking = true;
+    void askWhatToDo(output).then(async (choice) => {
+      asking = false;
+      if (choice === 'leave') leave();
+      if (choice !== 'stop') return;
+      const stopped = await services.jobs.stop(id);
+      if (!stopped.ok) output.warn(stopped.problem.message, stopped.problem.hint);
+    });
+  });
+  const onSignal = () => end.abort();
+  context.signal.addEventListener('abort', onSignal, { once: true });
+  const refresh = refreshWhile(services, id, end.signal, (message, hint) =>
+    output.warn(message, hint),
+  );
+  try {
+    await services.jobs.follow(
+      id,
+      (job) => {
+        for (const news of newsBetween(last, job)) {
+          if (news.kind === 'warning') output.warn(news.text, news.hint);
+          else output.note(news.text);
+        }
+        last = job;
+        if (!asking) output.live(liveText(job));
+        if (hasEnded(job.status) || job.state === 'interrupted') end.abort();
+      },
+      end.signal,
+    );
+  } finally {
+    end.abort();
+    await refresh;
+    giveBack();
+    context.signal.removeEventListener('abort', onSignal);
+    output.endLive();
+  }
+  const job = last as JobView | null;
+  if (left || context.signal.aborted) {
+    tellHowToGoOn(output, id);
+    return { status: 130, job };
+  }
+  if (job === null) return { status: 4, job };
+  return { status: tellEnd(output, job), job };
+}
+
+/** Delivers fresh tokens to the job's agent in time. A failure is said once, and tried again. */
+async function refreshWhile(
+  services: Services,
+  id: string,
+  signal: AbortSignal,
+  warn: (message: string, hint: string) => void,
+): Promise<void> {
+  let said = '';
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, REFRESH_INTERVAL);
+      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    if (signal.aborted) return;
+    const refreshed = await services.jobs.refreshAccess(id);
+    if (refreshed.ok) said = '';
+    else if (refreshed.problem.message !== said) {
+      said = refreshed.problem.message;
+      warn(`The job's access could not be renewed: ${said}`, refreshed.problem.hint);
+    }
+  }
+}
+
+async function askWhatToDo(output: Output): Promise<'leave' | 'stop' | 'go on'> {
+  output.endLive();
+  const choice = await select({
+    message: 'The job is still running. What should happen to it?',
+    output: process.stderr,
+    options: [
+      { value: 'leave', label: 'Leave it running and go back to the shell' },
+      { value: 'stop', label: 'Stop it' },
+      { value: 'go on', label: 'Go on following it' },
+    ],
+  });
+  return isCancel(choice) ? 'leave' : (choice as 'leave' | 'stop' | 'go on');
+}
+
+export function tellHowToGoOn(output: Output, id: string): void {
+  output.note(`The job ${id} goes on.`);
+  output.note(`  See it:      trainyard job ${id}`);
+  output.note(`  Its output:  trainyard logs ${id} -f`);
+  output.note(`  Stop it:     trainyard stop ${id}`);
+  output.note(`  When it waits for access: trainyard retry ${id}`);
+}
+
+/** The summary; returns the exit status that the job's end means. */
+export function tellEnd(output: Output, job: JobView): ExitStatus {
+  const { status } = job;
+  const took =
+    status.startedAt === null || status.endedAt === null
+      ? ''
+      : ` in ${formatSeconds((Date.parse(status.endedAt) - Date.parse(status.startedAt)) / 1000)}`;
+  if (job.state === 'finished') {
+    output.note(`${output.paint('green', 'Finished')}${took}.`);
+    tellOutput(output, job);
+    return 0;
+  }
+  if (job.state === 'interrupted') {
+    output.note(`${output.paint('red', 'Interrupted:')} nothing carries the job ${job.id} on.`);
+    output.note(`  What runs goes on. Take it up again with \`trainyard retry ${job.id}\`.`);
+    return 4;
+  }
+  output.note(`${output.paint('red', job.state === 'stopped' ? 'Stopped' : 'Failed')}${took}.`);
+  for (const worker of job.workers)
+    if (worker.state === 'failed')
+      output.note(
+        `  worker ${worker.index}: ${workerEnd(worker)}; its output: trainyard logs ${job.id} --worker ${worker.index}`,
+      );
+  if (status.problem !== null) reportProblem(output, status.problem, false);
+  tellOutput(output, job);
+  output.note(`  Try again: trainyard retry ${job.id}`);
+  return 1;
+}
+
+function tellOutput(output: Output, job: JobView): void {
+  const { uploaded } = job.status;
+  if (job.output === null) output.note(`  Output: ${job.runDirectory}/output`);
+  else if (uploaded !== null)
+    output.note(
+      `  Output: ${job.output} (${plural(uploaded.objects, 'object')}, ${formatBytes(uploaded.bytes)})`,
+    );
+  else output.note(`  Output: not in the bucket yet; it is safe in ${job.runDirectory}/output`);
+}

@@ -1,0 +1,111 @@
+import type { JobStatus, WorkerStatus } from '../shared/job-status.ts';
+import type { JobView } from '../shared/views.ts';
+import { progressText } from './progress.ts';
+import { formatBytes, formatSeconds, formatTime, plural, printable } from './format.ts';
+import { table, type Output } from './output.ts';
+
+const ENDED = ['finished', 'failed', 'stopped'] as const;
+
+/** Whether nothing more will happen unless somebody asks for a retry. */
+export function hasEnded(status: Pick<JobStatus, 'state'>): boolean {
+  return (ENDED as readonly string[]).includes(status.state);
+}
+
+/** The state in one word or two: waiting for access is said, though it is no state of its own. */
+export function stateWord(job: JobView): string {
+  return job.status.accessAwaited === null || hasEnded(job.status)
+    ? job.state
+    : `${job.state} (needs access)`;
+}
+
+/** `exit status 1`, `SIGKILL`, `` while it runs. */
+export function workerEnd(worker: WorkerStatus): string {
+  if (worker.signal !== null) return worker.signal;
+  return worker.exitCode === null ? '' : `exit status ${worker.exitCode}`;
+}
+
+/** Everything of one job, for people. */
+export function describeJob(job: JobView, output: Output): readonly string[] {
+  const { status } = job;
+  const title = (text: string) => output.paint('dim', text.padEnd(10), output.stdout);
+  const lines = [
+    `${title('Job')}${job.id}`,
+    `${title('Name')}${printable(job.name)}`,
+    `${title('State')}${stateWord(job)}`,
+    `${title('Host')}${job.host}`,
+    `${title('Submitted')}${formatTime(job.createdAt)}`,
+    `${title('Folder')}${printable(job.runDirectory)}`,
+    `${title('Output')}${job.output === null ? 'stays in the folder' : printable(job.output)}`,
+  ];
+  if (status.code !== null) lines.push(`${title('Code')}${codeText(status)}`);
+  if (job.agent !== null) lines.push(`${title('Agent')}process ${job.agent.pid}`);
+  if (status.uploaded !== null)
+    lines.push(
+      `${title('Uploaded')}${plural(status.uploaded.objects, 'object')}, ${formatBytes(status.uploaded.bytes)}`,
+    );
+  lines.push('');
+  for (const stage of status.stages) {
+    const took =
+      stage.startedAt === null
+        ? ''
+        : formatSeconds(
+            (timeOf(stage.endedAt) ?? Date.now()) / 1000 - (timeOf(stage.startedAt) ?? 0) / 1000,
+          );
+    const progress =
+      stage.state === 'active' && stage.progress !== null
+        ? progressText('', stage.progress).trim()
+        : '';
+    lines.push(
+      `${stage.stage.padEnd(10)}  ${stage.state.padEnd(8)}  ${took.padEnd(10)}  ${progress}`.trimEnd(),
+    );
+  }
+  if (job.workers.length > 0)
+    lines.push(
+      '',
+      ...table(
+        [
+          { title: 'Worker', align: 'right' },
+          { title: 'State' },
+          { title: 'Process', align: 'right' },
+          { title: 'End' },
+          { title: 'GPUs' },
+        ],
+        job.workers.map((worker) => [
+          String(worker.index),
+          worker.state,
+          worker.pid === null ? '' : String(worker.pid),
+          workerEnd(worker),
+          worker.gpus.map((gpu) => `${gpu.index}: ${gpu.name}`).join(', '),
+        ]),
+        (text) => output.paint('bold', text, output.stdout),
+      ),
+    );
+  const notes = [
+    ...status.warnings,
+    ...(status.accessAwaited === null ? [] : [status.accessAwaited]),
+    ...(status.problem === null ? [] : [status.problem]),
+  ];
+  for (const note of notes) {
+    lines.push('', printable(note.message));
+    if (note.hint !== '') lines.push(`  ${printable(note.hint)}`);
+  }
+  if (job.state === 'interrupted')
+    lines.push('', 'Nothing carries this job on.', `  Go on with \`trainyard retry ${job.id}\`.`);
+  return lines;
+}
+
+/** `commit 1a2b3c4 on main, with changes that no commit has, not pushed` */
+export function codeText(status: JobStatus): string {
+  const { code } = status;
+  if (code?.commit == null) return 'no git checkout';
+  const parts = [
+    `commit ${code.commit.slice(0, 12)}${code.branch === null ? '' : ` on ${printable(code.branch)}`}`,
+  ];
+  if (code.dirty === true) parts.push('with changes that no commit has');
+  if (code.unpushed === true) parts.push('with commits that no remote has');
+  return parts.join(', ');
+}
+
+function timeOf(iso: string | null): number | null {
+  return iso === null ? null : new Date(iso).getTime();
+}

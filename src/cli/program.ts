@@ -1,0 +1,190 @@
+import { constants } from 'node:os';
+import { Command, CommanderError } from 'commander';
+import { openLog } from '../main/platform/log.ts';
+import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
+import { openServices, type Services } from '../main/services.ts';
+import { registerCopy } from './commands/copy.ts';
+import { registerDemo } from './commands/demo.ts';
+import { registerEmulator } from './commands/emulator.ts';
+import { registerHosts } from './commands/hosts.ts';
+import { registerJobs } from './commands/jobs.ts';
+import { registerKeys } from './commands/keys.ts';
+import { registerList } from './commands/list.ts';
+import { registerLogs } from './commands/logs.ts';
+import { registerRetry } from './commands/retry.ts';
+import { registerRun } from './commands/run.ts';
+import { registerStop } from './commands/stop.ts';
+import type { Context, Run } from './context.ts';
+import { ProblemExit, reportProblem, valueOf, type ExitStatus } from './exit.ts';
+import { createOutput, type Sink } from './output.ts';
+import { findProgramFiles } from './program-files.ts';
+
+/** After the first SIGINT a command has this long to end by itself, milliseconds. */
+const GRACE = 4_000;
+
+/** Runs the command line; `args` without the program's own name. Returns the exit status. */
+export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
+  const env = process.env;
+  const files = findProgramFiles();
+  const output = createOutput(sinkOf(process.stdout), sinkOf(process.stderr), env);
+  let status: ExitStatus = 0;
+  endQuietlyWithoutReader();
+
+  const run: Run = async (options, action) => {
+    const json = options.json === true;
+    const interrupts = watchInterrupts();
+    let opened: Promise<Services> | undefined;
+    const context: Context = {
+      output,
+      env,
+      folder: process.cwd(),
+      files,
+      interactive: process.stdin.isTTY && process.stderr.isTTY,
+      signal: interrupts.signal,
+      services: () =>
+        (opened ??= openServices({
+          env,
+          version: files.version,
+          agentFolder: files.agentFolder,
+          nodeRuntime: files.nodeRuntime,
+        }).then(valueOf)),
+      takeInterrupts: (handler) => interrupts.take(handler),
+    };
+    try {
+      status = await action(context);
+    } catch (error) {
+      if (error instanceof ProblemExit) status = reportProblem(output, error.problem, json);
+      else if (interrupts.signal.aborted) status = 130;
+      else status = reportBug(error, env, (text) => output.note(text));
+    } finally {
+      output.endLive();
+      const services = await opened?.catch(() => undefined);
+      await services?.close();
+      interrupts.stop();
+    }
+    const interrupted = interrupts.status();
+    if (interrupted !== null) {
+      output.note('Interrupted.');
+      status = interrupted;
+    }
+  };
+
+  const program = createProgram(files.version, run);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return reportBug(error, env, (text) => output.note(text));
+  }
+  return status;
+}
+
+export function createProgram(version: string, run: Run): Command {
+  const program = new Command('trainyard')
+    .description('Train on your own GPUs with data in Google Cloud Storage.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `${text.replace(/^error: (.)/, (_, first: string) => `Error: ${first.toUpperCase()}`)}`,
+        ),
+    })
+    .showHelpAfterError('  See the arguments with `trainyard help COMMAND`.')
+    .showSuggestionAfterError();
+  registerDemo(program, run);
+  registerKeys(program, run);
+  registerList(program, run);
+  registerCopy(program, run);
+  registerRun(program, run);
+  registerJobs(program, run);
+  registerLogs(program, run);
+  registerStop(program, run);
+  registerRetry(program, run);
+  registerHosts(program, run);
+  registerEmulator(program, run);
+  return program;
+}
+
+function sinkOf(stream: NodeJS.WriteStream): Sink {
+  return {
+    get isTTY() {
+      return stream.isTTY;
+    },
+    get columns() {
+      return stream.isTTY ? stream.columns : 0;
+    },
+    write: (text) => {
+      stream.write(text);
+    },
+  };
+}
+
+/** `trainyard jobs | head -1`: the reader went away, nobody wants to hear of it. */
+function endQuietlyWithoutReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
+      throw error;
+    });
+}
+
+/** An exception is a bug of ours: one sentence, and where the rest is. */
+function reportBug(
+  error: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  note: (text: string) => void,
+): ExitStatus {
+  const log = openLog(`${pathsBelow(homeFolder(env)).logs}/cli.log`);
+  log.error('The command line met a bug.', error);
+  note(
+    `Error: This is a bug of Trainyard: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'something unexpected was thrown'}.`,
+  );
+  note(`  Please report it with the end of ${log.path}.`);
+  return 1;
+}
+
+interface Interrupts {
+  readonly signal: AbortSignal;
+  take(handler: () => void): () => void;
+  /** The exit status when a signal ended the command; else null. */
+  status(): 130 | 143 | null;
+  stop(): void;
+}
+
+function watchInterrupts(): Interrupts {
+  const controller = new AbortController();
+  let status: 130 | 143 | null = null;
+  let taken: (() => void) | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  const end = (reason: 130 | 143) => {
+    if (status !== null) process.exit(status);
+    status = reason;
+    controller.abort(new Error('interrupted'));
+    timer = setTimeout(() => process.exit(reason), GRACE);
+    timer.unref();
+  };
+  const onInterrupt = () => {
+    if (taken === null) end(130);
+    else taken();
+  };
+  const onTerminate = () => end(143);
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onTerminate);
+  return {
+    signal: controller.signal,
+    take: (handler) => {
+      taken = handler;
+      return () => {
+        if (taken === handler) taken = null;
+      };
+    },
+    status: () => status,
+    stop: () => {
+      clearTimeout(timer);
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onTerminate);
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, readFile, statfs, type FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { crc32c } from './native-crc32c.ts';
+import { PARTIAL_SUFFIX } from './download-plan.ts';
+
+export const errorCodeOf = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+
+export interface DiskContext {
+  /** A verb phrase. */
+  readonly op: string;
+  /** A path. */
+  readonly subject: string;
+}
+
+/** What an error of the file system means to a user. */
+export function diskProblem(error: unknown, context: DiskContext): Problem {
+  const code = errorCodeOf(error);
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return problem({
+        code: 'transfer.no-room',
+        ...context,
+        message: `There is no room left on the disk (${code}).`,
+        hint: 'Free some space, then start again: what is complete stays.',
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return problem({
+        code: 'transfer.disk-refused',
+        ...context,
+        message:
+          code === 'EROFS' ? 'The disk is read-only.' : `The system does not allow it (${code}).`,
+        hint: 'Check the permissions of the file and of the folder it lies in.',
+      });
+    case 'ENOENT':
+      return problem({
+        code: 'transfer.file-gone',
+        ...context,
+        message: 'The file is not there any more.',
+        hint: 'Something removed it meanwhile.',
+      });
+    default:
+      return problem({
+        code: 'transfer.disk',
+        ...context,
+        message: `The disk reports an error (${code ?? 'unknown'}).`,
+        hint: 'Check the disk, then start again.',
+      });
+  }
+}
+
+/** An error of the disk amid work with the network, which must not be taken for one of the network. */
+export class DiskFault extends Error {
+  readonly problem: Problem;
+  constructor(error: unknown, context: DiskContext) {
+    super('disk', { cause: error });
+    this.problem = diskProblem(error, context);
+  }
+}
+
+/** Runs something with the disk; its errors become a {@link DiskFault}. */
+export async function onDisk<T>(context: DiskContext, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof DiskFault ? error : new DiskFault(error, context);
+  }
+}
+
+/** This boot of the machine, or null where it cannot be told: what another boot wrote may not have reached the disk. */
+export async function bootId(): Promise<string | null> {
+  try {
+    return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  } catch {
+    return null;
+  }
+}
+
+/** The name of a file while it is incomplete: beside its final one, so that a rename completes it. */
+export function partialPath(path: string): string {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (Buffer.byteLength(name) + PARTIAL_SUFFIX.length <= 255) return path + PARTIAL_SUFFIX;
+  const short = createHash('sha256').update(name).digest('hex').slice(0, 32);
+  return join(dirname(path), `.${short}${PARTIAL_SUFFIX}`);
+}
+
+/** Opens a file to write it, made new and empty unless `keep`; a link in its place is not followed. */
+export function openPartial(path: string, keep: boolean): Promise<FileHandle> {
+  const fresh = keep ? 0 : constants.O_TRUNC;
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | fresh, 0o644);
+}
+
+/** Makes folders below `root`, and refuses to pass through a link: one made by somebody else could lead anywhere. */
+export function folderMaker(root: string): (relativePath: string) => Promise<void> {
+  const made = new Map<string, Promise<void>>();
+  const make = (relativePath: string): Promise<void> => {
+    const known = made.get(relativePath);
+    if (known !== undefined) return known;
+    const work = (async () => {
+      if (relativePath === '') {
+        await mkdir(root, { recursive: true });
+        return;
+      }
+      const slash = relativePath.lastIndexOf('/');
+      await make(slash < 0 ? '' : relativePath.slice(0, slash));
+      const path = join(root, relativePath);
+      try {
+        await mkdir(path);
+      } catch (error) {
+        if (errorCodeOf(error) !== 'EEXIST') throw error;
+        if (!(await lstat(path)).isDirectory())
+          throw Object.assign(new Error('in the way'), { code: 'ENOTDIR' });
+      }
+    })();
+    made.set(relativePath, work);
+    return work;
+  };
+  return make;
+}
+
+/** What must fit on a disk. */
+export interface Need {
+  readonly bytes: number;
+  /** Files and folders. */
+  readonly files: number;
+}
+
+/** Left free for others: 64 MiB. */
+const RESERVE = 64 * 1024 * 1024;
+
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** Whether `need` fits what a file system says is free. Pure. A file system that counts no files (`filesTotal` 0) has no limit of them. */
+export function checkRoom(
+  path: string,
+  need: Need,
+  free: { readonly bytes: number; readonly files: number; readonly filesTotal: number },
+): Result<void> {
+  const refuse = (message: string, hint: string) =>
+    fail(problem({ code: 'transfer.no-room', op: 'check for room', subject: path, message, hint }));
+  if (need.bytes > 0 && need.bytes + RESERVE > free.bytes)
+    return refuse(
+      `There is not enough room: ${formatBytes(need.bytes)} are needed, ${formatBytes(free.bytes)} are free (${formatBytes(RESERVE)} are kept free).`,
+      'Free some space, or use a folder on another disk.',
+    );
+  if (free.filesTotal > 0 && need.files > free.files)
+    return refuse(
+      `There is not enough room for so many files: ${need.files} are needed, ${free.files} can still be made (inodes).`,
+      'Remove files, or use a folder on another disk.',
+    );
+  return ok();
+}
+
+/** {@link checkRoom} with what the disk of an existing folder has free now. */
+export async function roomFor(folder: string, need: Need): Promise<Result<void>> {
+  const { bavail, bsize, ffree, files } = await statfs(folder);
+  return checkRoom(folder, need, { bytes: bavail * bsize, files: ffree, filesTotal: files });
+}
+
+const READ_SIZE = 1 << 20;
+
+/** The CRC32C of `length` bytes of a file from `position`; null where the file ends before. */
+export async function checksumOf(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  signal?: AbortSignal,
+): Promise<number | null> {
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(length, READ_SIZE)));
+  let sum = 0;
+  for (let done = 0; done < length;) {
+    signal?.throwIfAborted();
+    const size = Math.min(buffer.length, length - done);
+    const { bytesRead } = await handle.read(buffer, 0, size, position + done);
+    if (bytesRead === 0) return null;
+    sum = crc32c(buffer.subarray(0, bytesRead), sum);
+    done += bytesRead;
+  }
+  return sum;
+}

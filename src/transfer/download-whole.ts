@@ -1,0 +1,106 @@
+import { rename, unlink } from 'node:fs/promises';
+import { ok, type Result } from '../shared/problem.ts';
+import type { ObjectInfo } from '../shared/object-info.ts';
+import type { Attempt } from '../google/retry.ts';
+import { decodeCrc32c } from './crc32c.ts';
+import { DiskFault, onDisk, openPartial, partialPath } from './disk.ts';
+import type { ProgressMeter } from './progress.ts';
+import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
+import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
+
+/** How often bytes may arrive wrong before it is no accident. */
+export const CHECKSUM_ATTEMPTS = 3;
+
+/** One object and where its file goes. The folder it lies in is there. */
+export interface FetchTask {
+  readonly object: ObjectInfo;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** What does not match between what arrived and what was listed; null where all does. An object may come without a checksum. */
+export function mismatch(
+  object: ObjectInfo,
+  received: { readonly length: number; readonly checksum: number } | 'too-long',
+): string | null {
+  if (received === 'too-long') return `more than its ${object.size} bytes`;
+  if (received.length !== object.size) return `${received.length} bytes in place of ${object.size}`;
+  return object.crc32c !== '' && decodeCrc32c(object.crc32c) !== received.checksum
+    ? 'its checksum (CRC32C) is another'
+    : null;
+}
+
+async function receiveWhole(
+  wire: Wire,
+  task: FetchTask,
+  answer: WireAnswer,
+  request: WireRequest,
+  counted: { bytes: number; wrong: number },
+  meter: ProgressMeter,
+): Promise<Attempt<void>> {
+  const { object, path } = task;
+  if (answer.statusCode === 404) {
+    await answer.body.dump();
+    return changedMidway(request.subject);
+  }
+  if (answer.statusCode !== 200) return refusalOf(wire, request, answer);
+  const disk = { op: 'write', subject: path };
+  const partial = partialPath(path);
+  try {
+    const handle = await onDisk(disk, () => openPartial(partial, false));
+    let received;
+    try {
+      received = await receive(answer.body as AsyncIterable<Uint8Array>, {
+        handle,
+        position: 0,
+        limit: object.size,
+        disk,
+        onBytes: (count) => {
+          counted.bytes += count;
+          meter.bytes(count);
+        },
+      });
+    } finally {
+      await onDisk(disk, () => handle.close());
+    }
+    const wrong = mismatch(object, received);
+    if (wrong !== null) {
+      counted.wrong += 1;
+      return wrongBytes(request.subject, wrong, counted.wrong < CHECKSUM_ATTEMPTS);
+    }
+    await onDisk(disk, () => rename(partial, path));
+    return { ok: true, value: undefined };
+  } catch (error) {
+    return diskAttempt(error);
+  }
+}
+
+/** Fetches one object in one request: partial name, checksum on the way, rename. A failed attempt begins again. */
+export async function downloadWhole(
+  wire: Wire,
+  task: FetchTask,
+  meter: ProgressMeter,
+): Promise<Result<void>> {
+  const counted = { bytes: 0, wrong: 0 };
+  const done = await ask<undefined>(
+    wire,
+    'download',
+    addressOf(wire.bucket, task.object.name),
+    () => {
+      meter.bytes(-counted.bytes);
+      counted.bytes = 0;
+      return mediaRequest(wire, task.object);
+    },
+    (answer, request) =>
+      receiveWhole(wire, task, answer, request, counted, meter) as Promise<Attempt<undefined>>,
+  );
+  if (done.ok) {
+    meter.object();
+    return ok();
+  }
+  meter.bytes(-counted.bytes);
+  await unlink(partialPath(task.path)).catch((error: unknown) => {
+    if (!(error instanceof Error)) throw new DiskFault(error, { op: 'remove', subject: task.path });
+  });
+  return done;
+}

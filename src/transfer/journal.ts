@@ -1,0 +1,85 @@
+import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Appends JSON lines to one file; what was appended at the same time reaches the disk in one write. */
+export interface Journal {
+  /** Resolves once the line is written, and, for a durable journal, on the disk. */
+  append(line: unknown): Promise<void>;
+  /** Waits for what was appended. Idempotent. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly text: string;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Whether the file's last byte ends a line; so does an empty file. */
+async function endsWithNewline(handle: FileHandle): Promise<boolean> {
+  const { size } = await handle.stat();
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  await handle.read(last, 0, 1, size - 1);
+  return last[0] === 0x0a;
+}
+
+/**
+ * Opens a journal (0600) to append to it. A last line that its writer died in is closed off, so that it spoils no other.
+ * @param durable each line is on the disk, not only with the operating system, before `append` resolves
+ */
+export async function openJournal(path: string, durable: boolean): Promise<Journal> {
+  await mkdir(dirname(path), { recursive: true });
+  const handle = await open(path, 'a+', 0o600);
+  if (!(await endsWithNewline(handle))) await handle.appendFile('\n');
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | null = null;
+  let closed = false;
+
+  const write = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      try {
+        await handle.appendFile(batch.map(({ text }) => text).join(''));
+        if (durable) await handle.datasync();
+        for (const { done } of batch) done();
+      } catch (error) {
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    running = null;
+  };
+  return {
+    append: (line) =>
+      new Promise<void>((done, failed) => {
+        waiting.push({ text: `${JSON.stringify(line)}\n`, done, failed });
+        running ??= write();
+      }),
+    async close() {
+      if (closed) return;
+      closed = true;
+      await running;
+      await handle.close();
+    },
+  };
+}
+
+/** The lines of a journal that are JSON, oldest first; none where there is no file. Each is `unknown` until parsed. */
+export async function readJournal(path: string): Promise<readonly unknown[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+  return text.split('\n').flatMap((line): unknown[] => {
+    if (line === '') return [];
+    try {
+      return [JSON.parse(line)];
+    } catch {
+      return [];
+    }
+  });
+}

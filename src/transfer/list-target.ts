@@ -1,0 +1,31 @@
+import { getObject, listAll } from '../google/listing.ts';
+import type { ObjectInfo } from '../shared/object-info.ts';
+import type { InputTarget } from '../shared/plan.ts';
+import { ok, type Result } from '../shared/problem.ts';
+import type { Wire } from './wire.ts';
+
+/** The objects of a target as the bucket has them now: a listing, or one object's metadata. Errors: those of src/google's listing. */
+export async function listTarget(
+  wire: Wire,
+  target: InputTarget,
+): Promise<Result<readonly ObjectInfo[]>> {
+  const { endpoints, tokens, bucket, signal } = wire;
+  if (target.kind !== 'folder') {
+    const object = await getObject({ endpoints, tokens, bucket, name: target.object, signal });
+    return object.ok ? ok([object.value]) : object;
+  }
+  const objects: ObjectInfo[] = [];
+  const pages = listAll({
+    endpoints,
+    tokens,
+    bucket,
+    prefix: target.prefix,
+    delimiter: false,
+    signal,
+  });
+  for await (const page of pages) {
+    if (!page.ok) return page;
+    objects.push(...page.value.objects);
+  }
+  return ok(objects);
+}

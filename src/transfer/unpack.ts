@@ -1,0 +1,189 @@
+import { createReadStream } from 'node:fs';
+import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { createGunzip } from 'node:zlib';
+import tar from 'tar-stream';
+import unbzip2 from 'unbzip2-stream';
+import yauzl from 'yauzl';
+import { cancelledProblem } from '../google/http.ts';
+import type { Progress } from '../shared/events.ts';
+import type { ArchiveFormat } from '../shared/job-spec.ts';
+import { fail, ok, problem, type Result } from '../shared/problem.ts';
+import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
+import { progressMeter } from './progress.ts';
+import {
+  freshFolder,
+  unpackTarget,
+  UnpackStop,
+  type RefusedEntry,
+  type UnpackLimits,
+  type UnpackTarget,
+} from './unpack-target.ts';
+
+export interface UnpackOptions {
+  /** Default: a million entries, what is free on the disk, 1,000 times the archive's size. */
+  readonly limits?: Partial<UnpackLimits>;
+  readonly signal?: AbortSignal;
+  /** Bytes of the archive that were read. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface UnpackReport {
+  readonly files: number;
+  readonly bytes: number;
+  readonly refused: readonly RefusedEntry[];
+}
+
+const S_IFMT = 0o170000;
+const S_IFLNK = 0o120000;
+
+async function unpackZip(path: string, target: UnpackTarget): Promise<void> {
+  // Names are decoded here: yauzl would end at the first one that it finds unsafe, and the others could not be had.
+  const zip = await yauzl.openPromise(path, { lazyEntries: true, decodeStrings: false });
+  for await (const entry of zip.eachEntry()) {
+    const { generalPurposeBitFlag, fileNameRaw, extraFields } = entry;
+    const name = yauzl.getFileNameLowLevel(generalPurposeBitFlag, fileNameRaw, extraFields, false);
+    const mode = entry.externalFileAttributes >>> 16;
+    if (name.endsWith('/')) await target.folder(name);
+    else if (entry.isEncrypted()) target.other(name, 'it is encrypted');
+    else if (!entry.canDecodeFileData())
+      target.other(name, 'it is compressed in a way that cannot be read here');
+    else if ((mode & S_IFMT) === S_IFLNK) {
+      if (entry.uncompressedSize > 4096)
+        target.other(name, 'it is a link of more than 4,096 bytes');
+      else target.link(name, await text(await zip.openReadStreamPromise(entry)));
+    } else
+      await target.file(name, mode === 0 ? 0o644 : mode, await zip.openReadStreamPromise(entry));
+  }
+}
+
+async function unpackTarEntries(
+  entries: AsyncIterable<Readable & { readonly header: tar.Header }>,
+  target: UnpackTarget,
+): Promise<void> {
+  for await (const entry of entries) {
+    const { name, type, linkname, mode } = entry.header;
+    if (type === 'file' || type === 'contiguous-file') {
+      await target.file(name, mode ?? 0o644, entry);
+      continue;
+    }
+    if (type === 'directory') await target.folder(name);
+    else if (type === 'symlink') target.link(name, linkname ?? '');
+    else if (type === 'link') await target.hardLink(name, linkname ?? '');
+    else target.other(name, 'it is a device or pipe');
+    entry.resume();
+  }
+}
+
+async function unpackTar(
+  path: string,
+  format: Exclude<ArchiveFormat, 'zip'>,
+  target: UnpackTarget,
+  read: (count: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const extract = tar.extract();
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  file.on('data', (part) => read(part.length));
+  const options = signal === undefined ? {} : { signal };
+  const flow =
+    format === 'tar'
+      ? pipeline(file, extract, options)
+      : pipeline(file, format === 'tar.bz2' ? unbzip2() : createGunzip(), extract, options);
+  const entries = unpackTarEntries(
+    extract as unknown as AsyncIterable<Readable & { readonly header: tar.Header }>,
+    target,
+  ).catch((error: unknown) => {
+    extract.destroy(error instanceof Error ? error : new Error('unpack'));
+    throw error;
+  });
+  const [unpacked, flowed] = await Promise.allSettled([entries, flow]);
+  if (unpacked.status === 'rejected' && isOurs(unpacked.reason)) throw unpacked.reason;
+  if (flowed.status === 'rejected') throw flowed.reason;
+  if (unpacked.status === 'rejected') throw unpacked.reason;
+}
+
+const isOurs = (error: unknown): boolean =>
+  error instanceof UnpackStop || error instanceof DiskFault;
+
+function explain(error: unknown, path: string): Result<never> {
+  if (error instanceof UnpackStop || error instanceof DiskFault) return fail(error.problem);
+  const code = errorCodeOf(error);
+  if (code !== null && error instanceof Error && 'syscall' in error)
+    return fail(diskProblem(error, { op: 'unpack', subject: path }));
+  return fail(
+    problem({
+      code: 'transfer.archive-broken',
+      op: 'unpack',
+      subject: path,
+      message: `The archive cannot be read${code === null ? '' : ` (${code})`}: it is damaged, incomplete or of another format than its name says.`,
+      hint: 'Make the archive again, or use its files without one.',
+    }),
+  );
+}
+
+/** Moves everything below `from` into `to`, over nothing that is there. */
+async function moveInto(from: string, to: string): Promise<readonly RefusedEntry[]> {
+  const there = await readdir(to).catch(() => []);
+  if (there.length === 0) {
+    await rm(to, { recursive: true, force: true });
+    await rename(from, to);
+    return [];
+  }
+  const taken = new Set(there);
+  const refused: RefusedEntry[] = [];
+  for (const name of await readdir(from)) {
+    if (taken.has(name))
+      refused.push({ entry: name, reason: 'something of the same name is there' });
+    else await rename(join(from, name), join(to, name));
+  }
+  await rm(from, { recursive: true, force: true });
+  return refused;
+}
+
+/**
+ * Unpacks an archive into a folder, which is made where it is missing. All of it is unpacked beside the folder first, so that an
+ * interrupted unpacking leaves nothing in it. Entries that would leave the folder (absolute, `..`, links), devices, and second entries of
+ * the same name are refused by name; the others arrive. Archives are hostile input.
+ * Errors: `transfer.archive-broken`, `transfer.archive-too-large`, `transfer.no-room`, other disk problems, `job.cancelled`.
+ */
+export async function unpack(
+  archivePath: string,
+  format: ArchiveFormat,
+  destination: string,
+  options: UnpackOptions = {},
+): Promise<Result<UnpackReport>> {
+  const staging = `${destination.replace(/\/+$/, '')}.trainyard-unpacking`;
+  const { signal } = options;
+  try {
+    await freshFolder(staging);
+    const { size } = await stat(archivePath);
+    const { bavail, bsize } = await statfs(staging);
+    const limits = { bytes: bavail * bsize, entries: 1_000_000, ratio: 1_000, ...options.limits };
+    const meter = progressMeter({ bytes: size, objects: 1 }, options.onProgress);
+    const archive = { path: archivePath, size };
+    const read = (count: number) => meter.bytes(count);
+    const target = unpackTarget(staging, archive, limits, () => signal?.throwIfAborted(), signal);
+    if (format === 'zip') {
+      await unpackZip(archivePath, target);
+      read(size);
+    } else await unpackTar(archivePath, format, target, read, signal);
+    await target.finish();
+    const left = await moveInto(staging, destination);
+    meter.object();
+    meter.end();
+    return ok({
+      files: target.files,
+      bytes: target.bytes,
+      refused: [...target.refused, ...left],
+    });
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    if (signal?.aborted === true)
+      return fail(cancelledProblem({ op: 'unpack', subject: archivePath }));
+    return explain(error, archivePath);
+  }
+}

@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import type { Attempt } from '../google/retry.ts';
+import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import type { ProgressMeter } from './progress.ts';
+import {
+  sameFingerprint,
+  type CompletedUpload,
+  type Fingerprint,
+  type UploadJournal,
+} from './upload-journal.ts';
+import {
+  addressOf,
+  refusalOf,
+  textOf,
+  type Wire,
+  type WireAnswer,
+  type WireRequest,
+} from './wire.ts';
+
+export interface UploadContext {
+  readonly wire: Wire;
+  readonly journal: UploadJournal;
+  /** Nobody else writes below the prefix: a clash with what this run attempted is this run's own object. */
+  readonly onlyOurs: boolean;
+  readonly meter: ProgressMeter;
+}
+
+/** What is to become an object. */
+export interface UploadItem extends Fingerprint {
+  readonly contentType: string;
+}
+
+export const fingerprintOf = ({ name, path, size, mtimeMs }: UploadItem): Fingerprint => ({
+  name,
+  path,
+  size,
+  mtimeMs,
+});
+
+/** What the bucket says of an object that it just took. `size` is a decimal text there. */
+const createdSchema = z.object({
+  size: z.string().regex(/^\d+$/).transform(Number),
+  crc32c: z.string(),
+  generation: z.string(),
+});
+export type Created = Readonly<z.infer<typeof createdSchema>>;
+
+/** Asked of the answer to an upload. */
+export const CREATED_FIELDS = 'name,size,crc32c,generation';
+
+/** Where an object is made, and only where none of the name is. */
+export function uploadPath(wire: Wire, type: 'multipart' | 'resumable', name: string): string {
+  const query = new URLSearchParams({ uploadType: type, ifGenerationMatch: '0' });
+  if (type === 'resumable') query.set('name', name);
+  query.set('fields', CREATED_FIELDS);
+  return `/upload/storage/v1/b/${wire.bucket}/o?${query.toString()}`;
+}
+
+export function existsProblem(wire: Wire, name: string, ours: boolean): Problem {
+  return problem({
+    code: 'storage.exists',
+    op: 'upload',
+    subject: addressOf(wire.bucket, name),
+    message: ours
+      ? 'The file changed after it was uploaded under this name, and an object is never overwritten.'
+      : 'The bucket has an object of this name already, and an object is never overwritten.',
+    hint: 'Upload to another prefix or under another name.',
+  });
+}
+
+/** What a request for a new object came to. */
+export type Outcome = { readonly created: Created } | { readonly clash: true };
+
+/** Whether a refusal means that the name is taken: 412, or a 403 that asks for the right to replace. */
+const meansClash = (status: number, text: string): boolean =>
+  status === 412 || (status === 403 && text.includes('storage.objects.delete'));
+
+/** Reads the answer to the request that completes an object. */
+export async function readCreated(
+  wire: Wire,
+  request: WireRequest,
+  answer: WireAnswer,
+): Promise<Attempt<Outcome>> {
+  if (answer.statusCode === 200 || answer.statusCode === 201) {
+    const text = await textOf(answer);
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = null;
+    }
+    const created = createdSchema.safeParse(value);
+    if (created.success) return { ok: true, value: { created: created.data } };
+    return {
+      ok: false,
+      problem: problem({
+        code: 'storage.answer',
+        op: request.op,
+        subject: request.subject,
+        message: 'The answer of the bucket cannot be understood.',
+        retryable: true,
+      }),
+    };
+  }
+  if (answer.statusCode === 412 || answer.statusCode === 403) {
+    const text = await textOf(answer);
+    if (meansClash(answer.statusCode, text)) return { ok: true, value: { clash: true } };
+    return refusalOf(wire, request, answer, text);
+  }
+  return refusalOf(wire, request, answer);
+}
+
+/** Problems after which the object may be there although no answer said so. */
+export const mayHaveBeenCreated = (failure: Problem): boolean =>
+  failure.code.startsWith('network.') || failure.retryable;
+
+/**
+ * Settles what the bucket said. `checksum` is of the bytes that were read; `attemptedBefore` tells whether an earlier request for the same
+ * bytes under this name stayed without an answer. Only then, and only under a prefix of the run's own, is an object that is there already
+ * taken as ours: `assumed`.
+ */
+export async function settle(
+  context: UploadContext,
+  item: UploadItem,
+  outcome: Outcome,
+  checksum: string,
+  attemptedBefore: boolean,
+): Promise<Result<CompletedUpload>> {
+  const { wire, journal } = context;
+  if ('clash' in outcome) {
+    if (!context.onlyOurs || !attemptedBefore)
+      return fail(existsProblem(wire, item.name, journal.of(item.name).done !== null));
+    const assumed = { ...fingerprintOf(item), crc32c: checksum, generation: null, assumed: true };
+    await journal.done(assumed);
+    return ok(assumed);
+  }
+  const { crc32c, generation, size } = outcome.created;
+  if (crc32c !== checksum || size !== item.size)
+    return fail(
+      problem({
+        code: 'transfer.checksum',
+        op: 'upload',
+        subject: addressOf(wire.bucket, item.name),
+        message:
+          'What the bucket holds is not what the file has: the checksum (CRC32C) is another.',
+        hint: 'Upload it again under another name; the object cannot be replaced with a key that may only create.',
+      }),
+    );
+  const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
+  await journal.done(done);
+  return ok(done);
+}
+
+/** Whether an earlier process attempted the same bytes under this name. */
+export const attemptedEarlier = (context: UploadContext, item: UploadItem): boolean =>
+  context.journal.of(item.name).intents.some((one) => sameFingerprint(one, fingerprintOf(item)));

@@ -1,0 +1,367 @@
+import { open, stat } from 'node:fs/promises';
+import type { TokenSource } from '../google/access-token.ts';
+import { cancelledProblem } from '../google/http.ts';
+import type { GoogleEndpoints } from '../shared/endpoints.ts';
+import type { Progress } from '../shared/events.ts';
+import { areaOf, fail, ok, type Problem, type Result } from '../shared/problem.ts';
+import { diskProblem, DiskFault } from './disk.ts';
+import { crc32c } from './native-crc32c.ts';
+import { forEachOf, limiter, type Limiter } from './limiter.ts';
+import { progressMeter, type ProgressMeter } from './progress.ts';
+import {
+  openUploadJournal,
+  type CompletedUpload,
+  type Fingerprint,
+  type UploadJournal,
+} from './upload-journal.ts';
+import { changedProblem, uploadLarge } from './upload-large.ts';
+import { existsProblem, type UploadContext, type UploadItem } from './upload-object.ts';
+import {
+  contentTypeOf,
+  objectNameReason,
+  planUpload,
+  type PlannedUpload,
+  type RefusedFile,
+} from './upload-plan.ts';
+import { uploadWhole, WHOLE_LIMIT } from './upload-whole.ts';
+import { walkFolder, type WalkedFile } from './walk.ts';
+import { addressOf, openWire, type Wire } from './wire.ts';
+
+/** What every upload needs. */
+export interface UploadAccess {
+  readonly endpoints: GoogleEndpoints;
+  /** Null: no credential is sent. */
+  readonly tokens: TokenSource | null;
+  readonly bucket: string;
+  /** Path of a `.jsonl` file that remembers what was attempted. One upload at a time uses it. */
+  readonly journal: string;
+  /** Nobody else writes these names: see `settle` in upload-object.ts. */
+  readonly onlyOurs: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Requests at once. Default 16. */
+  readonly concurrency?: number | undefined;
+  /** How long each request is tried again, milliseconds. Default two minutes. */
+  readonly patienceMs?: number | undefined;
+}
+
+export interface UploadOptions extends UploadAccess {
+  /** What names of objects begin with: ends with `/`, or is empty. */
+  readonly prefix: string;
+  /** A folder. */
+  readonly source: string;
+  /** Paths below the source, with `/`, that are left out. */
+  readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+  /**
+   * Another relative path for a file that changed after it was uploaded under its own: an object is never overwritten.
+   * Without it, and where that one is taken too, such a file is a failure, `storage.exists`.
+   */
+  readonly onTaken?: (relativePath: string) => string | null;
+}
+
+/** An object that is in the bucket. */
+export interface UploadedObject {
+  readonly name: string;
+  /** Of its file, below the source. */
+  readonly relativePath: string;
+  readonly size: number;
+  /** Base64 of the big-endian CRC32C. */
+  readonly crc32c: string;
+  /** Decimal; null where `assumed`. */
+  readonly generation: string | null;
+  /** The bucket was not heard to confirm it. */
+  readonly assumed: boolean;
+}
+
+export interface UploadReport {
+  /** All that are in the bucket now by this journal, those of earlier attempts included. */
+  readonly objects: readonly UploadedObject[];
+  /** Of these objects. */
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly refused: readonly RefusedFile[];
+  readonly failed: readonly { readonly path: string; readonly problem: Problem }[];
+}
+
+/** Bytes of small files in memory at once. */
+const MEMORY = 48 * 1024 * 1024;
+/** Large files under way at once. */
+const LARGE_AT_ONCE = 4;
+
+export const uploadedObject = (done: CompletedUpload): UploadedObject => ({
+  name: done.name,
+  relativePath: done.path,
+  size: done.size,
+  crc32c: done.crc32c,
+  generation: done.generation,
+  assumed: done.assumed,
+});
+
+interface Context extends UploadContext {
+  readonly memory: Limiter;
+  readonly requests: Limiter;
+}
+
+/** A planned object and the file on the disk. */
+interface Task extends PlannedUpload {
+  readonly file: string;
+}
+
+const READ_ATTEMPTS = 3;
+
+/** A small file's bytes, and what it was: the same before and after it was read. */
+async function readStable(
+  file: string,
+): Promise<{ readonly bytes: Buffer; readonly mtimeMs: number } | 'grew' | 'changing'> {
+  const handle = await open(file, 'r');
+  try {
+    for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt += 1) {
+      const before = await handle.stat();
+      if (before.size >= WHOLE_LIMIT) return 'grew';
+      const bytes = Buffer.allocUnsafe(before.size);
+      let length = 0;
+      while (length < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      const after = await handle.stat();
+      if (length === after.size && before.size === after.size && before.mtimeMs === after.mtimeMs)
+        return { bytes, mtimeMs: after.mtimeMs };
+    }
+    return 'changing';
+  } finally {
+    await handle.close();
+  }
+}
+
+async function uploadOne(context: Context, task: Task): Promise<Result<CompletedUpload>> {
+  const { name, relativePath: path, file } = task;
+  const item = (size: number, mtimeMs: number): UploadItem => ({
+    name,
+    path,
+    size,
+    mtimeMs,
+    contentType: contentTypeOf(path),
+  });
+  try {
+    if (task.size < WHOLE_LIMIT) {
+      const small = await context.memory.run(task.size + 64 * 1024, async () => {
+        const read = await readStable(file);
+        if (typeof read === 'string') return read;
+        const { bytes, mtimeMs } = read;
+        return context.requests.run(1, () =>
+          uploadWhole(context, item(bytes.length, mtimeMs), bytes),
+        );
+      });
+      if (small === 'changing') return fail(changedProblem(file));
+      if (small !== 'grew') return small;
+    }
+    const { size, mtimeMs } = await stat(file);
+    return await context.requests.run(1, () => uploadLarge(context, item(size, mtimeMs), file));
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error)
+      return fail(diskProblem(error, { op: 'read', subject: file }));
+    throw error;
+  }
+}
+
+type Settled =
+  | { readonly kind: 'have' }
+  | { readonly kind: 'upload'; readonly task: Task }
+  | { readonly kind: 'failed'; readonly path: string; readonly problem: Problem };
+
+/** Whether a file is in the bucket already, goes up under its name, or under another because it changed. */
+function settleName(
+  wire: Wire,
+  journal: UploadJournal,
+  task: Task,
+  options: Pick<UploadOptions, 'prefix' | 'onTaken'>,
+): Settled {
+  const unchanged = (done: Fingerprint) => done.size === task.size && done.mtimeMs === task.mtimeMs;
+  const done = journal.of(task.name).done;
+  if (done === null) return { kind: 'upload', task };
+  if (unchanged(done)) return { kind: 'have' };
+  const taken: Settled = {
+    kind: 'failed',
+    path: task.relativePath,
+    problem: existsProblem(wire, task.name, true),
+  };
+  const other = options.onTaken?.(task.relativePath) ?? null;
+  if (other === null) return taken;
+  const name = options.prefix + other;
+  if (objectNameReason(name) !== null) return taken;
+  const otherDone = journal.of(name).done;
+  if (otherDone === null) return { kind: 'upload', task: { ...task, name } };
+  return unchanged(otherDone) ? { kind: 'have' } : taken;
+}
+
+async function uploadAll(
+  context: Context,
+  tasks: readonly Task[],
+): Promise<UploadReport['failed']> {
+  const failed: { path: string; problem: Problem }[] = [];
+  let gone: Problem | null = null;
+  const work = async (task: Task) => {
+    const done = gone === null ? await uploadOne(context, task) : fail(gone);
+    if (done.ok) return;
+    failed.push({ path: task.relativePath, problem: done.problem });
+    const { signal } = context.wire;
+    if (areaOf(done.problem) === 'network' || signal.aborted) gone ??= done.problem;
+  };
+  const { concurrency } = context.wire;
+  await Promise.all([
+    forEachOf(
+      tasks.filter(({ size }) => size < WHOLE_LIMIT),
+      concurrency,
+      work,
+    ),
+    forEachOf(
+      tasks.filter(({ size }) => size >= WHOLE_LIMIT),
+      LARGE_AT_ONCE,
+      work,
+    ),
+  ]);
+  return failed;
+}
+
+async function uploadFolder(
+  wire: Wire,
+  journal: UploadJournal,
+  options: UploadOptions,
+): Promise<Result<Omit<UploadReport, 'seconds'>>> {
+  const walk = await walkFolder(options.source, {
+    ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+    signal: options.signal,
+  });
+  const files = new Map<string, WalkedFile>(walk.files.map((file) => [file.relativePath, file]));
+  const plan = planUpload(walk.files, options);
+  const tasks: Task[] = [];
+  const failed: { path: string; problem: Problem }[] = [];
+  for (const planned of plan.objects) {
+    const file = files.get(planned.relativePath)?.file ?? '';
+    const settled = settleName(wire, journal, { ...planned, file }, options);
+    if (settled.kind === 'upload') tasks.push(settled.task);
+    else if (settled.kind === 'failed') failed.push(settled);
+  }
+  const bytes = tasks.reduce((sum, { size }) => sum + size, 0);
+  const meter = progressMeter({ bytes, objects: tasks.length }, options.onProgress);
+  const { onlyOurs } = options;
+  const context: Context = {
+    wire,
+    journal,
+    onlyOurs,
+    meter,
+    memory: limiter(MEMORY),
+    requests: limiter(wire.concurrency),
+  };
+  failed.push(...(await uploadAll(context, tasks)));
+  meter.end();
+  if (wire.signal.aborted)
+    return fail(
+      cancelledProblem({ op: 'upload', subject: addressOf(wire.bucket, options.prefix) }),
+    );
+  const objects = journal.completed().map(uploadedObject);
+  return ok({
+    objects,
+    bytes: objects.reduce((sum, { size }) => sum + size, 0),
+    refused: [...walk.refused, ...plan.refused],
+    failed: failed.map(({ path, problem }) => ({ path, problem })),
+  });
+}
+
+/** Opens connections and journal for an upload, explains what the disk does to it, and closes both. */
+export async function withUpload<T>(
+  options: UploadAccess & { readonly prefix?: string },
+  subject: string,
+  work: (wire: Wire, journal: UploadJournal) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const wire = openWire(options);
+  let journal: UploadJournal | null = null;
+  try {
+    journal = await openUploadJournal(options.journal, options.bucket);
+    return await work(wire, journal);
+  } catch (error) {
+    if (wire.signal.aborted) return fail(cancelledProblem({ op: 'upload', subject }));
+    if (error instanceof DiskFault) return fail(error.problem);
+    if (error instanceof Error && 'syscall' in error)
+      return fail(diskProblem(error, { op: 'upload', subject }));
+    throw error;
+  } finally {
+    await journal?.close();
+    await wire.close();
+  }
+}
+
+/**
+ * Uploads all files below a folder as new objects. Needs `storage.objects.create` and nothing else: it looks at nothing in the bucket, and
+ * overwrites nothing. Small files go up in one request each, larger ones through sessions that a restart goes on with; a file that is in the
+ * bucket by the journal, unchanged since, is not sent again.
+ *
+ * Fails as a whole when the folder cannot be read or the upload is cancelled (`job.cancelled`); what befalls single files is in the report.
+ */
+export async function upload(options: UploadOptions): Promise<Result<UploadReport>> {
+  const started = performance.now();
+  const done = await withUpload(options, options.source, (wire, journal) =>
+    uploadFolder(wire, journal, options),
+  );
+  if (!done.ok) return done;
+  return ok({ ...done.value, seconds: (performance.now() - started) / 1000 });
+}
+
+export interface UploadOneOptions extends UploadAccess {
+  /** The object's name. */
+  readonly object: string;
+}
+
+/** A meter for one object. */
+export const singleMeter = (options: UploadAccess, bytes: number): ProgressMeter =>
+  progressMeter({ bytes, objects: 1 }, options.onProgress);
+
+/** Makes one object of bytes in memory, under the rules of {@link upload}. The same bytes are not sent again. */
+export function uploadBytes(
+  options: UploadOneOptions & { readonly bytes: Uint8Array; readonly contentType: string },
+): Promise<Result<UploadedObject>> {
+  const { bytes, object, contentType, bucket } = options;
+  return withUpload(options, addressOf(bucket, object), async (wire, journal) => {
+    // What stands for the time of a file is the checksum: other bytes are another file.
+    const mtimeMs = crc32c(bytes, 0);
+    const item = { name: object, path: '', size: bytes.length, mtimeMs, contentType };
+    const earlier = journal.of(object).done;
+    if (earlier !== null) {
+      const same = earlier.size === item.size && earlier.mtimeMs === mtimeMs;
+      return same ? ok(uploadedObject(earlier)) : fail(existsProblem(wire, object, true));
+    }
+    const meter = singleMeter(options, bytes.length);
+    const done = await uploadWhole({ ...options, wire, journal, meter }, item, bytes);
+    meter.end();
+    return done.ok ? ok(uploadedObject(done.value)) : done;
+  });
+}
+
+/** Uploads one file as one object, under the rules of {@link upload}. An unchanged file is not sent again by the same journal. */
+export function uploadFile(
+  options: UploadOneOptions & { readonly file: string },
+): Promise<Result<UploadedObject>> {
+  const { file, object } = options;
+  return withUpload(options, file, async (wire, journal) => {
+    const { size, mtimeMs } = await stat(file);
+    const task: Task = { name: object, relativePath: file, size, mtimeMs, file };
+    const settled = settleName(wire, journal, task, { prefix: '' });
+    const earlier = journal.of(object).done;
+    if (settled.kind === 'failed') return fail(settled.problem);
+    if (settled.kind === 'have' && earlier !== null) return ok(uploadedObject(earlier));
+    const meter = singleMeter(options, size);
+    const context: Context = {
+      wire,
+      journal,
+      onlyOurs: options.onlyOurs,
+      meter,
+      memory: limiter(MEMORY),
+      requests: limiter(wire.concurrency),
+    };
+    const done = await uploadOne(context, task);
+    meter.end();
+    return done.ok ? ok(uploadedObject(done.value)) : done;
+  });
+}

@@ -1,0 +1,111 @@
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import type { Stats } from 'node:fs';
+import type { RefusedFile, SourceFile } from './upload-plan.ts';
+
+/** A file of a walk: `file` is where its bytes are, links followed. */
+export interface WalkedFile extends SourceFile {
+  readonly file: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+export interface Walk {
+  /** Sorted by path. */
+  readonly files: readonly WalkedFile[];
+  /** What was passed over, with the reason: links that leave, sockets, devices, folders that cannot be read. */
+  readonly refused: readonly RefusedFile[];
+}
+
+export interface WalkOptions {
+  /** Paths, relative with `/`, that are left out without a word; of a folder with all below it. */
+  readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function kindReason(stats: Stats): string {
+  if (stats.isSocket()) return 'it is a socket';
+  if (stats.isFIFO()) return 'it is a named pipe';
+  if (stats.isBlockDevice() || stats.isCharacterDevice()) return 'it is a device';
+  return 'it is no file';
+}
+
+const isInside = (folder: string, path: string): boolean => {
+  const way = relative(folder, path);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !way.startsWith(sep));
+};
+
+const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'code' in error;
+
+function errorReason(error: unknown): string {
+  const code = isNodeError(error) ? error.code : undefined;
+  if (code === 'EACCES' || code === 'EPERM') return 'it may not be read';
+  if (code === 'ENOENT') return 'it is a link to nothing, or went away';
+  if (code === 'ELOOP') return 'it is a link that leads back to itself';
+  return `it cannot be read (${code ?? 'unknown error'})`;
+}
+
+/**
+ * All files below a folder. Symbolic links to files and folders inside it are followed; those that leave it or lead to a folder they lie
+ * in are passed over, with a note. Never throws for what it meets on the disk.
+ */
+export async function walkFolder(source: string, options: WalkOptions = {}): Promise<Walk> {
+  const files: WalkedFile[] = [];
+  const refused: RefusedFile[] = [];
+  const exclude = options.exclude ?? (() => false);
+
+  const entry = async (
+    path: string,
+    relativePath: string,
+    root: string,
+    ancestors: readonly string[],
+  ): Promise<void> => {
+    const own = await lstat(path);
+    const real = own.isSymbolicLink() ? await realpath(path) : path;
+    if (real !== path && !isInside(root, real)) {
+      refused.push({ path: relativePath, reason: 'it is a link to something outside the folder' });
+      return;
+    }
+    const stats = own.isSymbolicLink() ? await stat(real) : own;
+    if (stats.isDirectory()) {
+      if (!exclude(relativePath, 'folder')) await folder(real, relativePath, root, ancestors);
+    } else if (stats.isFile()) {
+      if (!exclude(relativePath, 'file'))
+        files.push({
+          relativePath,
+          file: real,
+          size: stats.size,
+          mtimeMs: stats.mtimeMs,
+          mode: stats.mode & 0o777,
+        });
+    } else refused.push({ path: relativePath, reason: kindReason(stats) });
+  };
+
+  const folder = async (
+    path: string,
+    relativePath: string,
+    root: string,
+    ancestors: readonly string[],
+  ): Promise<void> => {
+    options.signal?.throwIfAborted();
+    if (ancestors.includes(path)) {
+      refused.push({ path: relativePath, reason: 'it is a link to a folder that it lies in' });
+      return;
+    }
+    const names = await readdir(path);
+    for (const name of names.sort()) {
+      const below = relativePath === '' ? name : `${relativePath}/${name}`;
+      try {
+        await entry(join(path, name), below, root, [...ancestors, path]);
+      } catch (error) {
+        if (options.signal?.aborted === true) throw error;
+        refused.push({ path: below, reason: errorReason(error) });
+      }
+    }
+  };
+
+  const root = await realpath(source);
+  await folder(root, '', root, []);
+  return { files, refused };
+}

@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http';
+import type { AccessRules, Principal } from './iam/evaluate.ts';
+import type { AccountRegister } from './oauth/accounts.ts';
+import type { TokenRegister } from './oauth/token.ts';
+import type { Sessions } from './storage/sessions.ts';
+import type { Store } from './state/store.ts';
+
+/** Everything that the handlers share. */
+export interface Emulator {
+  /** `http://127.0.0.1:PORT`. */
+  readonly origin: string;
+  readonly project: string;
+  readonly open: boolean;
+  /** A create-only clash answers 403 naming `storage.objects.delete` instead of 412. */
+  readonly overwriteAnswers403: boolean;
+  readonly store: Store;
+  readonly rules: AccessRules;
+  readonly accounts: AccountRegister;
+  readonly tokens: TokenRegister;
+  readonly sessions: Sessions;
+}
+
+/** One request, as a handler sees it. */
+export interface Context {
+  readonly emulator: Emulator;
+  readonly request: IncomingMessage;
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly principal: Principal;
+}

@@ -1,0 +1,132 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ENDPOINT_VARIABLES } from '../shared/endpoints.ts';
+import { exitStatusOf } from '../shared/problem.ts';
+import type { Emulator } from './context.ts';
+import { AccountRegister, registerAccount } from './oauth/accounts.ts';
+import { TokenRegister } from './oauth/token.ts';
+import { parseOptions, USAGE, type Options } from './options.ts';
+import { listen, serve } from './server.ts';
+import { Store } from './state/store.ts';
+import { Sessions } from './storage/sessions.ts';
+
+/**
+ * The emulator: `node src/emulator/main.ts [options]`. Prints the four addresses as `export NAME=VALUE` lines once it listens, nothing else on
+ * stdout; ends with 0 on SIGTERM, SIGINT, and when a parent that holds a channel to it goes away. Exit status 2: an option or a key file is wrong;
+ * 4: the port or the folder cannot be used.
+ */
+async function main(argv: readonly string[]): Promise<void> {
+  const options = parseOptions(argv);
+  if (!options.ok) {
+    end(`${options.problem.message}\n`, exitStatusOf(options.problem));
+    return;
+  }
+  if (options.value === 'help') {
+    process.stdout.write(USAGE);
+    return;
+  }
+  await run(options.value);
+}
+
+async function run(options: Options): Promise<void> {
+  let server;
+  try {
+    server = await listen(options.port);
+  } catch (error) {
+    end(`Port ${options.port} of 127.0.0.1 cannot be used (${codeOf(error)}).\n`, 4);
+    return;
+  }
+  const temporary =
+    options.dir === null ? await mkdtemp(join(tmpdir(), 'trainyard-emulator-')) : null;
+  process.once('exit', () => {
+    if (temporary !== null) rmSync(temporary, { recursive: true, force: true });
+  });
+  const stop = (): void => {
+    server.close();
+    server.closeAllConnections();
+    process.exit(0);
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  if (process.connected) process.once('disconnect', stop);
+
+  const { port } = server.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${port}`;
+  const accounts = new AccountRegister();
+  for (const path of options.accounts) {
+    const registered = await registerAccount(
+      accounts,
+      resolve(path),
+      options.project,
+      `${origin}/token`,
+    );
+    if (!registered.ok) {
+      end(`${registered.problem.message}\n`, exitStatusOf(registered.problem));
+      return;
+    }
+  }
+
+  const root = resolve(options.dir ?? temporary ?? '.');
+  let store: Store;
+  try {
+    store = await Store.open({
+      root,
+      keep: options.dir !== null,
+      standing: options.grants,
+      roles: options.roles,
+    });
+  } catch (error) {
+    end(`The folder ${root} cannot be used (${codeOf(error)}).\n`, 4);
+    return;
+  }
+  const emulator: Emulator = {
+    origin,
+    project: options.project,
+    open: options.open,
+    overwriteAnswers403: options.overwriteAnswers403,
+    store,
+    rules: {
+      admins: options.admins,
+      roles: options.roles,
+      evaluateListPrefix: options.evaluateListPrefix,
+      projectPolicy: { bindings: options.grants.get('') ?? [] },
+      bucketPolicy: (bucket) => store.policy(bucket),
+    },
+    accounts,
+    tokens: new TokenRegister(options.tokenLifetimeSeconds),
+    sessions: new Sessions(),
+  };
+  serve(server, emulator, options.requestLog, (error) => {
+    process.stderr.write(`${error instanceof Error ? String(error.stack) : String(error)}\n`);
+  });
+  const addresses = {
+    [ENDPOINT_VARIABLES.storage]: origin,
+    [ENDPOINT_VARIABLES.oauthToken]: `${origin}/token`,
+    [ENDPOINT_VARIABLES.securityTokenService]: `${origin}/v1/token`,
+    [ENDPOINT_VARIABLES.resourceManager]: origin,
+  };
+  process.stdout.write(
+    Object.entries(addresses)
+      .map(([name, value]) => `export ${name}=${value}\n`)
+      .join(''),
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error
+    ? String(error.code)
+    : error instanceof Error
+      ? error.name
+      : 'unknown';
+}
+
+/** Says one sentence on stderr and ends. */
+function end(sentence: string, status: number): void {
+  process.stderr.write(sentence);
+  process.exit(status);
+}
+
+await main(process.argv.slice(2));

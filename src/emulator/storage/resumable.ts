@@ -1,0 +1,129 @@
+import { bodyPieces } from '../body.ts';
+import type { Context } from '../context.ts';
+import { empty, invalid, isError, json, refuse, type Reply } from '../reply.ts';
+import { objectResource } from './resources.ts';
+import type { Session } from './sessions.ts';
+import { completeUpload, hashesOfHeader } from './upload.ts';
+
+/** Content is kept in multiples of this, but for the end. */
+const GRANULARITY = 256 * 1024;
+
+/** What `Content-Range` says: the first byte, the last one and the total, each unknown as `null`. `query`: only the state is asked for. */
+export interface ContentRange {
+  readonly query: boolean;
+  readonly start: number;
+  readonly last: number | null;
+  readonly total: number | null;
+}
+
+// Accepted: bytes A-B/T, bytes A-B/*, bytes A-*/*, bytes A-*/T, bytes */T, bytes */*.
+/** Parses `Content-Range`. `null`: not well formed. Absent: everything from the first byte. */
+export function parseContentRange(header: string | undefined): ContentRange | null {
+  if (header === undefined) return { query: false, start: 0, last: null, total: null };
+  const match = /^bytes\s+(?:(\d+)-(\d+|\*)|\*)\/(\d+|\*)$/.exec(header.trim());
+  if (match === null) return null;
+  const number = (text: string | undefined): number | null =>
+    text === undefined || text === '*' ? null : Number(text);
+  const start = number(match[1]);
+  const last = number(match[2]);
+  const total = number(match[3]);
+  if (start !== null && last !== null && last < start) return null;
+  if (total !== null && last !== null && last >= total) return null;
+  return { query: start === null, start: start ?? 0, last, total };
+}
+
+const incomplete = (session: Session): Reply =>
+  empty(308, session.writer.size === 0 ? {} : { range: `bytes=0-${session.writer.size - 1}` });
+
+/** PUT, POST or DELETE on a session's address. */
+export async function resumable(context: Context, id: string): Promise<Reply> {
+  const session = context.emulator.sessions.find(id);
+  if (session === null) return refuse(404, 'notFound', 'Not Found');
+  if (session === 'expired') return refuse(410, 'uploadBrokenConnection', 'Gone');
+  const answer = session.turn.then(() => answerTurn(context, session));
+  session.turn = answer.catch(() => undefined);
+  return answer;
+}
+
+async function answerTurn(context: Context, session: Session): Promise<Reply> {
+  const { state } = session;
+  if (context.method === 'DELETE') {
+    if (state === 'receiving') await session.writer.discard();
+    if (typeof state === 'string') session.state = 'cancelled';
+    return refuse(499, 'cancelled', 'Client Closed Request');
+  }
+  if (state === 'cancelled') return refuse(410, 'gone', 'Gone');
+  if (typeof state === 'object')
+    return json(objectResource(state.completed, context.emulator.origin));
+  const range = parseContentRange(context.request.headers['content-range']);
+  if (range === null) return invalid('Failed to parse Content-Range header.');
+  const { writer } = session;
+  const total = range.total ?? session.declaredLength;
+  if (range.query)
+    return range.total !== null && range.total === writer.size
+      ? complete(context, session, range.total)
+      : incomplete(session);
+  if (range.start > writer.size)
+    return invalid(
+      `Invalid request.  According to the Content-Range header, the upload offset is ${range.start} byte(s), which exceeds already uploaded size of ${writer.size} byte(s).`,
+    );
+  const received = await receive(context, session, range);
+  // The client ended its answer where it said it would: the rest is still to come, or nothing is.
+  const wanted = range.last === null ? null : range.last + 1;
+  if (wanted !== null && received > wanted)
+    return invalid(
+      `Invalid request.  There were ${received - range.start} byte(s) in the request body.  There should have been ${wanted - range.start} byte(s) (starting at offset ${range.start} and ending at offset ${range.last ?? 0}) according to the Content-Range header.`,
+    );
+  const ended = wanted === null ? true : received === wanted && total !== null && wanted === total;
+  if (ended) return complete(context, session, range.total ?? session.declaredLength);
+  return incomplete(session);
+}
+
+/**
+ * Writes the body from the offset on; bytes that are there already are passed over. Where the connection is cut, or a part ends that is not the
+ * last, what is kept ends at a multiple of 256 KiB. Answers the offset after the last byte of the body.
+ */
+async function receive(context: Context, session: Session, range: ContentRange): Promise<number> {
+  const { writer } = session;
+  let offset = range.start;
+  let mark = writer.mark();
+  const limit = range.last === null ? Infinity : range.last + 1;
+  const total = range.total ?? session.declaredLength;
+  const final = range.last === null || (total !== null && limit === total);
+  try {
+    for await (const piece of bodyPieces(context.request)) {
+      let rest = piece.subarray(Math.min(piece.length, Math.max(0, writer.size - offset)));
+      offset += piece.length;
+      rest = rest.subarray(0, Math.max(0, rest.length - Math.max(0, offset - limit)));
+      while (rest.length > 0) {
+        const room = GRANULARITY - (writer.size % GRANULARITY);
+        await writer.write(rest.subarray(0, room));
+        rest = rest.subarray(room);
+        if (writer.size % GRANULARITY === 0) mark = writer.mark();
+      }
+    }
+  } catch (error) {
+    await writer.back(mark);
+    throw error;
+  }
+  if (!final || offset < limit)
+    if (Number.isFinite(limit) && writer.size !== mark.size) await writer.back(mark);
+  return offset;
+}
+
+async function complete(context: Context, session: Session, total: number | null): Promise<Reply> {
+  const { writer } = session;
+  if (total !== null && writer.size < total) return incomplete(session);
+  if (total !== null && writer.size > total)
+    return invalid(
+      `Invalid request.  ${writer.size} byte(s) were uploaded, ${total} byte(s) were announced.`,
+    );
+  const expected = hashesOfHeader(context.request.headers['x-goog-hash']);
+  const object = await completeUpload(context, session.target, writer, expected);
+  if (isError(object)) {
+    session.state = 'cancelled';
+    return object;
+  }
+  session.state = { completed: object };
+  return json(objectResource(object, context.emulator.origin));
+}

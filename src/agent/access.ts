@@ -1,0 +1,174 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { keyTokenSource, type TokenSource } from '../google/access-token.ts';
+import { inboxSchema, type GrantedToken } from '../shared/agent-protocol.ts';
+import type { GoogleEndpoints } from '../shared/endpoints.ts';
+import type { RunEventBody } from '../shared/events.ts';
+import type { AccessPurpose, AccessToken, Account, ServiceAccountKey } from '../shared/key.ts';
+import { fail, ok, problem, type Result } from '../shared/problem.ts';
+import { RUN } from '../shared/run-directory.ts';
+import { makeFolder, removeFile } from './files.ts';
+import { watchFolder } from './stop-watch.ts';
+
+/** Where transfers get their tokens: those that the application hands over, or keys held in memory (`unattended`). */
+export interface AccessDesk {
+  /**
+   * The tokens of an account for a purpose; null for no account: no credential is sent. When the tokens ran out it waits for
+   * fresh ones, and fails only when `signal` is aborted (`job.cancelled`).
+   */
+  source(account: Account | null, purpose: AccessPurpose, signal: AbortSignal): TokenSource | null;
+  close(): void;
+}
+
+interface Held {
+  readonly access: AccessToken;
+  /** Milliseconds since 1970: from here on it is not handed out. */
+  readonly until: number;
+}
+
+/** A token is not handed out in the last quarter of its life, at most the last 30 seconds. */
+function lastUse(access: AccessToken, now: number): number {
+  return access.expiresAt - Math.min(30_000, Math.max(0, access.expiresAt - now) / 4);
+}
+
+export function openAccessDesk(options: {
+  readonly directory: string;
+  readonly jobId: string;
+  readonly endpoints: GoogleEndpoints;
+  readonly tokens: readonly GrantedToken[];
+  /** Keys by id, for an unattended run; else empty. */
+  readonly keys: ReadonlyMap<string, ServiceAccountKey>;
+  readonly tell: (event: RunEventBody) => void;
+}): AccessDesk {
+  const held = new Map<string, Held>();
+  const waiting = new Set<() => void>();
+  /** Accounts whose lack of access was told. */
+  const awaited = new Set<string>();
+  const inbox = path.join(options.directory, RUN.inbox);
+
+  const take = (tokens: readonly GrantedToken[]): void => {
+    const now = Date.now();
+    for (const { keyId, purpose, access } of tokens) {
+      const known = held.get(`${keyId} ${purpose}`);
+      if (known === undefined || known.access.expiresAt < access.expiresAt)
+        held.set(`${keyId} ${purpose}`, { access, until: lastUse(access, now) });
+    }
+    for (const wake of [...waiting]) wake();
+  };
+
+  const readInbox = (): void => {
+    for (const name of namesIn(inbox).filter((each) => /^[^.].*\.json$/.test(each))) {
+      const file = path.join(inbox, name);
+      const parsed = inboxSchema.safeParse(readAndRemove(file));
+      if (parsed.success) take(parsed.data.tokens);
+    }
+  };
+
+  const find = (
+    keyId: string,
+    purpose: AccessPurpose,
+    refused: string | undefined,
+  ): AccessToken | null => {
+    // A token that may write may also read.
+    for (const name of purpose === 'read' ? ['read', 'write'] : ['write']) {
+      const entry = held.get(`${keyId} ${name}`);
+      if (entry === undefined) continue;
+      if (entry.access.token === refused) held.delete(`${keyId} ${name}`);
+      else if (Date.now() < entry.until) return entry.access;
+    }
+    return null;
+  };
+
+  const arrival = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+
+  const wait = async (
+    account: Account,
+    purpose: AccessPurpose,
+    signal: AbortSignal,
+    refused: string | undefined,
+  ): Promise<Result<AccessToken>> => {
+    for (;;) {
+      if (signal.aborted) return fail(stopped(account.email));
+      const access = find(account.keyId, purpose, refused);
+      if (access !== null) {
+        if (awaited.delete(account.email))
+          options.tell({ kind: 'access-renewed', account: account.email });
+        return ok(access);
+      }
+      if (!awaited.has(account.email)) {
+        awaited.add(account.email);
+        options.tell({
+          kind: 'access-awaited',
+          account: account.email,
+          message: `The access of ${account.email} ran out, and nobody is there to renew it. Everything done so far is safe on the disk.`,
+          hint: `Open Trainyard on the machine that has the key, or run: trainyard retry ${options.jobId}`,
+        });
+      }
+      await arrival(signal);
+    }
+  };
+
+  makeFolder(inbox);
+  take(options.tokens);
+  readInbox();
+  const timer = setInterval(readInbox, 1_000);
+  const watcher = watchFolder(inbox, readInbox);
+
+  return {
+    source(account, purpose, signal) {
+      if (account === null) return null;
+      const key = options.keys.get(account.keyId);
+      if (key !== undefined) return keyTokenSource(key, purpose, options.endpoints);
+      return {
+        email: account.email,
+        token: ({ signal: own, refused } = {}) =>
+          wait(
+            account,
+            purpose,
+            own === undefined ? signal : AbortSignal.any([signal, own]),
+            refused,
+          ),
+      };
+    },
+    close() {
+      clearInterval(timer);
+      watcher?.close();
+    },
+  };
+}
+
+function stopped(email: string) {
+  return problem({
+    code: 'job.cancelled',
+    op: 'get access',
+    subject: email,
+    message: 'It was stopped while it waited for access.',
+  });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function readAndRemove(file: string): unknown {
+  try {
+    const text = readFileSync(file, 'utf8');
+    removeFile(file);
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}

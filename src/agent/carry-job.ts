@@ -1,0 +1,96 @@
+import type { Stage } from '../shared/events.ts';
+import { problem, type Problem } from '../shared/problem.ts';
+import { endedAt, type Ending } from './ending.ts';
+import type { JobRun } from './run.ts';
+import { allDone, runWorkers, type WorkerExits } from './stages/running.ts';
+import { stage } from './stages/staging.ts';
+import { uploadOutput } from './stages/uploading.ts';
+import { readWorker } from './workers.ts';
+
+/** Carries a job from where it is to an end. What was produced is uploaded also when workers failed or were stopped. */
+export async function carryJob(run: JobRun): Promise<Ending> {
+  tellStop(run);
+  const staged = await stage(run);
+  if (!staged.ok) return endedAt(run, 'staging', staged.problem);
+  if (!allDone(run)) {
+    const ran = await runWorkers(run);
+    if (!ran.ok) {
+      const at: Stage =
+        ran.problem.code.startsWith('host.') && noneStarted(run) ? 'waiting' : 'running';
+      if (!noneStarted(run)) await uploadOutput(run, run.stop.asked.aborted ? 'stopped' : 'failed');
+      return endedAt(run, at, ran.problem);
+    }
+    const verdict = verdictOf(run, ran.value);
+    const uploaded = await uploadOutput(run, verdict?.state ?? 'finished');
+    if (verdict !== null) {
+      if (!uploaded.ok)
+        run.events.append({
+          kind: 'warning',
+          message: `The output could not be uploaded whole: ${uploaded.problem.message}`,
+          hint: `${uploaded.problem.hint} It is kept on this machine.`.trim(),
+        });
+      return verdict;
+    }
+    if (!uploaded.ok) return endedAt(run, 'uploading', uploaded.problem);
+  } else {
+    const uploaded = await uploadOutput(run, 'finished');
+    if (!uploaded.ok) return endedAt(run, 'uploading', uploaded.problem);
+  }
+  return { state: 'finished', stage: null, problem: null };
+}
+
+/** The event `stop-requested` is written when the request is seen. */
+function tellStop(run: JobRun): void {
+  const tell = (): void =>
+    run.events.append({ kind: 'stop-requested', graceSeconds: run.plan.stopGraceSeconds });
+  if (run.stop.asked.aborted) tell();
+  else run.stop.asked.addEventListener('abort', tell, { once: true });
+}
+
+function noneStarted(run: JobRun): boolean {
+  return run.plan.workers.every((_, worker) => readWorker(run, worker).started === null);
+}
+
+/** Null when all workers ended well. A failure of a worker by itself outweighs a stop. */
+function verdictOf(run: JobRun, exits: WorkerExits): Ending | null {
+  const failed = exits.findIndex((exit) => exit !== null && !exit.stopped && exit.exitCode !== 0);
+  if (run.stop.asked.aborted && exits.some((exit) => exit === null || exit.stopped))
+    return { state: 'stopped', stage: 'running', problem: null };
+  if (failed >= 0)
+    return { state: 'failed', stage: 'running', problem: workerFailed(run, exits, failed) };
+  const unfinished = exits.findIndex((exit) => exit === null || exit.stopped);
+  if (unfinished >= 0)
+    return {
+      state: 'failed',
+      stage: 'running',
+      problem: problem({
+        code: 'job.worker-ended',
+        op: 'run the workers',
+        subject: `${run.plan.name}, worker ${unfinished}`,
+        message: `Worker ${unfinished} was ended from outside before it was done.`,
+        hint: `Start it again with: trainyard retry ${run.plan.id}`,
+        retryable: true,
+      }),
+    };
+  return null;
+}
+
+function workerFailed(run: JobRun, exits: WorkerExits, worker: number): Problem {
+  const exit = exits[worker];
+  const others = exits.filter(
+    (each, index) => index !== worker && each !== null && !each.stopped && each.exitCode !== 0,
+  ).length;
+  const how =
+    exit?.exitCode !== null && exit?.exitCode !== undefined
+      ? `ended with exit status ${exit.exitCode}`
+      : exit?.signal !== null && exit?.signal !== undefined
+        ? `was ended by ${exit.signal}`
+        : 'is gone, and nobody saw how it ended';
+  return problem({
+    code: 'job.worker-failed',
+    op: 'run the workers',
+    subject: `${run.plan.name}, worker ${worker}`,
+    message: `Worker ${worker} ${how}${others > 0 ? `; so did ${others} more` : ''}.`,
+    hint: `Its output: trainyard logs ${run.plan.id} --worker ${worker}. Failed workers start again with: trainyard retry ${run.plan.id}`,
+  });
+}

@@ -1,0 +1,240 @@
+import { closeSync, existsSync, readFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import {
+  agentSecretsSchema,
+  type AgentSecrets,
+  type StartAnswer,
+} from '../shared/agent-protocol.ts';
+import { RUN_FORMAT, runPlanSchema, type RunPlan } from '../shared/plan.ts';
+import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { RUN } from '../shared/run-directory.ts';
+import { openAccessDesk } from './access.ts';
+import { carryJob } from './carry-job.ts';
+import { carryTransfer } from './carry-transfer.ts';
+import { openEventLog } from './event-log.ts';
+import { errorMessage, makeFolder, removeFile, sleep, writeJsonAtomic } from './files.ts';
+import { readHistory } from './history.ts';
+import { isAlive, ownIdentity } from './identity.ts';
+import { takeLock, type HeldLock } from './lock.ts';
+import { captureEnvironment } from './login-shell.ts';
+import { emptyPrivate } from './private-folder.ts';
+import { note, runLockFolder, type Run } from './run.ts';
+import { readAll } from './start.ts';
+import { watchStop } from './stop-watch.ts';
+import { agentVersion } from './version.ts';
+import type { Ending } from './ending.ts';
+
+/** The pipe on which `start` waits for the answer. */
+const ANSWER = 3;
+
+/**
+ * The verb `carry`: carries one run from where it is to its end. Started detached by the verb `start`, which waits for the answer on pipe 3.
+ * Exit status 0 when the run came to an end, whichever.
+ */
+export async function carry(directory: string): Promise<number> {
+  process.umask(0o077);
+  process.on('SIGHUP', () => undefined);
+  process.on('SIGINT', () => undefined);
+  const opened = await open(directory, await readAll(process.stdin));
+  if (!opened.ok) {
+    answer({ started: false, problem: opened.problem });
+    return 1;
+  }
+  const { run, lock } = opened.value;
+  answer({ started: true, agent: run.agent });
+  note(`carries ${run.plan.id}, attempt ${run.attempt}`);
+  const ending = await carryOn(run);
+  finish(run, lock, ending);
+  return 0;
+}
+
+function answer(value: StartAnswer): void {
+  try {
+    writeSync(ANSWER, `${JSON.stringify(value)}\n`);
+    closeSync(ANSWER);
+  } catch {
+    // `start` is gone: the events say the same.
+  }
+}
+
+async function open(
+  directory: string,
+  text: string,
+): Promise<Result<{ readonly run: Run; readonly lock: HeldLock }>> {
+  const read = readPlan(directory);
+  if (!read.ok) return read;
+  const plan = read.value;
+  const secrets = agentSecretsSchema.parse(JSON.parse(text));
+  const agent = ownIdentity();
+  const lock = await takeRunLock(directory, plan, agent);
+  if (!lock.ok) return lock;
+  const opened = openRun(directory, plan, secrets, agent);
+  if (!opened.ok) {
+    lock.value.release();
+    return opened;
+  }
+  return ok({ run: opened.value, lock: lock.value });
+}
+
+/** Reads `plan.json`. Errors: `input.plan`, `input.plan-format`. */
+export function readPlan(directory: string): Result<RunPlan> {
+  const file = path.join(directory, RUN.plan);
+  const refuse = (code: 'input.plan' | 'input.plan-format', message: string, hint: string) =>
+    fail(problem({ code, op: 'read the plan', subject: file, message, hint }));
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return refuse(
+      'input.plan',
+      `The plan of the run cannot be read: ${errorMessage(error)}`,
+      'Submit the job again.',
+    );
+  }
+  const format =
+    typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
+  if (format !== RUN_FORMAT)
+    return refuse(
+      'input.plan-format',
+      `The plan of the run has format ${JSON.stringify(format)}; this agent knows format ${RUN_FORMAT}. It was made by a later version of Trainyard.`,
+      'Update Trainyard, then try again.',
+    );
+  const parsed = runPlanSchema.safeParse(value);
+  if (!parsed.success)
+    return refuse(
+      'input.plan',
+      `The plan of the run is not as agreed, at "${parsed.error.issues[0]?.path.join('.') ?? ''}".`,
+      'Submit the job again, with one version of Trainyard throughout.',
+    );
+  return ok(parsed.data);
+}
+
+/** A sweep, or the agent of the attempt before, may hold the lock for a moment more. */
+async function takeRunLock(
+  directory: string,
+  plan: RunPlan,
+  agent: Run['agent'],
+): Promise<Result<HeldLock>> {
+  for (let tries = 0; ; tries += 1) {
+    const taken = takeLock(runLockFolder(directory), { process: agent, run: directory }, (other) =>
+      isAlive(other.process),
+    );
+    if (taken.kind === 'held') {
+      writeJsonAtomic(path.join(directory, RUN.lock), agent);
+      return ok(taken.lock);
+    }
+    if (tries === 3)
+      return fail(
+        problem({
+          code: 'host.run-is-carried',
+          op: 'start the run',
+          subject: plan.id,
+          message: `The run ${plan.id} is carried already, by process ${taken.by.process.pid}.`,
+          hint: `Follow it with: trainyard logs ${plan.id} -f`,
+        }),
+      );
+    await sleep(100);
+  }
+}
+
+function openRun(
+  directory: string,
+  plan: RunPlan,
+  secrets: AgentSecrets,
+  agent: Run['agent'],
+): Result<Run> {
+  const at = (name: string): string => path.join(directory, name);
+  for (const folder of [
+    RUN.control,
+    RUN.private,
+    RUN.logs,
+    RUN.journals,
+    RUN.workers,
+    RUN.output,
+    RUN.checkpoints,
+  ])
+    makeFolder(at(folder));
+  const events = openEventLog(at(RUN.events));
+  if (!events.ok) return events;
+  const history = readHistory(events.value.earlier);
+  if (history.ended?.state === 'finished')
+    return fail(
+      problem({
+        code: 'input.run-finished',
+        op: 'start the run',
+        subject: plan.id,
+        message: `The run ${plan.id} has finished: there is nothing left to do.`,
+        hint: 'Submit the job again to run it once more.',
+      }),
+    );
+  // A request that an earlier attempt has answered, or that came after its end, is not meant for this one.
+  if (history.ended !== null) removeFile(at(RUN.stopRequest));
+  const attempt = history.attempts + 1;
+  events.value.append({ kind: 'agent-started', agent, version: agentVersion(), attempt });
+  const keys = new Map(secrets.keys.map(({ keyId, key }) => [keyId, key]));
+  let environment: ReturnType<Run['environment']> | null = null;
+  return ok({
+    directory,
+    home: path.resolve(directory, '../..'),
+    plan,
+    agent,
+    attempt,
+    history,
+    events: events.value,
+    stop: watchStop(directory),
+    access: openAccessDesk({
+      directory,
+      jobId: plan.id,
+      endpoints: plan.endpoints,
+      tokens: secrets.tokens,
+      keys: plan.unattended ? keys : new Map(),
+      tell: (event) => events.value.append(event),
+    }),
+    keys,
+    environment: () =>
+      (environment ??= captureEnvironment().then((captured) => {
+        if (captured.warning !== null)
+          events.value.append({ kind: 'warning', ...captured.warning });
+        return captured.variables;
+      })),
+    at,
+  });
+}
+
+async function carryOn(run: Run): Promise<Ending> {
+  try {
+    const { plan } = run;
+    return plan.kind === 'transfer'
+      ? await carryTransfer({ ...run, plan })
+      : await carryJob({ ...run, plan });
+  } catch (error) {
+    note(
+      `an error of the agent itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return { state: 'failed', stage: null, problem: bug(run, error) };
+  }
+}
+
+function bug(run: Run, error: unknown): Problem {
+  return problem({
+    code: 'internal.agent',
+    op: 'carry the run',
+    subject: run.plan.id,
+    message: `The agent met an error that it did not expect: ${errorMessage(error)}`,
+    hint: `${run.at(RUN.agentLog)} has the details. What was produced is kept; try: trainyard retry ${run.plan.id}`,
+    retryable: true,
+  });
+}
+
+/** The end of an attempt: secrets gone first, then the last event, then the lock. */
+function finish(run: Run, lock: HeldLock, ending: Ending): void {
+  run.stop.close();
+  run.access.close();
+  if (existsSync(run.at(RUN.stopRequest))) removeFile(run.at(RUN.stopRequest));
+  emptyPrivate(run.directory);
+  run.events.append({ kind: 'ended', ...ending });
+  run.events.close();
+  note(`ended: ${ending.state}`);
+  removeFile(run.at(RUN.lock));
+  lock.release();
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import ignore, { type Ignore } from 'ignore';
+import { gitEnvironment } from './git.ts';
+
+/** Which files of a folder git would not look at: `.gitignore` files, nested ones too, and `.git/info/exclude` (gitignore(5)). */
+export interface IgnoreRules {
+  /** Reads the `.gitignore` of a folder, given relative to the root; called before anything in it is asked about. */
+  enter(folder: string): void;
+  /** `name` is relative to the root. */
+  ignores(name: string, isFolder: boolean): boolean;
+}
+
+interface Level {
+  /** Absolute folder that the patterns are relative to. */
+  readonly base: string;
+  readonly rules: Ignore;
+}
+
+function readRules(file: string): Ignore | null {
+  try {
+    return ignore().add(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** The folder that holds `.git`, from `folder` upwards; null where there is none. */
+function checkoutOf(folder: string): string | null {
+  for (let at = folder; ; at = path.dirname(at)) {
+    if (existsSync(path.join(at, '.git'))) return at;
+    if (path.dirname(at) === at) return null;
+  }
+}
+
+function excludeFile(checkout: string): string {
+  try {
+    const answer = execFileSync(
+      'git',
+      ['-C', checkout, 'rev-parse', '--path-format=absolute', '--git-path', 'info/exclude'],
+      { encoding: 'utf8', env: gitEnvironment(process.env), stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    return answer.trim();
+  } catch {
+    return path.join(checkout, '.git/info/exclude');
+  }
+}
+
+/** The rules of `root` and of the folders above it, up to its checkout. The deepest file that has something to say decides. */
+export function openIgnoreRules(root: string): IgnoreRules {
+  const checkout = checkoutOf(root);
+  const levels: Level[] = [];
+  const read = (file: string, base: string): void => {
+    const rules = readRules(file);
+    if (rules !== null) levels.push({ base, rules });
+  };
+  if (checkout !== null) {
+    read(excludeFile(checkout), checkout);
+    const between = path.relative(checkout, root).split(path.sep);
+    for (let depth = 0; depth < between.length && checkout !== root; depth += 1) {
+      const base = path.join(checkout, ...between.slice(0, depth));
+      read(path.join(base, '.gitignore'), base);
+    }
+  }
+  return {
+    enter(folder) {
+      const base = path.join(root, folder);
+      read(path.join(base, '.gitignore'), base);
+    },
+    ignores(name, isFolder) {
+      const absolute = path.join(root, name);
+      for (const { base, rules } of levels.toReversed()) {
+        const relative = path.relative(base, absolute);
+        if (relative === '' || relative.startsWith('..')) continue;
+        const verdict = rules.test(isFolder ? `${relative}/` : relative);
+        if (verdict.ignored) return true;
+        if (verdict.unignored) return false;
+      }
+      return false;
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { errorMessage } from '../files.ts';
+import type { CopyEntry } from './copy-tree.ts';
+import { trackedButIgnored } from './git.ts';
+import { openIgnoreRules } from './ignore-rules.ts';
+
+/** A snapshot larger than this is refused: it is data, not code. Bytes. */
+export const CODE_LIMIT = 1024 * 1024 * 1024;
+
+export interface Snapshot {
+  readonly entries: readonly CopyEntry[];
+  readonly files: number;
+  readonly bytes: number;
+  /** What a user should know, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** The biggest files of a snapshot, with sizes, in words. */
+export function biggestFiles(entries: readonly CopyEntry[], count = 5): string {
+  return entries
+    .filter((entry) => entry.kind === 'file')
+    .toSorted((a, b) => b.size - a.size)
+    .slice(0, count)
+    .map((file) => `${file.path} (${formatMiB(file.size)})`)
+    .join(', ');
+}
+
+function formatMiB(bytes: number): string {
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
+}
+
+/**
+ * Lists what a snapshot of a code folder takes: everything that git would not ignore, never `.git`. Links to places inside are kept (as relative
+ * links), links that leave are kept with their absolute target and noted, sockets and devices are left out and noted.
+ * Errors: `input.code-folder` (missing, unreadable), `input.code-too-big` with the biggest files.
+ */
+export async function planSnapshot(
+  folder: string,
+  options: { readonly limit?: number; readonly leaveOut?: readonly string[] } = {},
+): Promise<Result<Snapshot>> {
+  const limit = options.limit ?? CODE_LIMIT;
+  const refuse = (message: string, hint: string): { ok: false; problem: Problem } => ({
+    ok: false,
+    problem: problem({
+      code: 'input.code-folder',
+      op: 'read the code',
+      subject: folder,
+      message,
+      hint,
+    }),
+  });
+  let root: string;
+  try {
+    root = await realpath(folder);
+    if (!(await stat(root)).isDirectory())
+      return refuse(`${folder} is not a folder.`, 'Give the folder of the code as code.dir.');
+  } catch (error) {
+    return refuse(
+      `The code folder cannot be read: ${errorMessage(error)}`,
+      'Correct code.dir in the job file.',
+    );
+  }
+  const found = new Finding(root, new Set(options.leaveOut ?? []));
+  try {
+    await found.walk('');
+    await found.addTracked(await trackedButIgnored(root));
+  } catch (error) {
+    return refuse(
+      `The code folder cannot be read whole: ${errorMessage(error)}`,
+      'Make it readable, or name what cannot be read in .gitignore.',
+    );
+  }
+  const files = found.entries.filter((entry) => entry.kind === 'file');
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  if (bytes > limit)
+    return fail(
+      problem({
+        code: 'input.code-too-big',
+        op: 'read the code',
+        subject: folder,
+        message: `The code folder holds ${formatMiB(bytes)} in ${files.length} files; at most ${formatMiB(limit)} are taken. The biggest: ${biggestFiles(files)}.`,
+        hint: 'Name data, environments and results in .gitignore, and give data as the input of the job.',
+      }),
+    );
+  return ok({ entries: found.entries, files: files.length, bytes, notes: found.notes });
+}
+
+/** Collects the entries of one snapshot. */
+class Finding {
+  readonly entries: CopyEntry[] = [];
+  readonly notes: string[] = [];
+  readonly #root: string;
+  readonly #leaveOut: ReadonlySet<string>;
+  readonly #rules: ReturnType<typeof openIgnoreRules>;
+
+  constructor(root: string, leaveOut: ReadonlySet<string>) {
+    this.#root = root;
+    this.#leaveOut = leaveOut;
+    this.#rules = openIgnoreRules(root);
+  }
+
+  async walk(folder: string): Promise<void> {
+    this.#rules.enter(folder);
+    const here = path.join(this.#root, folder);
+    const children = await readdir(here, { withFileTypes: true });
+    for (const child of children.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const name = path.join(folder, child.name);
+      if (child.name === '.git' || this.#leaveOut.has(path.join(this.#root, name))) continue;
+      if (this.#rules.ignores(name, child.isDirectory())) continue;
+      if (child.isDirectory()) {
+        this.entries.push({ kind: 'folder', path: name });
+        await this.walk(name);
+      } else if (child.isFile()) {
+        await this.#addFile(name);
+      } else if (child.isSymbolicLink()) {
+        await this.#addLink(name);
+      } else {
+        this.notes.push(`${name} is no file, folder or link: it is not part of the code.`);
+      }
+    }
+  }
+
+  /** Files that git has although a rule ignores them. */
+  async addTracked(names: readonly string[]): Promise<void> {
+    const known = new Set(this.entries.map((entry) => entry.path));
+    for (const name of names) {
+      if (known.has(name) || !existsSync(path.join(this.#root, name))) continue;
+      const segments = path.dirname(name).split(path.sep);
+      for (let depth = 1; depth <= segments.length; depth += 1) {
+        const folder = segments.slice(0, depth).join(path.sep);
+        if (folder === '.' || known.has(folder)) continue;
+        known.add(folder);
+        this.entries.push({ kind: 'folder', path: folder });
+      }
+      if ((await lstat(path.join(this.#root, name))).isSymbolicLink()) await this.#addLink(name);
+      else await this.#addFile(name);
+    }
+  }
+
+  async #addFile(name: string): Promise<void> {
+    const { size } = await lstat(path.join(this.#root, name));
+    this.entries.push({ kind: 'file', path: name, size });
+  }
+
+  async #addLink(name: string): Promise<void> {
+    const from = path.dirname(path.join(this.#root, name));
+    const absolute = path.resolve(from, await readlink(path.join(this.#root, name)));
+    const within = path.relative(this.#root, absolute);
+    const inside = !within.startsWith('..') && !path.isAbsolute(within);
+    if (!inside)
+      this.notes.push(
+        `${name} is a link to ${absolute}, outside the code folder: the run sees what is there when it looks.`,
+      );
+    this.entries.push({
+      kind: 'link',
+      path: name,
+      target: inside ? path.relative(from, absolute) || '.' : absolute,
+    });
+  }
+}

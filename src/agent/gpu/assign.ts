@@ -1,0 +1,38 @@
+import type { Gpu } from '../../shared/gpu.ts';
+
+export interface Assignment {
+  /** Cards that nobody computes on and nobody has locked. */
+  readonly free: readonly Gpu[];
+  /** Enough of them for what is needed, or null. */
+  readonly chosen: readonly Gpu[] | null;
+}
+
+/**
+ * Chooses cards. Free is a card without processes of others and without a lock of another run. Of the free ones the first in nvidia-smi's order are
+ * taken, so that jobs fill a machine card by card.
+ */
+export function assignGpus(
+  gpus: readonly Gpu[],
+  needed: number,
+  taken: { readonly uuids: ReadonlySet<string>; readonly ownProcesses: ReadonlySet<number> },
+): Assignment {
+  const free = gpus.filter(
+    (gpu) =>
+      !taken.uuids.has(gpu.uuid) && gpu.processes.every((pid) => taken.ownProcesses.has(pid)),
+  );
+  return { free, chosen: free.length >= needed ? free.slice(0, needed) : null };
+}
+
+/** Deals chosen cards out to workers, `each` to one. */
+export function dealGpus(
+  workers: readonly number[],
+  chosen: readonly Gpu[],
+  each: number,
+): ReadonlyMap<number, readonly Gpu[]> {
+  return new Map(
+    workers.map((worker, position) => [
+      worker,
+      chosen.slice(position * each, (position + 1) * each),
+    ]),
+  );
+}

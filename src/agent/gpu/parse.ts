@@ -1,0 +1,123 @@
+import type { Gpu, GpuProbe } from '../../shared/gpu.ts';
+
+/**
+ * What is asked of nvidia-smi, in this order; the name stands last, for it may hold commas.
+ * `mig.mode.current` is unknown to old drivers: see {@link GPU_FIELDS_OLD}.
+ */
+export const GPU_FIELDS_OLD =
+  'index,uuid,memory.total,memory.used,utilization.gpu,temperature.gpu,power.draw,driver_version';
+export const GPU_QUERY = `${GPU_FIELDS_OLD},mig.mode.current,name`;
+export const GPU_QUERY_OLD = `${GPU_FIELDS_OLD},name`;
+export const PROCESS_QUERY = 'gpu_uuid,pid';
+
+/** The card, whether MIG is on, and the driver's version. */
+export interface Card {
+  readonly gpu: Gpu;
+  readonly mig: boolean;
+  readonly driver: string | null;
+}
+
+/** `[N/A]`, `[Not Supported]`, `[Unknown Error]` and the like are null. */
+function number(text: string | undefined): number | null {
+  return text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+}
+
+/** The answer to {@link GPU_QUERY} or {@link GPU_QUERY_OLD} with `--format=csv,noheader,nounits`. Lines that are no card are skipped. */
+export function parseCards(output: string, withMig: boolean): Card[] {
+  const before = withMig ? 9 : 8;
+  return output.split('\n').flatMap((line) => {
+    const fields = line.split(',').map((field) => field.trim());
+    const [index, uuid, total, used, utilization, temperature, power, driver, mig] = fields;
+    if (number(index) === null || uuid === undefined || !/^GPU-/.test(uuid)) return [];
+    return [
+      {
+        gpu: {
+          uuid,
+          index: Number(index),
+          name: fields.slice(before).join(', '),
+          memoryTotal: number(total),
+          memoryUsed: number(used),
+          utilization: number(utilization),
+          temperature: number(temperature),
+          power: number(power),
+          processes: [],
+        },
+        mig: withMig && mig === 'Enabled',
+        driver: driver === undefined || driver.startsWith('[') ? null : driver,
+      },
+    ];
+  });
+}
+
+/** A MIG instance in the answer to `nvidia-smi -L`. */
+export interface MigInstance {
+  readonly card: string;
+  readonly uuid: string;
+  /** `1g.5gb` */
+  readonly profile: string;
+}
+
+export function parseMigInstances(output: string): MigInstance[] {
+  const instances: MigInstance[] = [];
+  let card: string | null = null;
+  for (const line of output.split('\n')) {
+    const uuid = /\(UUID: ([^)\s]+)\)/.exec(line)?.[1];
+    if (uuid === undefined) continue;
+    const profile = /^\s+MIG (\S+)/.exec(line)?.[1];
+    if (profile === undefined) card = uuid;
+    else if (card !== null) instances.push({ card, uuid, profile });
+  }
+  return instances;
+}
+
+/** The answer to `--query-compute-apps=gpu_uuid,pid`: pids by card. */
+export function parseProcesses(output: string): ReadonlyMap<string, readonly number[]> {
+  const processes = new Map<string, number[]>();
+  for (const line of output.split('\n')) {
+    const [uuid, pid] = line.split(',').map((field) => field.trim());
+    if (uuid === undefined || pid === undefined || !/^\d+$/.test(pid)) continue;
+    processes.set(uuid, [...(processes.get(uuid) ?? []), Number(pid)]);
+  }
+  return processes;
+}
+
+/** MiB of a MIG profile such as `3g.20gb` or `1g.10gb+me`. */
+function memoryOfProfile(profile: string): number | null {
+  const gigabytes = /\.(\d+)gb/.exec(profile)?.[1];
+  return gigabytes === undefined ? null : Number(gigabytes) * 1024;
+}
+
+/**
+ * The cards that can be granted. A card with MIG on cannot be used whole: its instances stand in its place, each with the card's processes, for
+ * nvidia-smi does not tell of which instance a process is.
+ */
+export function combine(
+  cards: readonly Card[],
+  instances: readonly MigInstance[],
+  processes: ReadonlyMap<string, readonly number[]>,
+): GpuProbe {
+  const gpus = cards.flatMap(({ gpu, mig }): Gpu[] => {
+    const own = instances.filter((instance) => instance.card === gpu.uuid);
+    const running = [...(processes.get(gpu.uuid) ?? [])];
+    if (!mig && own.length === 0) return [{ ...gpu, processes: running }];
+    return own.map((instance) => ({
+      ...gpu,
+      uuid: instance.uuid,
+      name: `${gpu.name} MIG ${instance.profile}`,
+      memoryTotal: memoryOfProfile(instance.profile),
+      memoryUsed: null,
+      utilization: null,
+      processes: [...new Set([...running, ...(processes.get(instance.uuid) ?? [])])],
+    }));
+  });
+  return { kind: 'gpus', driver: cards.find((card) => card.driver !== null)?.driver ?? null, gpus };
+}
+
+/** What nvidia-smi said when it could not work, in one line. */
+export function brokenMessage(output: string): string {
+  const line = output
+    .split('\n')
+    .map((each) => each.trim())
+    .find((each) => each !== '');
+  return line ?? 'nvidia-smi ended with an error and said nothing.';
+}

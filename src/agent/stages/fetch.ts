@@ -1,0 +1,101 @@
+import type { Progress, Stage } from '../../shared/events.ts';
+import type { Account } from '../../shared/key.ts';
+import type { InputTarget } from '../../shared/plan.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { RUN } from '../../shared/run-directory.ts';
+import { download } from '../../transfer/download.ts';
+import { makeFolder } from '../files.ts';
+import type { Run } from '../run.ts';
+
+const TELL_EVERY = 1_000;
+
+/** Tells a transfer's progress in events, at most once a second. */
+export function progressTeller(
+  run: Run,
+  stage: Stage,
+  what: 'code' | 'data' | 'output',
+): (progress: Progress) => void {
+  let last = 0;
+  return (progress) => {
+    const now = performance.now();
+    const done = progress.objects >= progress.objectsTotal;
+    if (last !== 0 && now - last < TELL_EVERY && !done) return;
+    last = now;
+    run.events.append({ kind: 'stage-progress', stage, what, progress });
+  };
+}
+
+/** The first failure of several, in words, with how many there are. Null where there is none. */
+export function summaryOf(
+  op: string,
+  failed: readonly { readonly name: string; readonly problem: Problem }[],
+  of: number,
+): Problem | null {
+  const first = failed[0];
+  if (first === undefined) return null;
+  if (failed.length === 1) return first.problem;
+  return problem({
+    ...first.problem,
+    op,
+    message: `${failed.length} of ${of} files failed. The first, ${first.name}: ${first.problem.message}`,
+  });
+}
+
+/** Tells what was passed over, in one warning. */
+export function tellRefused(
+  run: Run,
+  what: string,
+  refused: readonly { readonly name: string; readonly reason: string }[],
+): void {
+  const first = refused[0];
+  if (first === undefined) return;
+  run.events.append({
+    kind: 'warning',
+    message: `${refused.length} ${what} were left out. The first, ${JSON.stringify(first.name)}: ${first.reason}.`,
+    hint: 'The others are there. Rename what was left out if the job needs it.',
+  });
+}
+
+/**
+ * Downloads a target into a folder and tells `data-staged`; resumes what an earlier attempt began.
+ * Errors: those of download(); the first failure when objects failed.
+ */
+export async function fetchTarget(
+  run: Run,
+  from: {
+    readonly bucket: string;
+    readonly target: InputTarget;
+    readonly account: Account | null;
+  },
+  destination: string,
+): Promise<Result<void>> {
+  const journal = run.at(`${RUN.journals}/data`);
+  makeFolder(journal);
+  makeFolder(destination);
+  const signal = run.stop.asked;
+  const report = await download({
+    endpoints: run.plan.endpoints,
+    tokens: run.access.source(from.account, 'read', signal),
+    bucket: from.bucket,
+    target: from.target,
+    destination,
+    journal,
+    signal,
+    onProgress: progressTeller(run, 'staging', 'data'),
+  });
+  if (!report.ok) return report;
+  const { objects, bytes, seconds, refused, failed } = report.value;
+  tellRefused(
+    run,
+    'objects',
+    refused.map(({ object, reason }) => ({ name: object, reason })),
+  );
+  const failure = summaryOf(
+    'download the input',
+    failed.map(({ object, problem: cause }) => ({ name: object, problem: cause })),
+    objects + failed.length,
+  );
+  if (failure !== null) return fail(failure);
+  run.events.append({ kind: 'data-staged', objects, bytes, seconds });
+  return ok();
+}

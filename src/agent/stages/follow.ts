@@ -1,0 +1,137 @@
+import type { WorkerExit } from '../../shared/agent-protocol.ts';
+import type { ProcessIdentity } from '../../shared/process-identity.ts';
+import { workerExit } from '../../shared/run-directory.ts';
+import { sleep, writeJsonAtomic } from '../files.ts';
+import { isAlive, killGroupOf, sendSignal } from '../identity.ts';
+import type { JobRun } from '../run.ts';
+import { isLogFull, readWorker } from '../workers.ts';
+
+/** A worker's records are looked at often at first, then at this pace. Milliseconds. */
+const PACE = { first: 20, last: 400, step: 1.25 };
+
+/**
+ * Follows one worker to its end and tells it in events, each thing once over all attempts. Asks its supervisor to stop it when the run is stopped.
+ * Null where the worker never began (its supervisor was stopped or killed before).
+ */
+export async function followWorker(
+  run: JobRun,
+  worker: number,
+  options: { readonly adopted: boolean },
+): Promise<WorkerExit | null> {
+  const teller = new Teller(run, worker, options.adopted);
+  let pace = PACE.first;
+  let asked: ProcessIdentity | null = null;
+  for (;;) {
+    const alive = isCarried(run, worker);
+    const files = readWorker(run, worker);
+    teller.look();
+    if (files.exit !== null) {
+      teller.ended(files.exit);
+      return files.exit;
+    }
+    if (!alive) {
+      if (files.started === null) return null;
+      const lost = await endOrphan(run, files.started.process);
+      const exit: WorkerExit = {
+        start: files.started.start,
+        exitCode: null,
+        signal: null,
+        stopped: lost === 'stopped',
+        time: new Date().toISOString(),
+      };
+      // The supervisor may have written its record at the last moment.
+      const record = readWorker(run, worker).exit ?? exit;
+      if (record === exit) writeJsonAtomic(run.at(workerExit(worker)), exit);
+      teller.ended(record);
+      return record;
+    }
+    if (run.stop.asked.aborted && files.supervisor !== null && asked !== files.supervisor) {
+      if (asked?.pid !== files.supervisor.pid) sendSignal(files.supervisor.pid, 'SIGTERM');
+      asked = files.supervisor;
+    }
+    await sleep(pace, run.stop.asked.aborted ? undefined : run.stop.asked);
+    pace = Math.min(PACE.last, pace * PACE.step);
+  }
+}
+
+function isCarried(run: JobRun, worker: number): boolean {
+  const { supervisor } = readWorker(run, worker);
+  return supervisor !== null && isAlive(supervisor);
+}
+
+/** A worker whose supervisor is gone: its exit cannot be learned. Waits for its end, or ends it when the run is stopped. */
+async function endOrphan(run: JobRun, worker: ProcessIdentity): Promise<'gone' | 'stopped'> {
+  let since: number | null = null;
+  while (isAlive(worker)) {
+    if (run.stop.asked.aborted) {
+      if (since === null) {
+        since = performance.now();
+        sendSignal(-worker.pid, 'SIGTERM');
+      }
+      if (performance.now() - since > run.plan.stopGraceSeconds * 1_000) killGroupOf(worker);
+    }
+    await sleep(100);
+  }
+  killGroupOf(worker);
+  return since === null ? 'gone' : 'stopped';
+}
+
+/** Tells what becomes of one worker, leaving out what earlier attempts told. */
+class Teller {
+  readonly #run: JobRun;
+  readonly #worker: number;
+  #startTold: number;
+  #logFullTold: boolean;
+  #adopted: boolean;
+
+  constructor(run: JobRun, worker: number, adopted: boolean) {
+    const history = run.history.worker(worker);
+    this.#run = run;
+    this.#worker = worker;
+    this.#startTold = history.start;
+    this.#logFullTold = history.logFullTold;
+    this.#adopted = adopted;
+  }
+
+  look(): void {
+    const { started } = readWorker(this.#run, this.#worker);
+    const worker = this.#worker;
+    if (started !== null && started.start > this.#startTold) {
+      this.#startTold = started.start;
+      this.#run.events.append({
+        kind: 'worker-started',
+        worker,
+        pid: started.process.pid,
+        startTime: started.process.startTime,
+        start: started.start,
+        gpus: started.gpus,
+      });
+    }
+    if (started !== null && this.#adopted) {
+      this.#adopted = false;
+      this.#run.events.append({ kind: 'worker-adopted', worker, pid: started.process.pid });
+    }
+    if (!this.#logFullTold && isLogFull(this.#run, worker)) {
+      this.#logFullTold = true;
+      this.#run.events.append({
+        kind: 'worker-log-full',
+        worker,
+        limit: this.#run.plan.logLimitBytes,
+      });
+    }
+  }
+
+  ended(exit: WorkerExit): void {
+    this.look();
+    const history = this.#run.history.worker(this.#worker);
+    if (history.start === exit.start && history.endTold) return;
+    const { exitCode, signal, stopped } = exit;
+    this.#run.events.append({
+      kind: 'worker-ended',
+      worker: this.#worker,
+      exitCode,
+      signal,
+      stopped,
+    });
+  }
+}

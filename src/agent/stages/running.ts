@@ -1,0 +1,196 @@
+import type { WorkerExit } from '../../shared/agent-protocol.ts';
+import { formatServiceAccountFile } from '../../google/service-account-file.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { errorMessage } from '../files.ts';
+import { isAlive, killGroupOf } from '../identity.ts';
+import { placeCloudSdkConfig, placeKeyFile } from '../private-folder.ts';
+import type { JobRun } from '../run.ts';
+import { startSampling } from '../samples.ts';
+import { workerEnvironment } from '../worker-environment.ts';
+import { prepareWorker, readWorker, standingOf, startWorker, type Standing } from '../workers.ts';
+import { openGpuLocks } from '../gpu/locks.ts';
+import { followWorker } from './follow.ts';
+import { cancelled } from '../ending.ts';
+import { waitForGpus, type Grants } from './waiting.ts';
+
+/** How the workers ended, by index; null for one that a stop kept from starting. */
+export type WorkerExits = readonly (WorkerExit | null)[];
+
+/** Where each worker stands now, with what earlier attempts told. */
+function standings(run: JobRun): readonly Standing[] {
+  const retry = run.history.ended !== null;
+  return run.plan.workers.map((_, worker) =>
+    standingOf(readWorker(run, worker), { ...run.history.worker(worker), retry }, isAlive),
+  );
+}
+
+/** Whether all workers ended well in earlier attempts: only the upload is left. */
+export function allDone(run: JobRun): boolean {
+  return standings(run).every(
+    (standing, worker) =>
+      standing.kind === 'ended' &&
+      standing.exit.exitCode === 0 &&
+      !standing.exit.stopped &&
+      run.history.worker(worker).endTold,
+  );
+}
+
+/**
+ * The stages `waiting` and `running`: adopts the workers that run, reads the exits of those that ended, starts the others, follows all to their end.
+ * Errors: those of waiting, `access.key-missing`, `host.worker-not-started`.
+ */
+export async function runWorkers(run: JobRun): Promise<Result<WorkerExits>> {
+  const found = standings(run);
+  const toStart = found.flatMap((standing, worker) =>
+    standing.kind === 'to-start' ? [worker] : [],
+  );
+  const locks = openGpuLocks(run.home, run.directory, run.agent);
+  try {
+    // The cards of workers that run already are still theirs.
+    found.forEach((standing, worker) => {
+      const started = standing.kind === 'running' ? readWorker(run, worker).started : null;
+      if (started !== null) locks.take(started.gpus.map((gpu) => gpu.uuid));
+    });
+    const granted = await grant(run, toStart, found, locks);
+    if (!granted.ok) return granted;
+    run.events.append({ kind: 'stage-started', stage: 'running' });
+    const sampling = startSampling(run);
+    try {
+      const exits = await startAndFollow(run, found, granted.value);
+      if (exits.ok) run.events.append({ kind: 'stage-ended', stage: 'running' });
+      return exits;
+    } finally {
+      await sampling.stop();
+    }
+  } finally {
+    locks.releaseAll();
+  }
+}
+
+/** A stop while waiting still follows the workers that run: they are stopped and read to their end. */
+async function grant(
+  run: JobRun,
+  toStart: readonly number[],
+  found: readonly Standing[],
+  locks: ReturnType<typeof openGpuLocks>,
+): Promise<Result<Grants>> {
+  if (toStart.length === 0) return ok(new Map());
+  const granted = await waitForGpus(run, toStart, locks);
+  const othersRun = found.some((standing) => standing.kind === 'running');
+  return !granted.ok && run.stop.asked.aborted && othersRun ? ok(new Map()) : granted;
+}
+
+async function startAndFollow(
+  run: JobRun,
+  found: readonly Standing[],
+  grants: Grants,
+): Promise<Result<WorkerExits>> {
+  const handed = handOver(run);
+  if (!handed.ok) return handed;
+  const following: Promise<WorkerExit | null>[] = [];
+  let refused: Result<never> | null = null;
+  for (const [worker, standing] of found.entries()) {
+    if (standing.kind !== 'to-start') {
+      following[worker] = followWorker(run, worker, { adopted: standing.kind === 'running' });
+      continue;
+    }
+    if (standing.lost !== null) {
+      killGroupOf(standing.lost.process);
+      tellLost(run, worker, standing.lost);
+    }
+    if (run.stop.asked.aborted || refused !== null) {
+      following[worker] = Promise.resolve(null);
+      continue;
+    }
+    try {
+      await prepareWorker(run, worker);
+      const gpus = grants.get(worker) ?? [];
+      const environment = workerEnvironment({
+        plan: run.plan,
+        directory: run.directory,
+        inherited: await run.environment(),
+        worker,
+        gpus: gpus.map((gpu) => gpu.uuid),
+        ...handed.value,
+      });
+      startWorker(run, worker, standing.start, gpus, environment);
+      following[worker] = followWorker(run, worker, { adopted: false });
+    } catch (error) {
+      refused = fail(notStarted(run, worker, errorMessage(error)));
+      following[worker] = Promise.resolve(null);
+    }
+  }
+  const exits = await Promise.all(following);
+  if (refused !== null) return refused;
+  return run.stop.asked.aborted && exits.every((exit) => exit === null)
+    ? fail(cancelled(run))
+    : ok(exits);
+}
+
+function tellLost(
+  run: JobRun,
+  worker: number,
+  lost: {
+    readonly start: number;
+    readonly process: { readonly pid: number; readonly startTime: string };
+    readonly gpus: readonly {
+      readonly uuid: string;
+      readonly index: number;
+      readonly name: string;
+    }[];
+  },
+): void {
+  if (run.history.worker(worker).start !== lost.start)
+    run.events.append({
+      kind: 'worker-started',
+      worker,
+      pid: lost.process.pid,
+      startTime: lost.process.startTime,
+      start: lost.start,
+      gpus: [...lost.gpus],
+    });
+  run.events.append({ kind: 'worker-ended', worker, exitCode: null, signal: null, stopped: false });
+}
+
+function notStarted(run: JobRun, worker: number, reason: string) {
+  return problem({
+    code: 'host.worker-not-started',
+    op: 'start a worker',
+    subject: `${run.plan.name}, worker ${worker}`,
+    message: `Worker ${worker} could not be started: ${reason}`,
+    hint: `Check room and limits of this machine, then: trainyard retry ${run.plan.id}`,
+    retryable: true,
+  });
+}
+
+interface Handed {
+  readonly cloudSdkConfig: string;
+  readonly keyFile: string | null;
+}
+
+/** Puts in place what the plan hands over to workers: the key file, and a private configuration folder for gcloud always. */
+function handOver(run: JobRun): Result<Handed> {
+  const choice = run.plan.workerKeys[0];
+  if (choice === undefined)
+    return ok({ cloudSdkConfig: placeCloudSdkConfig(run.directory), keyFile: null });
+  const key = run.keys.get(choice.account.keyId);
+  if (choice.mode !== 'key-file' || key === undefined)
+    return fail(
+      problem({
+        code: choice.mode === 'key-file' ? 'access.key-missing' : 'input.worker-key-mode',
+        op: 'hand the key over',
+        subject: choice.account.email,
+        message:
+          choice.mode === 'key-file'
+            ? `The agent was not given the key of ${choice.account.email}, which the workers are to get as a file.`
+            : `This agent does not know the mode "${choice.mode}" yet.`,
+        hint: 'Start the run again with a Trainyard that has the key, of the same version.',
+      }),
+    );
+  const { endpoints } = run.plan;
+  const text = formatServiceAccountFile(
+    key,
+    endpoints.emulated ? { tokenUri: endpoints.oauthToken } : {},
+  );
+  return ok(placeKeyFile(run.directory, text));
+}

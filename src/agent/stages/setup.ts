@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { processIdentitySchema } from '../../shared/process-identity.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { RUN } from '../../shared/run-directory.ts';
+import { readJson, removeFile, sleep, writeJsonAtomic } from '../files.ts';
+import { identityOf, killGroupOf, sendSignal } from '../identity.ts';
+import { openLogPipe } from '../log-pipe.ts';
+import { placeCloudSdkConfig } from '../private-folder.ts';
+import type { JobRun } from '../run.ts';
+import { workerEnvironment } from '../worker-environment.ts';
+import { cancelled } from '../ending.ts';
+
+/** Names the process of a setup under way, so that an agent that comes back ends what its predecessor left. */
+const SETUP_RECORD = 'control/setup.json';
+
+/**
+ * Runs `setup` once, by `bash -c` in `code/`, into `logs/stage.log`.
+ * Errors: `job.setup-failed`, `job.cancelled`.
+ */
+export async function runSetup(run: JobRun, command: string): Promise<Result<void>> {
+  const record = run.at(SETUP_RECORD);
+  const before = readJson(record, processIdentitySchema);
+  if (before !== null) killGroupOf(before);
+  const environment = workerEnvironment({
+    plan: run.plan,
+    directory: run.directory,
+    inherited: await run.environment(),
+    worker: null,
+    gpus: [],
+    cloudSdkConfig: placeCloudSdkConfig(run.directory),
+    keyFile: null,
+  });
+  const log = openLogPipe(run.at(RUN.stageLog), run.plan.logLimitBytes, () => undefined);
+  const began = performance.now();
+  const child = spawn('bash', ['-c', command], {
+    cwd: run.at(RUN.code),
+    env: environment,
+    detached: true,
+    stdio: ['ignore', log.writer, log.writer],
+  });
+  log.closeWriter();
+  const exit = new Promise<{ exitCode: number | null; signal: string | null }>((resolve) => {
+    child.once('error', () => resolve({ exitCode: 127, signal: null }));
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  const pid = child.pid;
+  const identity = pid === undefined ? null : identityOf(pid);
+  if (identity !== null) writeJsonAtomic(record, identity);
+  const ended = new AbortController();
+  const stop = (): void => {
+    if (pid === undefined) return;
+    sendSignal(-pid, 'SIGTERM');
+    void sleep(run.plan.stopGraceSeconds * 1_000, ended.signal).then(() =>
+      sendSignal(-pid, 'SIGKILL'),
+    );
+  };
+  if (run.stop.asked.aborted) stop();
+  else run.stop.asked.addEventListener('abort', stop, { once: true });
+  const { exitCode, signal } = await exit;
+  run.stop.asked.removeEventListener('abort', stop);
+  ended.abort();
+  if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
+  await log.end(2_000);
+  removeFile(record);
+  if (run.stop.asked.aborted) return fail(cancelled(run));
+  run.events.append({
+    kind: 'setup-ended',
+    exitCode,
+    seconds: (performance.now() - began) / 1_000,
+  });
+  if (exitCode === 0) return ok();
+  return fail(
+    problem({
+      code: 'job.setup-failed',
+      op: 'run setup',
+      subject: run.plan.name,
+      message: `setup ended ${exitCode === null ? `by ${signal ?? 'a signal'}` : `with exit status ${exitCode}`}.`,
+      hint: `Its output: trainyard logs ${run.plan.id} (${run.at(RUN.stageLog)}).`,
+    }),
+  );
+}

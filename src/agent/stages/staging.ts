@@ -1,0 +1,137 @@
+import { access, constants, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import type { CodeState } from '../../shared/events.ts';
+import type { InputPlan } from '../../shared/plan.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { RUN } from '../../shared/run-directory.ts';
+import { copyEntries } from '../code/copy-tree.ts';
+import { cloneRepository, readCodeState } from '../code/git.ts';
+import { CODE_LIMIT, biggestFiles, planSnapshot } from '../code/snapshot.ts';
+import { cancelled } from '../ending.ts';
+import { errorMessage } from '../files.ts';
+import type { JobRun } from '../run.ts';
+import { runSetup } from './setup.ts';
+import { fetchTarget } from './fetch.ts';
+
+/** The stage `staging`: code, setup, data; each once per run. */
+export async function stage(run: JobRun): Promise<Result<void>> {
+  const { history, plan } = run;
+  if (history.stagingDone) return ok();
+  run.events.append({ kind: 'stage-started', stage: 'staging' });
+  if (!history.codeStaged) {
+    const staged = await stageCode(run);
+    if (!staged.ok) return staged;
+  }
+  if (plan.setup !== null && !history.setupDone) {
+    const done = await runSetup(run, plan.setup);
+    if (!done.ok) return done;
+  }
+  if (!history.dataStaged) {
+    const staged = await stageData(run, plan.input);
+    if (!staged.ok) return staged;
+  }
+  if (run.stop.asked.aborted) return fail(cancelled(run));
+  run.events.append({ kind: 'stage-ended', stage: 'staging' });
+  return ok();
+}
+
+async function stageCode(run: JobRun): Promise<Result<void>> {
+  const { code } = run.plan;
+  const staged = code.kind === 'dir' ? await snapshot(run, code.path) : await clone(run, code);
+  if (!staged.ok) return staged;
+  run.events.append({ kind: 'code-staged', ...staged.value });
+  return ok();
+}
+
+interface StagedCode {
+  readonly files: number;
+  readonly bytes: number;
+  readonly state: CodeState;
+}
+
+async function snapshot(run: JobRun, folder: string): Promise<Result<StagedCode>> {
+  const state = await readCodeState(folder);
+  const planned = await planSnapshot(folder, { leaveOut: [run.home] });
+  if (!planned.ok) return planned;
+  const { entries, files, bytes, notes } = planned.value;
+  for (const message of notes) run.events.append({ kind: 'warning', message, hint: '' });
+  try {
+    await copyEntries(entries, folder, run.at(RUN.code), run.stop.asked);
+  } catch (error) {
+    if (run.stop.asked.aborted) return fail(cancelled(run));
+    return fail(
+      problem({
+        code: 'host.copy-code',
+        op: 'copy the code',
+        subject: folder,
+        message: `The code could not be copied: ${errorMessage(error)}`,
+        hint: 'Check room and permissions on both disks, then retry.',
+        retryable: true,
+      }),
+    );
+  }
+  return ok({ files, bytes, state });
+}
+
+async function clone(
+  run: JobRun,
+  code: { readonly url: string; readonly ref: string | null },
+): Promise<Result<StagedCode>> {
+  const partial = run.at(`${RUN.code}.trainyard-partial`);
+  await rm(partial, { recursive: true, force: true });
+  const state = await cloneRepository({
+    ...code,
+    folder: partial,
+    environment: await run.environment(),
+    signal: run.stop.asked,
+  });
+  if (!state.ok) return state;
+  await rm(path.join(partial, '.git'), { recursive: true, force: true });
+  const planned = await planSnapshot(partial, { limit: Number.POSITIVE_INFINITY });
+  if (!planned.ok) return planned;
+  const { files, bytes, entries } = planned.value;
+  if (bytes > CODE_LIMIT)
+    return fail(
+      problem({
+        code: 'input.code-too-big',
+        op: 'clone the code',
+        subject: code.url,
+        message: `The checkout holds ${bytes} bytes; at most ${CODE_LIMIT} are taken. The biggest: ${biggestFiles(entries)}.`,
+        hint: 'Keep data out of the repository, and give it as the input of the job.',
+      }),
+    );
+  await rm(run.at(RUN.code), { recursive: true, force: true });
+  await rename(partial, run.at(RUN.code));
+  return ok({ files, bytes, state: state.value });
+}
+
+async function stageData(run: JobRun, input: InputPlan | null): Promise<Result<void>> {
+  const data = run.at(RUN.data);
+  if (input === null) {
+    await mkdir(data, { recursive: true });
+    return ok();
+  }
+  if (input.kind === 'dir') return linkData(run, input.path, data);
+  return fetchTarget(run, input, data);
+}
+
+async function linkData(run: JobRun, folder: string, data: string): Promise<Result<void>> {
+  try {
+    if (!(await stat(folder)).isDirectory()) throw new Error(`${folder} is not a folder`);
+    await access(folder, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    return fail(
+      problem({
+        code: 'input.data-folder',
+        op: 'stage the data',
+        subject: folder,
+        message: `The input folder cannot be read: ${errorMessage(error)}`,
+        hint: 'Correct input.dir in the job file, or its permissions.',
+      }),
+    );
+  }
+  await rm(data, { recursive: true, force: true });
+  await symlink(folder, data);
+  run.events.append({ kind: 'data-staged', objects: 0, bytes: 0, seconds: 0 });
+  return ok();
+}

@@ -1,0 +1,178 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import { z } from 'zod';
+import { lockSchema, type WorkerExit, type WorkerStarted } from '../shared/agent-protocol.ts';
+import { sameProcess } from '../shared/process-identity.ts';
+import {
+  workerExit,
+  workerFolder,
+  workerLog,
+  workerPid,
+  workerStarted,
+} from '../shared/run-directory.ts';
+import { readJson, sleep, writeJsonAtomic } from './files.ts';
+import { groupExists, identityOf, ownIdentity, sendSignal } from './identity.ts';
+import { openLogPipe, type LogPipe } from './log-pipe.ts';
+import { readAll } from './start.ts';
+
+/** What the agent tells a supervisor over its stdin. No secret but what the user put into the worker's environment. */
+export const instructionSchema = z.strictObject({
+  start: z.int().min(1),
+  command: z.string(),
+  /** Working directory, absolute. */
+  folder: z.string(),
+  environment: z.record(z.string(), z.string()),
+  logLimitBytes: z.int().positive(),
+  stopGraceSeconds: z.number().positive(),
+  gpus: z.array(z.strictObject({ uuid: z.string(), index: z.int(), name: z.string() })),
+});
+export type Instruction = Readonly<z.infer<typeof instructionSchema>>;
+
+/** Its presence says that the worker's log has reached its limit. */
+export const workerLogFull = (worker: number): string => `${workerFolder(worker)}/log-full.json`;
+
+/**
+ * The worker begins once a line comes on pipe 3, which is sent after `started.json` is on the disk: where the supervisor dies before that,
+ * the pipe ends and the worker never begins.
+ */
+const GATE = 'read -r go <&3 || exit 125; exec 3<&-; exec bash -c "$1"';
+
+/** How long processes that a worker left behind may take to end after SIGTERM, and a log to end after the last process. Milliseconds. */
+const LEFTOVER_TIME = 5_000;
+const DRAIN_TIME = 2_000;
+
+/**
+ * The verb `supervise`: runs one worker to its end. Owns its log and its exit record. It begins only when its instruction came whole and
+ * `pid.json` names it; SIGTERM asks it to stop the worker.
+ */
+export async function supervise(run: string, worker: number): Promise<void> {
+  process.umask(0o077);
+  const stop = new AbortController();
+  process.on('SIGHUP', () => undefined);
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => stop.abort());
+  const instruction = await readInstruction();
+  const named = readJson(path.join(run, workerPid(worker)), lockSchema);
+  if (instruction === null || named === null || !sameProcess(named, ownIdentity())) return;
+  const file = (name: (worker: number) => string): string => path.join(run, name(worker));
+  const record = (outcome: Outcome): void => {
+    const exit: WorkerExit = {
+      ...outcome,
+      start: instruction.start,
+      stopped: stop.signal.aborted,
+      time: new Date().toISOString(),
+    };
+    writeJsonAtomic(file(workerExit), exit);
+  };
+  if (stop.signal.aborted) {
+    record({ exitCode: null, signal: null });
+    return;
+  }
+  const log = openLogPipe(file(workerLog), instruction.logLimitBytes, () =>
+    writeJsonAtomic(file(workerLogFull), { limit: instruction.logLimitBytes }),
+  );
+  if (instruction.start > 1) log.say(`start ${instruction.start} of this worker`);
+  const outcome = await runWorker(instruction, log, stop.signal, (process) => {
+    const started: WorkerStarted = {
+      process,
+      time: new Date().toISOString(),
+      start: instruction.start,
+      gpus: [...instruction.gpus],
+    };
+    writeJsonAtomic(file(workerStarted), started);
+  });
+  await log.end(DRAIN_TIME);
+  record(outcome);
+}
+
+async function readInstruction(): Promise<Instruction | null> {
+  try {
+    const parsed = instructionSchema.safeParse(JSON.parse(await readAll(process.stdin)));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+interface Outcome {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+async function runWorker(
+  instruction: Instruction,
+  log: LogPipe,
+  stop: AbortSignal,
+  started: (process: WorkerStarted['process']) => void,
+): Promise<Outcome> {
+  const child = spawn('/bin/sh', ['-c', GATE, 'sh', instruction.command], {
+    cwd: instruction.folder,
+    env: instruction.environment,
+    detached: true,
+    stdio: ['ignore', log.writer, log.writer, 'pipe'],
+  });
+  log.closeWriter();
+  const exit = outcomeOf(child);
+  const pid = child.pid;
+  const identity = pid === undefined ? null : identityOf(pid);
+  if (pid === undefined || identity === null) {
+    const failed = await exit;
+    log.say(`the worker could not be started: ${failed.error ?? 'its shell ended at once'}`);
+    return { exitCode: failed.exitCode ?? 127, signal: failed.signal };
+  }
+  started(identity);
+  const gate = child.stdio[3];
+  if (gate !== null && gate !== undefined && 'end' in gate) {
+    gate.on('error', () => undefined);
+    gate.end('go\n');
+  }
+  const grace = instruction.stopGraceSeconds * 1_000;
+  const end = new AbortController();
+  const stopped = onStop(stop, async () => {
+    sendSignal(-pid, 'SIGTERM');
+    await sleep(grace, end.signal);
+    sendSignal(-pid, 'SIGKILL');
+  });
+  const outcome = await exit;
+  await endLeftovers(pid, stop, grace);
+  end.abort();
+  await stopped();
+  return { exitCode: outcome.exitCode, signal: outcome.signal };
+}
+
+function outcomeOf(child: ChildProcess): Promise<Outcome & { readonly error?: string }> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ exitCode: 127, signal: null, error: error.message }));
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+}
+
+/** Runs `action` once the signal is aborted; the answer waits for an action under way. */
+function onStop(signal: AbortSignal, action: () => Promise<void>): () => Promise<void> {
+  let running = Promise.resolve();
+  const begin = (): void => {
+    running = action();
+  };
+  if (signal.aborted) begin();
+  else signal.addEventListener('abort', begin, { once: true });
+  return async () => {
+    signal.removeEventListener('abort', begin);
+    await running;
+  };
+}
+
+/**
+ * Ends what the worker left in its process group. After a stop they have the rest of the grace time, which SIGKILL ends;
+ * else SIGTERM, a few seconds, SIGKILL.
+ */
+async function endLeftovers(pid: number, stop: AbortSignal, grace: number): Promise<void> {
+  if (!groupExists(pid)) return;
+  if (!stop.aborted) sendSignal(-pid, 'SIGTERM');
+  await untilGone(pid, stop.aborted ? grace + LEFTOVER_TIME : Math.min(grace, LEFTOVER_TIME));
+  sendSignal(-pid, 'SIGKILL');
+}
+
+async function untilGone(pid: number, time: number): Promise<void> {
+  const until = performance.now() + time;
+  while (groupExists(pid) && performance.now() < until) await sleep(50);
+}

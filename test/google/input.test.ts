@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { archiveFormatOf, decideInput } from '../../src/google/input.ts';
+import { formatGcsAddress, parseGcsAddress } from '../../src/shared/address.ts';
+
+test.each([
+  ['data.zip', 'zip'],
+  ['a/b/data.tar', 'tar'],
+  ['data.tar.gz', 'tar.gz'],
+  ['data.tgz', 'tgz'],
+  ['data.tar.bz2', 'tar.bz2'],
+  ['DATA.ZIP', 'zip'],
+  ['my.data.tar.gz', 'tar.gz'],
+  ['data.gz', null],
+  ['data.bz2', null],
+  ['data', null],
+  ['zip', null],
+  ['.zip', null],
+  ['a/.tar.gz', null],
+  ['archive.zip/part', null],
+  ['data.zip/', null],
+  ['data.zipx', null],
+])('%s is an archive of format %s', (path, format) => {
+  expect(archiveFormatOf(path)).toBe(format);
+});
+
+const address = { bucket: 'input-data-bucket', path: 'data' };
+
+test('the answers to the two questions decide', () => {
+  const decide = (below: boolean, object: boolean, marker = false) =>
+    decideInput(address, { below, object, marker });
+  expect(decide(true, false)).toEqual({ ok: true, value: { kind: 'folder', prefix: 'data/' } });
+  expect(decide(true, false, true)).toEqual({
+    ok: true,
+    value: { kind: 'folder', prefix: 'data/' },
+  });
+  expect(decide(false, true)).toEqual({ ok: true, value: { kind: 'object', object: 'data' } });
+  expect(decide(true, true)).toMatchObject({ problem: { code: 'input.address-ambiguous' } });
+  expect(decide(false, false)).toMatchObject({ problem: { code: 'input.nothing-there' } });
+  const empty = decide(false, false, true);
+  expect(empty.ok || empty.problem.message).toContain('empty');
+});
+
+test('every address that is read is written back the same', () => {
+  const bucket = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{1,40}[a-z0-9]$/);
+  const path = fc
+    .string({ unit: 'grapheme', maxLength: 60 })
+    .filter((text) => !/[\r\n]/.test(text));
+  fc.assert(
+    fc.property(bucket, path, (name, rest) => {
+      const text = `gs://${name}/${rest}`;
+      const parsed = parseGcsAddress(text);
+      expect(parsed).toEqual({ ok: true, value: { bucket: name, path: rest } });
+      if (parsed.ok) expect(formatGcsAddress(parsed.value)).toBe(text);
+    }),
+  );
+});
+
+test('no text at all makes the reader of addresses throw, and what it accepts is safe in an address', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map((text) => `gs://${text}`),
+      ),
+      (text) => {
+        const parsed = parseGcsAddress(text);
+        if (!parsed.ok) {
+          expect(parsed.problem.code).toBe('input.address');
+          return;
+        }
+        expect(parsed.value.bucket).toMatch(/^[a-z0-9][a-z0-9._-]+[a-z0-9]$/);
+        expect(new URL(`http://x/b/${parsed.value.bucket}/o`).pathname).toBe(
+          `/b/${parsed.value.bucket}/o`,
+        );
+      },
+    ),
+  );
+});

@@ -58,9 +58,9 @@ export function diskProblem(error: unknown, context: DiskContext): Problem {
 /** An error of the disk amid work with the network, which must not be taken for one of the network. */
 export class DiskFault extends Error {
   readonly problem: Problem;
-  constructor(error: unknown, context: DiskContext) {
-    super('disk', { cause: error });
-    this.problem = diskProblem(error, context);
+  constructor(fault: Problem, cause?: unknown) {
+    super('disk', { cause });
+    this.problem = fault;
   }
 }
 
@@ -69,7 +69,7 @@ export async function onDisk<T>(context: DiskContext, work: () => Promise<T>): P
   try {
     return await work();
   } catch (error) {
-    throw error instanceof DiskFault ? error : new DiskFault(error, context);
+    throw error instanceof DiskFault ? error : new DiskFault(diskProblem(error, context), error);
   }
 }
 

@@ -17,8 +17,10 @@ const doneSchema = z.object({
   mtimeMs: z.number(),
 });
 
+const completedSchema = doneSchema.omit({ kind: true });
+
 /** A file that an attempt completed: what its object was, and what the file was then. */
-export type CompletedDownload = Readonly<Omit<z.infer<typeof doneSchema>, 'kind'>> & {
+export type CompletedDownload = Readonly<z.infer<typeof completedSchema>> & {
   /** The boot of the machine that wrote it: what another one wrote may not have reached the disk. */
   readonly boot: string | null;
 };
@@ -50,7 +52,7 @@ export async function openDownloadJournal(
     const done = doneSchema.safeParse(line);
     if (!done.success || current === null) continue;
     if (current.bucket !== scope.bucket || current.destination !== scope.destination) continue;
-    const { kind: _, ...completed } = done.data;
+    const completed = completedSchema.parse(done.data);
     known.set(completed.path, { ...completed, boot: current.boot });
   }
   const journal = await openJournal(file, false);

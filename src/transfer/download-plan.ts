@@ -51,7 +51,6 @@ function windowsReason(segment: string): string | null {
 function segmentReason(segment: string, windows: boolean): string | null {
   if (segment === '') return 'it has an empty part: two slashes in a row, or one at the beginning';
   if (segment === '.' || segment === '..') return `it has the part "${segment}"`;
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(segment)) return 'it holds a control character';
   if (utf8Length(segment) > SEGMENT_LIMIT) return `a part of it is longer than 255 bytes`;
   if (segment.endsWith(PARTIAL_SUFFIX))

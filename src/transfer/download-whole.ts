@@ -1,9 +1,9 @@
-import { rename, unlink } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { ok, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import { decodeCrc32c } from './crc32c.ts';
-import { DiskFault, onDisk, openPartial, partialPath } from './disk.ts';
+import { onDisk, openPartial, partialPath } from './disk.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
@@ -99,8 +99,6 @@ export async function downloadWhole(
     return ok();
   }
   meter.bytes(-counted.bytes);
-  await unlink(partialPath(task.path)).catch((error: unknown) => {
-    if (!(error instanceof Error)) throw new DiskFault(error, { op: 'remove', subject: task.path });
-  });
+  await rm(partialPath(task.path), { force: true }).catch(() => undefined);
   return done;
 }

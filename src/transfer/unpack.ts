@@ -67,12 +67,12 @@ async function unpackTarEntries(
   for await (const entry of entries) {
     const { name, type, linkname, mode } = entry.header;
     if (type === 'file' || type === 'contiguous-file') {
-      await target.file(name, mode ?? 0o644, entry);
+      await target.file(name, mode, entry);
       continue;
     }
     if (type === 'directory') await target.folder(name);
-    else if (type === 'symlink') target.link(name, linkname ?? '');
-    else if (type === 'link') await target.hardLink(name, linkname ?? '');
+    else if (type === 'symlink') target.link(name, linkname);
+    else if (type === 'link') await target.hardLink(name, linkname);
     else target.other(name, 'it is a device or pipe');
     entry.resume();
   }

@@ -26,8 +26,10 @@ const doneSchema = z.object({
   assumed: z.boolean(),
 });
 
+const completedSchema = doneSchema.omit({ kind: true });
+
 export type Fingerprint = Readonly<{ name: string; path: string; size: number; mtimeMs: number }>;
-export type CompletedUpload = Readonly<Omit<z.infer<typeof doneSchema>, 'kind'>>;
+export type CompletedUpload = Readonly<z.infer<typeof completedSchema>>;
 
 interface Attempted {
   readonly intents: readonly Fingerprint[];
@@ -67,7 +69,7 @@ function collect(lines: readonly unknown[], bucket: string): Map<string, Attempt
     if (session.success) add(session.data.name, (before) => ({ ...before, session: session.data }));
     const done = doneSchema.safeParse(line);
     if (done.success) {
-      const { kind: _, ...completed } = done.data;
+      const completed = completedSchema.parse(done.data);
       add(done.data.name, (before) => ({ ...before, done: completed }));
     }
   }

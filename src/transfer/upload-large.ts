@@ -57,7 +57,7 @@ function fileSource(
     const known = sums.get(offset);
     if (known !== undefined) return known;
     const sum = await onDisk(disk, () => checksumOf(handle, 0, offset, signal));
-    if (sum === null) throw new ShorterFile(file);
+    if (sum === null) throw new DiskFault(changedProblem(file));
     sums.set(offset, sum);
     return sum;
   };
@@ -75,7 +75,7 @@ function fileSource(
         const buffer = Buffer.allocUnsafe(size);
         const { bytesRead } = await onDisk(disk, () => handle.read(buffer, 0, size, at));
         // The file became shorter: the length that was announced cannot be kept.
-        if (bytesRead === 0) throw new ShorterFile(disk.subject);
+        if (bytesRead === 0) throw new DiskFault(changedProblem(file));
         const piece = buffer.subarray(0, bytesRead);
         sum = crc32c(piece, sum);
         at += bytesRead;
@@ -90,14 +90,6 @@ function fileSource(
     onOffset,
     checksum: () => sumAt(item.size),
   };
-}
-
-class ShorterFile extends DiskFault {
-  override readonly problem: Problem;
-  constructor(subject: string) {
-    super(null, { op: 'upload', subject });
-    this.problem = changedProblem(subject);
-  }
 }
 
 /** A session to go on with: of an earlier attempt where there is one for the same bytes, else a new one. */

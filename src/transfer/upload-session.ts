@@ -172,11 +172,16 @@ export function sessionOffset(
 
 /** Gives a session up. Of no consequence when it fails: sessions end by themselves within a week. */
 export async function cancelSession(wire: Wire, name: string, address: string): Promise<void> {
-  const request: WireRequest = { ...sessionRequest(wire, name, address, ''), method: 'DELETE' };
-  const { 'content-range': _, ...headers } = request.headers ?? {};
-  await exchangeOnce(wire, null, { ...request, headers }, (answer) => answer.body.dump()).catch(
-    () => undefined,
-  );
+  const request: WireRequest = {
+    op: 'upload',
+    subject: addressOf(wire.bucket, name),
+    object: name,
+    method: 'DELETE',
+    path: address,
+    permission: 'storage.objects.create',
+    headers: { 'content-length': '0' },
+  };
+  await exchangeOnce(wire, null, request, (answer) => answer.body.dump()).catch(() => undefined);
 }
 
 /** Sends one stretch; after a break the session is asked first how far it is. */

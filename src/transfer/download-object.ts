@@ -1,0 +1,71 @@
+import { lstat, mkdir } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { cancelledProblem } from '../google/http.ts';
+import type { ObjectInfo } from '../shared/object-info.ts';
+import { fail, ok, problem, type Result } from '../shared/problem.ts';
+import { bootId, diskProblem, DiskFault, roomFor } from './disk.ts';
+import { downloadLarge, LARGE } from './download-large.ts';
+import { downloadWhole } from './download-whole.ts';
+import type { DownloadOptions } from './download.ts';
+import { limiter } from './limiter.ts';
+import { listTarget } from './list-target.ts';
+import { progressMeter } from './progress.ts';
+import { addressOf, openWire } from './wire.ts';
+
+export interface DownloadObjectOptions extends Omit<DownloadOptions, 'target' | 'destination'> {
+  readonly object: string;
+  /** The file that it becomes. */
+  readonly file: string;
+  /** Replace a file that is there. Default false: `transfer.exists`. */
+  readonly overwrite?: boolean;
+}
+
+/**
+ * Downloads one object to one file, verified, by the rules of {@link download}; a large one goes on where an earlier attempt with the same
+ * journal ended. Needs `storage.objects.get`.
+ */
+export async function downloadObject(options: DownloadObjectOptions): Promise<Result<ObjectInfo>> {
+  const file = resolve(options.file);
+  const subject = addressOf(options.bucket, options.object);
+  const wire = openWire(options);
+  try {
+    const there = await lstat(file).catch(() => null);
+    if (there !== null && (options.overwrite !== true || !there.isFile()))
+      return fail(
+        problem({
+          code: 'transfer.exists',
+          op: 'download to',
+          subject: file,
+          message: there.isDirectory()
+            ? 'There is a folder of this name.'
+            : 'The file exists already.',
+          hint: 'Name another file, or move it away.',
+        }),
+      );
+    const listed = await listTarget(wire, { kind: 'object', object: options.object });
+    if (!listed.ok) return listed;
+    const object = listed.value[0];
+    if (object === undefined) return fail(cancelledProblem({ op: 'download', subject }));
+    await mkdir(dirname(file), { recursive: true });
+    const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
+    if (!room.ok) return room;
+    const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
+    const task = { object, path: file };
+    const requests = limiter(wire.concurrency);
+    const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
+    const done =
+      object.size >= LARGE
+        ? await downloadLarge(context, task, () => Promise.resolve())
+        : await downloadWhole(wire, task, meter);
+    meter.end();
+    return done.ok ? ok(object) : done;
+  } catch (error) {
+    if (wire.signal.aborted) return fail(cancelledProblem({ op: 'download', subject }));
+    if (error instanceof DiskFault) return fail(error.problem);
+    if (error instanceof Error && 'syscall' in error)
+      return fail(diskProblem(error, { op: 'download to', subject: basename(file) }));
+    throw error;
+  } finally {
+    await wire.close();
+  }
+}

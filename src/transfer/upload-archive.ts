@@ -1,0 +1,314 @@
+import { open } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import tar from 'tar-stream';
+import { fail, ok, problem, type Result } from '../shared/problem.ts';
+import { encodeCrc32c } from './crc32c.ts';
+import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
+import { crc32c } from './native-crc32c.ts';
+import { changedProblem } from './upload-large.ts';
+import { existsProblem, type UploadContext, type UploadItem } from './upload-object.ts';
+import type { RefusedFile } from './upload-plan.ts';
+import {
+  cancelSession,
+  feedSession,
+  sessionOffset,
+  startSession,
+  type SessionEnd,
+  type SessionSource,
+} from './upload-session.ts';
+import { singleMeter, uploadedObject, withUpload } from './upload.ts';
+import type { UploadedObject, UploadOneOptions } from './upload.ts';
+import { walkFolder, type WalkedFile } from './walk.ts';
+import { addressOf } from './wire.ts';
+
+export interface ArchiveOptions extends UploadOneOptions {
+  /** The folder that is packed; names in the archive are relative to it. */
+  readonly source: string;
+  readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+}
+
+export interface ArchiveReport {
+  readonly object: UploadedObject;
+  /** Files in it. */
+  readonly files: number;
+  readonly refused: readonly RefusedFile[];
+}
+
+/** What a session's request carries, and so what is held in memory: a multiple of 256 KiB. */
+const STRETCH = 8 * 1024 * 1024;
+const PIECE = 256 * 1024;
+
+async function packFile(
+  pack: tar.Pack,
+  file: WalkedFile,
+  onBytes: (count: number) => void,
+  refused: RefusedFile[],
+): Promise<void> {
+  let handle;
+  try {
+    handle = await open(file.file, 'r');
+  } catch (error) {
+    refused.push({
+      path: file.relativePath,
+      reason: `it cannot be read (${errorCodeOf(error) ?? 'unknown error'})`,
+    });
+    return;
+  }
+  try {
+    const { size, mtimeMs } = await handle.stat();
+    const entry = pack.entry({
+      name: file.relativePath,
+      size,
+      mode: file.mode,
+      mtime: new Date(mtimeMs),
+    });
+    const opened = handle;
+    const bytes = async function* () {
+      for (let at = 0; at < size;) {
+        const buffer = Buffer.allocUnsafe(Math.min(PIECE, size - at));
+        const { bytesRead } = await opened.read(buffer, 0, buffer.length, at);
+        // Its length stands in the archive already.
+        if (bytesRead === 0) throw new DiskFault(changedProblem(file.file));
+        at += bytesRead;
+        onBytes(bytesRead);
+        yield buffer.subarray(0, bytesRead);
+      }
+    };
+    await pipeline(bytes, entry as unknown as NodeJS.WritableStream);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The bytes of a `.tar.gz` of files, made while they are asked for. The same files give the same bytes. */
+function packed(
+  files: readonly WalkedFile[],
+  onBytes: (count: number) => void,
+  refused: RefusedFile[],
+  signal: AbortSignal,
+): PassThrough {
+  const pack = tar.pack();
+  const out = new PassThrough({ highWaterMark: 1 << 20 });
+  const flow = pipeline(pack, createGzip({ level: 6 }), out, { signal });
+  flow.catch((error: unknown) => out.destroy(error instanceof Error ? error : undefined));
+  void (async () => {
+    try {
+      for (const file of files) await packFile(pack, file, onBytes, refused);
+      pack.finalize();
+    } catch (error) {
+      const reason =
+        error instanceof DiskFault || !(error instanceof Error) || !('syscall' in error)
+          ? error
+          : new DiskFault(diskProblem(error, { op: 'pack', subject: 'the folder' }));
+      pack.destroy(reason instanceof Error ? reason : undefined);
+    }
+  })();
+  return out;
+}
+
+interface StreamSource extends SessionSource {
+  /** What is left of the stream is read and counted. */
+  drain(): Promise<{ readonly size: number; readonly checksum: string }>;
+}
+
+/** A stream as the source of a session: one stretch of it is held, to send it again. */
+function streamSource(stream: AsyncIterable<Buffer>): StreamSource {
+  const iterator = stream[Symbol.asyncIterator]();
+  let held: Buffer = Buffer.alloc(0);
+  let start = 0;
+  let ended = false;
+  let size = 0;
+  let sum = 0;
+  const pull = async (): Promise<Buffer | null> => {
+    const next = await iterator.next();
+    if (next.done === true) {
+      ended = true;
+      return null;
+    }
+    size += next.value.length;
+    sum = crc32c(next.value, sum);
+    return next.value;
+  };
+  return {
+    async next(offset) {
+      if (offset < start)
+        throw new DiskFault(
+          problem({
+            code: 'storage.answer',
+            op: 'upload',
+            subject: 'an archive',
+            message: 'The bucket lost bytes that it had confirmed.',
+            hint: 'Start again.',
+            retryable: true,
+          }),
+        );
+      const parts = [held.subarray(offset - start)];
+      let length = parts[0]?.length ?? 0;
+      // One byte more than a stretch: only then is it known that it is not the last.
+      while (!ended && length <= STRETCH) {
+        const part = await pull();
+        if (part === null) break;
+        parts.push(part);
+        length += part.length;
+      }
+      held = Buffer.concat(parts);
+      start = offset;
+      const last = ended && held.length <= STRETCH;
+      return { end: start + Math.min(held.length, STRETCH), last };
+    },
+    async *read(from, to) {
+      for (let at = from; at < to; at += PIECE)
+        yield held.subarray(at - start, Math.min(at + PIECE, to) - start);
+    },
+    veto: async () => null,
+    onOffset: () => undefined,
+    async drain() {
+      while (!ended) await pull();
+      return { size, checksum: encodeCrc32c(sum) };
+    },
+  };
+}
+
+/** One number for what the files are: their paths, sizes and times. */
+function listingSum(files: readonly WalkedFile[]): number {
+  const text = JSON.stringify(
+    files.map(({ relativePath, size, mtimeMs }) => [relativePath, size, mtimeMs]),
+  );
+  return crc32c(Buffer.from(text), 0);
+}
+
+/** What the session of an earlier attempt came to; one that was not completed is given up. */
+async function earlierEnd(
+  context: UploadContext,
+  item: UploadItem,
+): Promise<Result<SessionEnd | null>> {
+  const { session } = context.journal.of(item.name);
+  if (session?.mtimeMs !== item.mtimeMs) return ok(null);
+  const there = await sessionOffset(context.wire, item.name, session.address, null);
+  if (!there.ok) return there;
+  if (there.value.kind !== 'offset') return ok(there.value.kind === 'created' ? there.value : null);
+  await cancelSession(context.wire, item.name, session.address);
+  return ok(null);
+}
+
+async function send(
+  context: UploadContext,
+  item: UploadItem,
+  source: StreamSource,
+): Promise<Result<UploadedObject>> {
+  const { wire, journal } = context;
+  const { name, path, size: inputSize, mtimeMs } = item;
+  const fingerprint = { name, path, size: inputSize, mtimeMs };
+  const attempted = journal
+    .of(name)
+    .intents.some((one) => one.mtimeMs === mtimeMs && one.size === inputSize);
+  const earlier = await earlierEnd(context, item);
+  if (!earlier.ok) return earlier;
+  let end: SessionEnd;
+  if (earlier.value !== null) end = earlier.value;
+  else {
+    await journal.intent(fingerprint);
+    const started = await startSession(wire, item, null);
+    if (!started.ok) return started;
+    if (started.value === 'clash') end = { kind: 'clash' };
+    else {
+      await journal.session(fingerprint, started.value.address);
+      const fed = await feedSession(wire, item, started.value.address, source, 0);
+      if (!fed.ok) {
+        if (!wire.signal.aborted) await cancelSession(wire, name, started.value.address);
+        return fed;
+      }
+      end = fed.value;
+    }
+  }
+  const done = (fields: { size: number; crc32c: string; generation: string | null }) => ({
+    name,
+    path,
+    mtimeMs,
+    assumed: fields.generation === null,
+    ...fields,
+  });
+  if (end.kind === 'created' && earlier.value !== null) {
+    const { size, crc32c: checksum, generation } = end.created;
+    const completed = done({ size, crc32c: checksum, generation });
+    await journal.done(completed);
+    return ok(uploadedObject(completed));
+  }
+  if (end.kind === 'vetoed') return fail(end.problem);
+  if (end.kind === 'gone')
+    return fail(
+      problem({
+        code: 'storage.session-gone',
+        op: 'upload',
+        subject: addressOf(wire.bucket, name),
+        message: 'The bucket forgot the upload.',
+        hint: 'Start again.',
+        retryable: true,
+      }),
+    );
+  if (end.kind === 'clash' && !(context.onlyOurs && attempted))
+    return fail(existsProblem(wire, name, journal.of(name).done !== null));
+  const made = await source.drain();
+  if (
+    end.kind === 'created' &&
+    (end.created.crc32c !== made.checksum || end.created.size !== made.size)
+  )
+    return fail(
+      problem({
+        code: 'transfer.checksum',
+        op: 'upload',
+        subject: addressOf(wire.bucket, name),
+        message: 'What the bucket holds is not what was packed: the checksum (CRC32C) is another.',
+        hint: 'Upload it again under another name.',
+      }),
+    );
+  const completed = done({
+    size: made.size,
+    crc32c: made.checksum,
+    generation: end.kind === 'created' ? end.created.generation : null,
+  });
+  await journal.done(completed);
+  return ok(uploadedObject(completed));
+}
+
+/**
+ * Packs a folder as one `.tar.gz` object, streamed: no file of it lies on the disk, and a stretch of it in memory. An archive is not gone on
+ * with after a restart, but made again; one that was completed by the same files is not. Errors: those of upload, for the whole.
+ */
+export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveReport>> {
+  const { object: name, source: folder } = options;
+  return withUpload(options, folder, async (wire, journal) => {
+    const { exclude, signal } = options;
+    const walk = await walkFolder(folder, {
+      ...(exclude === undefined ? {} : { exclude }),
+      signal,
+    });
+    const size = walk.files.reduce((sum, file) => sum + file.size, 0);
+    const mtimeMs = listingSum(walk.files);
+    const report = (object: UploadedObject, refused: readonly RefusedFile[]): ArchiveReport => ({
+      object,
+      files: walk.files.length - (refused.length - walk.refused.length),
+      refused,
+    });
+    const earlier = journal.of(name).done;
+    if (earlier !== null)
+      return earlier.mtimeMs === mtimeMs
+        ? ok(report(uploadedObject(earlier), walk.refused))
+        : fail(existsProblem(wire, name, true));
+    const meter = singleMeter(options, size);
+    const refused = [...walk.refused];
+    const stream = packed(walk.files, (count) => meter.bytes(count), refused, wire.signal);
+    try {
+      const item = { name, path: '', size, mtimeMs, contentType: 'application/gzip' };
+      const context: UploadContext = { wire, journal, onlyOurs: options.onlyOurs, meter };
+      const sent = await send(context, item, streamSource(stream));
+      if (sent.ok) meter.object();
+      meter.end();
+      return sent.ok ? ok(report(sent.value, refused)) : sent;
+    } finally {
+      stream.destroy();
+    }
+  });
+}

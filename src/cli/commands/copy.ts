@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import type { Run } from '../context.ts';
+import { claimJournals } from '../copy/claim.ts';
+import { decideCopy } from '../copy/decide.ts';
+import { copyFromBucket } from '../copy/download.ts';
+import { tellReport, type CopyReport } from '../copy/report.ts';
+import { copyToBucket } from '../copy/upload.ts';
+import { credentialChosen, tokensOf, type KeyOption } from '../credential.ts';
+import { valueOf } from '../exit.ts';
+import { progressText } from '../progress.ts';
+import type { Progress } from '../../shared/events.ts';
+import { formatGcsAddress } from '../../shared/address.ts';
+import type { Result } from '../../shared/problem.ts';
+
+interface CopyOptions {
+  readonly key?: KeyOption;
+  readonly json?: boolean;
+}
+
+/** `trainyard cp SRC DST`: between a bucket and this machine, by the transfer engine of the agent. */
+export function registerCopy(program: Command, run: Run): void {
+  program
+    .command('cp <source> <target>')
+    .description('copy between a bucket and this machine, for example gs://bucket/data ./data')
+    .option('-k, --key <name>', 'the key to use')
+    .option('--no-key', 'send no credential')
+    .option('--json', 'print the report as JSON')
+    .action((source: string, target: string, options: CopyOptions) =>
+      run(options, async (context) => {
+        const { output, signal } = context;
+        const copy = valueOf(decideCopy(source, target, context.folder));
+        const services = await context.services();
+        valueOf(await credentialChosen(services, options.key));
+        const tokens = await tokensOf(
+          services,
+          options.key,
+          copy.direction === 'download' ? 'read' : 'write',
+        );
+        const bucketSide = copy.direction === 'download' ? copy.source : copy.target;
+        const localSide = copy.direction === 'download' ? copy.target : copy.source;
+        const sides = [`${copy.direction} ${formatGcsAddress(bucketSide)}`, localSide] as const;
+        const claim = valueOf(await claimJournals(services.paths.home, ...sides));
+        const common = {
+          endpoints: services.endpoints,
+          tokens,
+          journal: claim.folder,
+          signal,
+          onProgress: (progress: Progress) => output.live(progressText('copying', progress)),
+        };
+        let copied: Result<CopyReport> | undefined;
+        try {
+          copied =
+            copy.direction === 'download'
+              ? await copyFromBucket({ ...common, copy })
+              : await copyToBucket({ ...common, copy });
+        } finally {
+          const whole = copied?.ok === true && copied.value.failed.length === 0;
+          await claim.release(whole);
+        }
+        return tellReport(output, valueOf(copied), options.json === true);
+      }),
+    );
+}

@@ -1,0 +1,71 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { TokenSource } from '../../google/access-token.ts';
+import { asPrefix } from '../../shared/address.ts';
+import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import type { Progress } from '../../shared/events.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { upload, uploadFile } from '../../transfer/upload.ts';
+import { objectNameFor, type Copy } from './decide.ts';
+import type { CopyReport } from './report.ts';
+
+export interface UploadCopyOptions {
+  readonly endpoints: GoogleEndpoints;
+  readonly tokens: TokenSource | null;
+  readonly copy: Extract<Copy, { readonly direction: 'upload' }>;
+  /** The place of the journals, see claim.ts. */
+  readonly journal: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, those of `upload`. */
+export async function copyToBucket(options: UploadCopyOptions): Promise<Result<CopyReport>> {
+  const { endpoints, tokens, copy, signal, onProgress } = options;
+  const status = await stat(copy.source).catch(() => null);
+  if (status === null || !(status.isFile() || status.isDirectory()))
+    return fail(
+      problem({
+        code: 'input.source',
+        op: 'copy',
+        subject: copy.source,
+        message:
+          status === null
+            ? `There is no ${copy.source}.`
+            : `${copy.source} is neither a file nor a folder.`,
+        hint: 'Check the path.',
+      }),
+    );
+  const access = {
+    endpoints,
+    tokens,
+    bucket: copy.target.bucket,
+    journal: path.join(options.journal, 'upload.jsonl'),
+    // Others may write below an address that a user gave: an object that is there already is not taken for ours.
+    onlyOurs: false,
+    signal,
+    onProgress,
+  };
+  if (status.isFile()) {
+    const started = performance.now();
+    const done = await uploadFile({
+      ...access,
+      file: copy.source,
+      object: objectNameFor(copy.target, copy.source),
+    });
+    if (!done.ok) return done;
+    const seconds = (performance.now() - started) / 1000;
+    return ok({ objects: 1, bytes: done.value.size, seconds, skipped: 0, refused: [], failed: [] });
+  }
+  const done = await upload({ ...access, source: copy.source, prefix: asPrefix(copy.target.path) });
+  if (!done.ok) return done;
+  const { objects, bytes, seconds, refused, failed } = done.value;
+  return ok({
+    objects: objects.length,
+    bytes,
+    seconds,
+    skipped: 0,
+    refused: refused.map((file) => ({ name: file.path, reason: file.reason })),
+    failed: failed.map((file) => ({ name: file.path, problem: file.problem })),
+  });
+}

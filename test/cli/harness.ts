@@ -1,0 +1,162 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import type { JobView } from '../../src/shared/views.ts';
+
+/** The command line as source, run by the same Node.js as the tests. */
+export const COMMAND_LINE = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCli {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Waits until a pattern is printed on either stream. */
+  printed(pattern: RegExp, timeoutMs?: number): Promise<void>;
+}
+
+/** A home of its own with a passphrase vault, and the command line on it. */
+export interface TestHome {
+  readonly folder: string;
+  readonly home: string;
+  readonly env: Record<string, string>;
+  start(args: readonly string[], env?: Record<string, string>): RunningCli;
+  run(args: readonly string[], env?: Record<string, string>): Promise<Ended>;
+  /** Runs with `--json`, expects status 0, returns the document. */
+  json<T>(args: readonly string[], env?: Record<string, string>): Promise<T>;
+  /** Writes a file below the folder; returns its path. */
+  file(name: string, content: string): Promise<string>;
+  job(id: string): Promise<JobView>;
+  /** Waits until a job is as wanted. */
+  until(id: string, wanted: (job: JobView) => boolean, timeoutMs?: number): Promise<JobView>;
+  /** Stops what runs, waits for the agents, removes the folder. */
+  remove(): Promise<void>;
+}
+
+/** Milliseconds after which a command that does not end has failed the test. */
+const COMMAND_TIME = 60_000;
+
+export async function makeHome(environment: Record<string, string> = {}): Promise<TestHome> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'trainyard-cli-'));
+  const home = path.join(folder, 'home');
+  const passphrase = path.join(folder, 'passphrase');
+  await writeFile(passphrase, 'correct horse\n');
+  await chmod(passphrase, 0o600);
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    SHELL: '/bin/sh',
+    TRAINYARD_HOME: home,
+    TRAINYARD_VAULT: 'passphrase',
+    TRAINYARD_PASSPHRASE_FILE: passphrase,
+    ...environment,
+  };
+
+  const start: TestHome['start'] = (args, more = {}) => {
+    const child = spawn(process.execPath, [COMMAND_LINE, ...args], {
+      env: { ...env, ...more },
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    const listeners = new Set<() => void>();
+    const tell = () => {
+      for (const listener of listeners) listener();
+    };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      tell();
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      tell();
+    });
+    const late = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIME);
+    const ended = once(child, 'close').then(([status]): Ended => {
+      clearTimeout(late);
+      tell();
+      return { status: status as number | null, stdout, stderr };
+    });
+    const printed = (pattern: RegExp, timeoutMs = 20_000) =>
+      new Promise<void>((resolve, reject) => {
+        const fail = (why: string) => {
+          clearTimeout(timer);
+          listeners.delete(look);
+          reject(new Error(`${pattern.source} was not printed ${why}:\n${stdout}\n${stderr}`));
+        };
+        const timer = setTimeout(() => fail('in time'), timeoutMs);
+        const look = () => {
+          if (pattern.test(stdout) || pattern.test(stderr)) {
+            clearTimeout(timer);
+            listeners.delete(look);
+            resolve();
+          } else if (child.exitCode !== null) fail(`before the end (${child.exitCode})`);
+        };
+        listeners.add(look);
+        look();
+      });
+    return { child, ended, printed };
+  };
+  const run: TestHome['run'] = (args, more) => start(args, more).ended;
+  const json = async <T>(args: readonly string[], more?: Record<string, string>): Promise<T> => {
+    const ended = await run([...args, '--json'], more);
+    expect(ended, ended.stderr).toMatchObject({ status: 0 });
+    return JSON.parse(ended.stdout) as T;
+  };
+  const job = (id: string) => json<JobView>(['job', id]);
+  const until: TestHome['until'] = async (id, wanted, timeoutMs = 30_000) => {
+    const late = Date.now() + timeoutMs;
+    for (;;) {
+      const view = await job(id);
+      if (wanted(view)) return view;
+      if (Date.now() > late)
+        throw new Error(`The job did not get there: ${JSON.stringify(view, null, 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  return {
+    folder,
+    home,
+    env,
+    start,
+    run,
+    json,
+    job,
+    until,
+    file: async (name, content) => {
+      const file = path.join(folder, name);
+      await writeFile(file, content);
+      return file;
+    },
+    remove: async () => {
+      const listed = await run(['jobs', '--json']);
+      const jobs = listed.status === 0 ? (JSON.parse(listed.stdout) as JobView[]) : [];
+      for (const { id, agent } of jobs) {
+        if (agent === null) continue;
+        await run(['stop', id, '--detach']);
+        await until(id, (view) => view.agent === null, 20_000).catch(() => undefined);
+      }
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** All lines of a run's events. */
+export async function eventsOf(
+  job: JobView,
+): Promise<{ kind: string; [field: string]: unknown }[]> {
+  const text = await readFile(path.join(job.runDirectory, 'events.jsonl'), 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { kind: string });
+}

@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest';
+import { decideCopy, objectNameFor } from '../../src/cli/copy/decide.ts';
+import { reportProblem } from '../../src/cli/exit.ts';
+import { newsBetween } from '../../src/cli/follow-news.ts';
+import { formatBytes, formatSeconds, plural, printable, shellWord } from '../../src/cli/format.ts';
+import { chooseJobId } from '../../src/cli/job-id.ts';
+import { createOutput, table, type Sink } from '../../src/cli/output.ts';
+import { progressText } from '../../src/cli/progress.ts';
+import { deriveJobStatus } from '../../src/shared/job-status.ts';
+import type { RunEvent, RunEventBody } from '../../src/shared/events.ts';
+import { problem } from '../../src/shared/problem.ts';
+import type { JobView } from '../../src/shared/views.ts';
+
+function sink(isTTY: boolean): Sink & { text(): string } {
+  let text = '';
+  return {
+    isTTY,
+    columns: isTTY ? 40 : 0,
+    write: (part) => {
+      text += typeof part === 'string' ? part : Buffer.from(part).toString('latin1');
+    },
+    text: () => text,
+  };
+}
+
+describe('numbers and words', () => {
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '0.98 KiB'],
+    [1024, '1 KiB'],
+    [1536, '1.5 KiB'],
+    [100 * 1024 * 1024, '100 MiB'],
+    [1023.9 * 1024 * 1024, '1 GiB'],
+    [5 * 1024 ** 4, '5 TiB'],
+  ])('writes %d bytes as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it.each([
+    [0.2, '0 s'],
+    [59.4, '59 s'],
+    [59.6, '1 min 00 s'],
+    [3_725, '1 h 02 min'],
+    [90_000, '1 d 1 h'],
+  ])('writes %d seconds as %s', (seconds, text) => expect(formatSeconds(seconds)).toBe(text));
+
+  it('counts in words', () => {
+    expect(plural(1, 'object')).toBe('1 object');
+    expect(plural(3001, 'object')).toBe('3,001 objects');
+  });
+
+  it('lets no control character through to a terminal', () => {
+    expect(printable('a\u001b[2Jb\n\u202ec')).toBe('a\\x1b[2Jb\\x0a\\u202ec');
+    expect(printable('ä 日本')).toBe('ä 日本');
+  });
+
+  it('quotes words for the shell where they need it', () => {
+    expect(shellWord('a/b-c.json')).toBe('a/b-c.json');
+    expect(shellWord("it's (1).json")).toBe("'it'\\''s (1).json'");
+  });
+});
+
+describe('output', () => {
+  it('aligns columns, numbers to the right, and ends no line with spaces', () => {
+    expect(
+      table(
+        [{ title: 'Name' }, { title: 'Size', align: 'right' }, { title: 'Note' }],
+        [
+          ['a', '1', ''],
+          ['long name', '1000', 'x'],
+        ],
+      ),
+    ).toEqual(['Name       Size  Note', 'a             1', 'long name  1000  x']);
+  });
+
+  it('colours a terminal alone, and not with NO_COLOR', () => {
+    expect(createOutput(sink(true), sink(true), {}).paint('red', 'x')).toContain('\u001b[');
+    expect(createOutput(sink(true), sink(true), { NO_COLOR: '1' }).paint('red', 'x')).toBe('x');
+    expect(createOutput(sink(false), sink(false), {}).paint('red', 'x')).toBe('x');
+  });
+
+  it('keeps the live line below other lines on a terminal, and prints it sparsely elsewhere', () => {
+    const terminal = sink(true);
+    const live = createOutput(sink(true), terminal, {});
+    live.live('one');
+    live.note('news');
+    expect(terminal.text()).toBe('one\r\u001b[2Knews\none');
+    live.live('x'.repeat(100));
+    expect(terminal.text().endsWith(`\r\u001b[2K${'x'.repeat(38)}…`)).toBe(true);
+    const pipe = sink(false);
+    const sparse = createOutput(sink(false), pipe, {});
+    for (let index = 0; index < 1000; index += 1) sparse.live(`step ${index}`);
+    expect(pipe.text()).toBe('step 0\n');
+  });
+
+  it('prints a problem on stderr, and with --json as the one document of stdout, with the status of its area', () => {
+    const stdout = sink(false);
+    const stderr = sink(false);
+    const found = problem({
+      code: 'access.list-refused',
+      op: 'list',
+      subject: 'gs://b',
+      message: 'May not.',
+      hint: 'Ask.\nThen wait.',
+    });
+    expect(reportProblem(createOutput(stdout, stderr, {}), found, true)).toBe(3);
+    expect(JSON.parse(stdout.text())).toEqual({ problem: found });
+    expect(stderr.text()).toBe('Error: May not.\n  Ask.\n  Then wait.\n');
+  });
+
+  it('says how far a transfer is', () => {
+    expect(
+      progressText('copying', {
+        bytes: 512,
+        bytesTotal: 2048,
+        objects: 1,
+        objectsTotal: 3,
+        bytesPerSecond: 256,
+        secondsLeft: 6,
+      }),
+    ).toBe('copying  25 %  1 of 3 objects  512 B of 2 KiB  256 B/s  6 s left');
+  });
+});
+
+describe('which job is meant', () => {
+  const ids = ['20260101-000000-aaaaaa', '20260102-000000-aaaaaa', '20260102-000000-bbbbbb'];
+  it('takes an id, the beginning that only one has, and the latest', () => {
+    expect(chooseJobId(ids, '20260101')).toEqual({ ok: true, value: ids[0] });
+    expect(chooseJobId(ids, ids[1] ?? '')).toEqual({ ok: true, value: ids[1] });
+    expect(chooseJobId(ids, 'latest')).toEqual({ ok: true, value: ids[2] });
+  });
+  it('refuses the others', () => {
+    expect(chooseJobId(ids, '20260102')).toMatchObject({
+      problem: { code: 'input.job-ambiguous' },
+    });
+    expect(chooseJobId(ids, 'x')).toMatchObject({ problem: { code: 'input.no-such-job' } });
+    expect(chooseJobId(ids, '')).toMatchObject({ problem: { code: 'input.no-such-job' } });
+    expect(chooseJobId([], 'latest')).toMatchObject({ problem: { code: 'input.no-such-job' } });
+  });
+});
+
+describe('the two sides of a copy', () => {
+  it('tells direction and place', () => {
+    expect(decideCopy('gs://bucket/data', 'out/', '/home/u')).toEqual({
+      ok: true,
+      value: {
+        direction: 'download',
+        source: { bucket: 'bucket', path: 'data' },
+        target: '/home/u/out',
+        folderMeant: true,
+      },
+    });
+    expect(decideCopy('../x', 'gs://bucket', '/home/u')).toEqual({
+      ok: true,
+      value: { direction: 'upload', source: '/home/x', target: { bucket: 'bucket', path: '' } },
+    });
+  });
+  it.each([
+    ['a', 'b'],
+    ['gs://aaa/x', 'gs://bbb/y'],
+    ['s3://aaa/x', 'b'],
+    ['https://storage.googleapis.com/b/o', 'b'],
+    ['gs://A/x', 'b'],
+  ])('refuses %s to %s in words', (source, target) => {
+    const decided = decideCopy(source, target, '/');
+    expect(decided).toMatchObject({ ok: false });
+    if (!decided.ok) {
+      expect(decided.problem.code).toMatch(/^input\./);
+      expect(decided.problem.hint).not.toBe('');
+    }
+  });
+  it('names the object of a single file', () => {
+    const at = (path: string) => objectNameFor({ bucket: 'b', path }, '/x/file.txt');
+    expect(at('')).toBe('file.txt');
+    expect(at('a/')).toBe('a/file.txt');
+    expect(at('a/b')).toBe('a/b');
+  });
+});
+
+describe('news of a job', () => {
+  const view = (bodies: readonly RunEventBody[], agentAlive = true): JobView => {
+    const events = bodies.map((body, index): RunEvent => ({
+      format: 1,
+      seq: index + 1,
+      time: new Date(1_700_000_000_000 + index * 1000).toISOString(),
+      ...body,
+    }));
+    const status = deriveJobStatus(events, { workers: 1, agentAlive });
+    return {
+      id: 'id',
+      name: 'n',
+      kind: 'training',
+      host: 'local',
+      createdAt: '2026-01-01T00:00:00Z',
+      state: status.state,
+      agent: null,
+      workers: status.workers,
+      runDirectory: '/r',
+      output: null,
+      status,
+    };
+  };
+  const start: readonly RunEventBody[] = [
+    {
+      kind: 'agent-started',
+      agent: { pid: 1, startTime: '1', bootId: 'b' },
+      version: '0',
+      attempt: 1,
+    },
+    { kind: 'stage-started', stage: 'staging' },
+  ];
+  const ended: readonly RunEventBody[] = [
+    { kind: 'stage-ended', stage: 'staging' },
+    { kind: 'stage-started', stage: 'running' },
+    { kind: 'worker-started', worker: 0, pid: 7, startTime: '1', start: 1, gpus: [] },
+    { kind: 'worker-ended', worker: 0, exitCode: 3, signal: null, stopped: false },
+    { kind: 'warning', message: 'careful', hint: 'look' },
+  ];
+  it('tells each thing once, in order', () => {
+    const before = view(start);
+    const now = view([...start, ...ended]);
+    expect(newsBetween(null, before).map((news) => news.text)).toEqual(['staging']);
+    expect(newsBetween(before, now).map((news) => news.text)).toEqual([
+      'running',
+      '  worker 0 started (process 7)',
+      '  worker 0 failed after 1 s: exit status 3',
+      'careful',
+    ]);
+    expect(newsBetween(now, now)).toEqual([]);
+  });
+});

@@ -39,11 +39,11 @@ export async function* bodyPieces(request: IncomingMessage): AsyncGenerator<Buff
 export type JsonBody<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reply: ErrorReply };
 
-/** Checks JSON text against a schema; an empty text is `{}`. Errors: 400 as Google words it. */
+/** Checks JSON text against a schema; an empty text, and `null`, which some clients send for nothing, is `{}`. Errors: 400 as Google words it. */
 export function parseJson<T>(text: string, schema: z.ZodType<T>): JsonBody<T> {
   let value: unknown;
   try {
-    value = text.trim() === '' ? {} : JSON.parse(text);
+    value = (text.trim() === '' ? null : JSON.parse(text)) ?? {};
   } catch {
     return { ok: false, reply: refuse(400, 'parseError', 'Parse Error') };
   }

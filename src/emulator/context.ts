@@ -27,4 +27,6 @@ export interface Context {
   readonly method: string;
   readonly query: URLSearchParams;
   readonly principal: Principal;
+  /** What the request is about, for the log. A handler that learns the object from the body, or a session, says so here. */
+  readonly subject: { readonly bucket: string | null; object: string | null };
 }

@@ -8,6 +8,7 @@ import {
   getPolicy,
   getStorageLayout,
   listBuckets,
+  listManagedFolders,
   setPolicy,
   testPermissions,
   testProjectPermissions,
@@ -69,10 +70,7 @@ export function readTarget(path: string): Target | null {
 const split = (path: string): string[] => path.split('/').map(decodeURIComponent);
 
 /** The bucket and object that a request is about, for the log. */
-export function subjectOf(
-  target: Target,
-  query: URLSearchParams,
-): { readonly bucket: string | null; readonly object: string | null } {
+export function subjectOf(target: Target, query: URLSearchParams): Context['subject'] {
   if (target.service === 'plain') return { bucket: target.below[0], object: target.below[1] };
   if (!('prefix' in target)) return { bucket: null, object: null };
   const [, bucket = null, , object = null] = target.below;
@@ -212,6 +210,8 @@ async function routeBucketPart(
     case 'iam':
       if (isRead(context)) return getPolicy(context, bucket);
       return context.method === 'PUT' ? setPolicy(context, bucket) : wrongMethod();
+    case 'managedFolders':
+      return isRead(context) ? listManagedFolders(context, bucket) : wrongMethod();
     case 'storageLayout':
       return isRead(context) ? getStorageLayout(context, bucket) : wrongMethod();
     default:

@@ -48,6 +48,7 @@ async function handle(
   const query = new URLSearchParams(search.join('?'));
   const target = readTarget(path) ?? { service: 'nothing', below: [] };
   const caller = identify(emulator, request, target);
+  const subject = subjectOf(target, query);
   let logged = false;
   const log = (status: number, sent: number): void => {
     if (logged) return;
@@ -58,7 +59,7 @@ async function handle(
       path,
       query: openQuery(query),
       range: request.headers.range ?? request.headers['content-range'] ?? null,
-      ...subjectOf(target, query),
+      ...subject,
       status,
       bytes: method === 'GET' || method === 'HEAD' ? sent : bytesReceived(request),
       account: caller.kind === 'account' ? caller.email : null,
@@ -75,7 +76,7 @@ async function handle(
     reply =
       caller.kind === 'error'
         ? caller
-        : await route({ emulator, request, method, query, principal: caller }, target);
+        : await route({ emulator, request, method, query, principal: caller, subject }, target);
   } catch (error) {
     // The client went away in the middle of its request: nobody is there to be answered.
     if (request.destroyed || request.errored !== null) {

@@ -32,14 +32,22 @@ export function parseContentRange(header: string | undefined): ContentRange | nu
   return { query: start === null, start: start ?? 0, last, total };
 }
 
-const incomplete = (session: Session): Reply =>
-  empty(308, session.writer.size === 0 ? {} : { range: `bytes=0-${session.writer.size - 1}` });
+/** Google's own Go client asks for 200 with the real status in a header, so that no proxy takes 308 for a redirect. */
+function incomplete(context: Context, session: Session): Reply {
+  const { size } = session.writer;
+  const disguised = context.request.headers['x-guploader-no-308'] === 'yes';
+  return empty(disguised ? 200 : 308, {
+    ...(size === 0 ? {} : { range: `bytes=0-${size - 1}` }),
+    ...(disguised ? { 'x-http-status-code-override': '308' } : {}),
+  });
+}
 
 /** PUT, POST or DELETE on a session's address. */
 export async function resumable(context: Context, id: string): Promise<Reply> {
   const session = context.emulator.sessions.find(id);
   if (session === null) return refuse(404, 'notFound', 'Not Found');
   if (session === 'expired') return refuse(410, 'uploadBrokenConnection', 'Gone');
+  context.subject.object = session.target.name;
   const answer = session.turn.then(() => answerTurn(context, session));
   session.turn = answer.catch(() => undefined);
   return answer;
@@ -62,7 +70,7 @@ async function answerTurn(context: Context, session: Session): Promise<Reply> {
   if (range.query)
     return range.total !== null && range.total === writer.size
       ? complete(context, session, range.total)
-      : incomplete(session);
+      : incomplete(context, session);
   if (range.start > writer.size)
     return invalid(
       `Invalid request.  According to the Content-Range header, the upload offset is ${range.start} byte(s), which exceeds already uploaded size of ${writer.size} byte(s).`,
@@ -76,7 +84,7 @@ async function answerTurn(context: Context, session: Session): Promise<Reply> {
     );
   const ended = wanted === null ? true : received === wanted && total !== null && wanted === total;
   if (ended) return complete(context, session, range.total ?? session.declaredLength);
-  return incomplete(session);
+  return incomplete(context, session);
 }
 
 /**
@@ -113,7 +121,7 @@ async function receive(context: Context, session: Session, range: ContentRange):
 
 async function complete(context: Context, session: Session, total: number | null): Promise<Reply> {
   const { writer } = session;
-  if (total !== null && writer.size < total) return incomplete(session);
+  if (total !== null && writer.size < total) return incomplete(context, session);
   if (total !== null && writer.size > total)
     return invalid(
       `Invalid request.  ${writer.size} byte(s) were uploaded, ${total} byte(s) were announced.`,

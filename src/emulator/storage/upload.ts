@@ -51,6 +51,7 @@ export function prepareUpload(
   const { name: bodyName, crc32c, md5Hash, ...attributes } = body;
   if (emulator.store.bucket(bucket) === null) return noSuchBucket();
   const name = query.get('name') ?? bodyName ?? '';
+  context.subject.object = name;
   const refusedName = refuseName(name);
   if (refusedName !== null) return refusedName;
   const conditions = readPreconditions(query);

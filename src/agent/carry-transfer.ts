@@ -20,7 +20,6 @@ export async function carryTransfer(run: Run<TransferPlan>): Promise<Ending> {
           prefix: plan.prefix ?? '',
           source: plan.path,
           journal: 'upload.jsonl',
-          onlyOurs: false,
           signal: run.stop.asked,
         });
   if (!done.ok) return endedAt(run, stage, done.problem);

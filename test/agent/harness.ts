@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AgentSecrets, StartAnswer } from '../../src/shared/agent-protocol.ts';
-import { GOOGLE_ENDPOINTS, type GoogleEndpoints } from '../../src/shared/endpoints.ts';
+import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import { parseEventLine, type RunEvent, type RunEventKind } from '../../src/shared/events.ts';
 import { jobSpecSchema } from '../../src/shared/job-spec.ts';
 import type { JobPlan } from '../../src/shared/plan.ts';

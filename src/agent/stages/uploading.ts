@@ -1,29 +1,281 @@
-import { ok, type Result } from '../../shared/problem.ts';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { Account } from '../../shared/key.ts';
+import { manifestSchema, type Manifest } from '../../shared/manifest.ts';
+import type { OutputPlan } from '../../shared/plan.ts';
+import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
+import { RUN, workerOutput } from '../../shared/run-directory.ts';
+import { uploadArchive } from '../../transfer/upload-archive.ts';
+import { readCompletedUploads, type CompletedUpload } from '../../transfer/upload-journal.ts';
+import {
+  upload,
+  uploadBytes,
+  type UploadAccess,
+  type UploadedObject,
+} from '../../transfer/upload.ts';
+import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
+import { readWorker } from '../workers.ts';
+import { progressTeller, summaryOf, tellRefused } from './fetch.ts';
 
-export async function uploadOutput(
-  run: JobRun,
-  state: 'finished' | 'failed' | 'stopped',
-): Promise<Result<void>> {
-  void state;
+type State = Manifest['state'];
+
+/**
+ * The stage `uploading`: the output of every worker that ever started, then, when the run has finished, the manifest as the mark of completion.
+ * After a stop, only a second request to stop ends it.
+ * Errors: those of upload(); the first failure when files failed.
+ */
+export async function uploadOutput(run: JobRun, state: State): Promise<Result<void>> {
+  const { output } = run.plan;
   run.events.append({ kind: 'stage-started', stage: 'uploading' });
+  if (output !== null) {
+    const began = performance.now();
+    const access = accessFor(run, output);
+    const sent = output.archive
+      ? await sendArchives(run, output, access)
+      : await sendFiles(run, output, access);
+    if (!sent.ok) return sent;
+    const { objects, failure } = sent.value;
+    const manifest = keepManifest(run, output, state, objects);
+    if (failure !== null) return fail(failure);
+    run.events.append({
+      kind: 'output-uploaded',
+      objects: objects.length,
+      bytes: objects.reduce((sum, object) => sum + object.size, 0),
+      seconds: (performance.now() - began) / 1_000,
+    });
+    if (state === 'finished') {
+      const marked = await uploadBytes({
+        ...access,
+        journal: run.at(`${RUN.journals}/manifest.jsonl`),
+        // The name holds the job's id.
+        onlyOurs: true,
+        object: output.manifest,
+        bytes: manifest,
+        contentType: 'application/json',
+      });
+      if (!marked.ok) return marked;
+      run.events.append({ kind: 'manifest-uploaded', object: output.manifest });
+    }
+  }
   run.events.append({ kind: 'stage-ended', stage: 'uploading' });
   return ok();
 }
+
+function accessFor(run: JobRun, output: OutputPlan): UploadAccess {
+  const signal = run.stop.asked.aborted ? run.stop.askedAgain : run.stop.asked;
+  return {
+    endpoints: run.plan.endpoints,
+    tokens: run.access.source(output.account, 'write', signal),
+    bucket: output.bucket,
+    journal: run.at(`${RUN.journals}/upload.jsonl`),
+    onlyOurs: output.layout === 'per-run',
+    signal,
+    onProgress: progressTeller(run, 'uploading', 'output'),
+  };
+}
+
+interface Sent {
+  /** All that are in the bucket, earlier attempts included. */
+  readonly objects: readonly UploadedObject[];
+  readonly failure: Problem | null;
+}
+
+/** Where a file goes that changed after it was uploaded: beside its worker's others, under the number of this attempt. */
+export function attemptPath(relativePath: string, attempt: number, ofWorkers: boolean): string {
+  const slash = ofWorkers ? relativePath.indexOf('/') + 1 : 0;
+  return `${relativePath.slice(0, slash)}attempt-${attempt}/${relativePath.slice(slash)}`;
+}
+
+/** Uploads the files: `<prefix>worker-<n>/...`, with layout exact and one worker `<prefix>...`. */
+async function sendFiles(
+  run: JobRun,
+  output: OutputPlan,
+  access: UploadAccess,
+): Promise<Result<Sent>> {
+  const alone = output.layout === 'exact' && run.plan.workers.length === 1;
+  const source = run.at(alone ? workerOutput(0) : RUN.output);
+  if (!existsSync(source)) return ok({ objects: [], failure: null });
+  const completed = await readCompletedUploads(access.journal, output.bucket);
+  const taken = (relativePath: string): string =>
+    sameUpload(completed, output.prefix, source, relativePath) ??
+    attemptPath(relativePath, run.attempt, !alone);
+  const first = await upload({ ...access, prefix: output.prefix, source, onTaken: taken });
+  if (!first.ok) return first;
+  tellRefused(
+    run,
+    'files of the output',
+    first.value.refused.map((file) => ({ name: file.path, reason: file.reason })),
+  );
+  let report = first.value;
+  // An earlier attempt may have uploaded a file, and died before it heard so, before the file changed.
+  const clashed = new Set(
+    report.failed.flatMap((file) => (file.problem.code === 'storage.exists' ? [file.path] : [])),
+  );
+  if (clashed.size > 0 && access.onlyOurs) {
+    const others = report.failed.filter((file) => !clashed.has(file.path));
+    const again = await upload({
+      ...access,
+      prefix: `${output.prefix}attempt-${run.attempt}/`,
+      source,
+      exclude: (relativePath, kind) => kind === 'file' && !clashed.has(relativePath),
+    });
+    if (!again.ok) return again;
+    report = { ...again.value, failed: [...others, ...again.value.failed] };
+  }
+  const failed = report.failed.map((file) => ({ name: file.path, problem: file.problem }));
+  return ok({
+    objects: report.objects,
+    failure: summaryOf('upload the output', failed, report.objects.length + failed.length),
+  });
+}
+
+/** The path below the prefix under which exactly this file is in the bucket already. */
+function sameUpload(
+  completed: readonly CompletedUpload[],
+  prefix: string,
+  source: string,
+  relativePath: string,
+): string | null {
+  const file = statSync(path.join(source, relativePath), { throwIfNoEntry: false });
+  const same = completed.find(
+    (done) =>
+      done.path === relativePath && done.size === file?.size && done.mtimeMs === file.mtimeMs,
+  );
+  return same?.name.startsWith(prefix) === true ? same.name.slice(prefix.length) : null;
+}
+
+/** Uploads one `worker-<n>.tar.gz` a worker; one that changed since goes to `worker-<n>/attempt-<k>.tar.gz`. */
+async function sendArchives(
+  run: JobRun,
+  output: OutputPlan,
+  access: UploadAccess,
+): Promise<Result<Sent>> {
+  let failure: Problem | null = null;
+  for (const worker of run.plan.workers.keys()) {
+    const source = run.at(workerOutput(worker));
+    if (!existsSync(source)) continue;
+    const name = `${output.prefix}worker-${worker}`;
+    const known = await readCompletedUploads(access.journal, output.bucket);
+    const names = [
+      ...known.flatMap((done) => (isOf(name, done.name) ? [done.name] : [])),
+      ...(known.some((done) => done.name === `${name}.tar.gz`) ? [] : [`${name}.tar.gz`]),
+      `${name}/attempt-${run.attempt}.tar.gz`,
+    ];
+    const sent = await firstFree(names, access, source);
+    if (sent.ok)
+      tellRefused(
+        run,
+        'files of the output',
+        sent.value.refused.map((file) => ({ name: file.path, reason: file.reason })),
+      );
+    else if (sent.problem.code === 'job.cancelled') return sent;
+    else failure ??= sent.problem;
+  }
+  const objects = await readCompletedUploads(access.journal, output.bucket);
+  return ok({
+    objects: objects.map((done) => ({ ...done, relativePath: done.path })),
+    failure,
+  });
+}
+
+const isOf = (name: string, object: string): boolean =>
+  object === `${name}.tar.gz` || object.startsWith(`${name}/attempt-`);
+
+/** Tries names in order: one that holds exactly this archive is kept, one that holds another is passed over if it is this run's own. */
+async function firstFree(
+  names: readonly string[],
+  access: UploadAccess,
+  source: string,
+): ReturnType<typeof uploadArchive> {
+  let answer = await uploadArchive({ ...access, source, object: names[0] ?? '' });
+  for (const object of names.slice(1)) {
+    if (answer.ok || answer.problem.code !== 'storage.exists') return answer;
+    const ours = (await readCompletedUploads(access.journal, access.bucket)).length > 0;
+    if (!access.onlyOurs && !ours) return answer;
+    answer = await uploadArchive({ ...access, source, object });
+  }
+  return answer;
+}
+
+/**
+ * Writes `manifest.json` into the run directory; its bytes. One that says the same already is kept as it is, so that a manifest whose upload
+ * stayed without an answer is recognised.
+ */
+function keepManifest(
+  run: JobRun,
+  output: OutputPlan,
+  state: State,
+  objects: readonly UploadedObject[],
+): Buffer {
+  const manifest: Manifest = {
+    format: 1,
+    job: { id: run.plan.id, name: run.plan.name },
+    createdAt: new Date().toISOString(),
+    bucket: output.bucket,
+    prefix: output.prefix,
+    state,
+    workers: run.plan.workers.map((_, index) => {
+      const { exit } = readWorker(run, index);
+      return { index, exitCode: exit?.exitCode ?? null, signal: exit?.signal ?? null };
+    }),
+    objects: objects
+      .map(({ name, size, crc32c, generation, assumed }) => ({
+        name,
+        size,
+        crc32c,
+        generation,
+        assumed,
+      }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+  const file = run.at(RUN.manifest);
+  const kept = readJson(file, manifestSchema);
+  const same =
+    kept !== null &&
+    JSON.stringify({ ...kept, createdAt: '' }) === JSON.stringify({ ...manifest, createdAt: '' });
+  if (!same) writeJsonAtomic(file, manifest);
+  return readFileSync(file);
+}
+
+/** Uploads one folder outside a job. Errors: those of upload(); the first failure when files failed. */
 export async function uploadFolder(
   run: Run,
   options: {
-    bucket: string;
-    prefix: string;
-    source: string;
-    journal: string;
-    onlyOurs: boolean;
-    account: Account | null;
-    signal: AbortSignal;
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly source: string;
+    /** A name in `journals/`. */
+    readonly journal: string;
+    readonly account: Account | null;
+    readonly signal: AbortSignal;
   },
 ): Promise<Result<void>> {
-  void run;
-  void options;
+  const { account, signal, bucket, prefix, source } = options;
+  const report = await upload({
+    endpoints: run.plan.endpoints,
+    tokens: run.access.source(account, 'write', signal),
+    bucket,
+    prefix,
+    source,
+    journal: run.at(`${RUN.journals}/${options.journal}`),
+    onlyOurs: false,
+    signal,
+    onProgress: progressTeller(run, 'uploading', 'output'),
+  });
+  if (!report.ok) return report;
+  const { objects, bytes, seconds, refused, failed } = report.value;
+  tellRefused(
+    run,
+    'files',
+    refused.map((file) => ({ name: file.path, reason: file.reason })),
+  );
+  const failure = summaryOf(
+    'upload the folder',
+    failed.map((file) => ({ name: file.path, problem: file.problem })),
+    objects.length + failed.length,
+  );
+  if (failure !== null) return fail(failure);
+  run.events.append({ kind: 'output-uploaded', objects: objects.length, bytes, seconds });
   return ok();
 }

@@ -1,5 +1,4 @@
-import { Storage } from '@google-cloud/storage';
-import { PassThroughClient } from 'google-auth-library';
+import type { Storage } from '@google-cloud/storage';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import { fail, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { TokenSource } from './access-token.ts';
@@ -95,10 +94,17 @@ async function carry(request: CarriedRequest, call: StorageCall): Promise<unknow
  * A Storage object of Google's library for the requests of one attempt: listings, metadata, permissions; an object's bytes never pass
  * through it. The library makes the addresses and knows the shapes; its requests are carried by `fetch` here, because its own carrier has
  * neither a timeout nor a way to cancel (both options are dropped on the way to its HTTP library), takes a proxy for loopback addresses too,
- * and resends in ways that cannot be told. It finds no credential of its own and sends none but `call.token`.
+ * and resends in ways that cannot be told. The library is loaded at the first use: most commands need none of it. It finds no credential of its own and sends none but `call.token`.
  */
-export function createStorage(endpoints: GoogleEndpoints, call: StorageCall): Storage {
-  const storage = new Storage({
+export async function createStorage(
+  endpoints: GoogleEndpoints,
+  call: StorageCall,
+): Promise<Storage> {
+  const [library, { PassThroughClient }] = await Promise.all([
+    import('@google-cloud/storage'),
+    import('google-auth-library'),
+  ]);
+  const storage = new library.Storage({
     apiEndpoint: endpoints.storage,
     useAuthWithCustomEndpoint: true,
     authClient: new PassThroughClient(),
@@ -152,7 +158,7 @@ export async function askStorage<T>(
             ? {}
             : { timeoutMs: Math.min(access.deadlineMs, REQUEST_TIMEOUT_MS) };
         const value = await ask(
-          createStorage(access.endpoints, { token, signal, context: full, ...timeout }),
+          await createStorage(access.endpoints, { token, signal, context: full, ...timeout }),
         );
         return value === null ? fail(wrongShape(full)) : { ok: true, value };
       } catch (error) {

@@ -1,0 +1,160 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, copyFile, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fail, ok, problem, type Result } from '../../../shared/problem.ts';
+import { codeOf, reasonOf } from '../../platform/paths.ts';
+
+/** `manifest.json` of a built agent folder: the SHA-256 of each file, hex. */
+const manifestSchema = z.object({
+  version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/),
+  files: z.record(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/), z.string()),
+});
+type AgentManifest = z.infer<typeof manifestSchema>;
+
+export interface PlacedAgent {
+  readonly version: string;
+  readonly folder: string;
+  readonly node: string;
+  readonly program: string;
+  /** It was not there before this call. */
+  readonly fresh: boolean;
+}
+
+/**
+ * Copies an agent folder and a Node.js runtime to `<agents>/<version>/`: checked file by file, put in place by one rename. What is there
+ * and whole is left alone; what is there and changed is replaced. Several processes may do it at once.
+ * Errors: `host.agent-missing`, `host.agent-not-placed`.
+ */
+export async function placeAgent(
+  agents: string,
+  source: { readonly agentFolder: string; readonly nodeRuntime: string },
+): Promise<Result<PlacedAgent>> {
+  const manifest = await readManifest(source.agentFolder);
+  if (!manifest.ok) return manifest;
+  const { version, files } = manifest.value;
+  const folder = join(agents, version);
+  const placed = (fresh: boolean): Result<PlacedAgent> =>
+    ok({ version, folder, node: join(folder, 'node'), program: join(folder, 'agent.mjs'), fresh });
+  if (await isWhole(folder, files)) return placed(false);
+  const temporary = join(agents, `.new-${version}-${randomBytes(4).toString('hex')}`);
+  try {
+    await mkdir(join(temporary, 'used'), { recursive: true, mode: 0o700 });
+    for (const [name, checksum] of Object.entries(files)) {
+      await copyFile(
+        join(source.agentFolder, name),
+        join(temporary, name),
+        constants.COPYFILE_FICLONE,
+      );
+      if ((await checksumOf(join(temporary, name))) !== checksum)
+        return fail(notPlaced(folder, `${name} is not what the manifest of the agent says`));
+    }
+    await copyFile(join(source.agentFolder, 'manifest.json'), join(temporary, 'manifest.json'));
+    await placeRuntime(source.nodeRuntime, join(temporary, 'node'));
+    return placed(await moveIntoPlace(temporary, folder, files));
+  } catch (error) {
+    return fail(notPlaced(folder, reasonOf(error)));
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Returns false when another process was first. */
+async function moveIntoPlace(
+  temporary: string,
+  folder: string,
+  files: AgentManifest['files'],
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      await rename(temporary, folder);
+      return true;
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(codeOf(error) ?? '') || attempt > 3)
+        throw error;
+      if (await isWhole(folder, files)) return false;
+      const aside = `${folder}.broken-${randomBytes(4).toString('hex')}`;
+      await rename(folder, aside).catch(() => undefined);
+      await rm(aside, { recursive: true, force: true });
+    }
+}
+
+/** By reflink or hard link where the file system can, so that removing the application takes nothing from a run; else a copy. */
+async function placeRuntime(from: string, to: string): Promise<void> {
+  const ways = [
+    () => copyFile(from, to, constants.COPYFILE_FICLONE_FORCE),
+    () => link(from, to),
+    () => copyFile(from, to),
+  ];
+  let last: unknown;
+  for (const way of ways)
+    try {
+      await way();
+      return;
+    } catch (error) {
+      last = error;
+      await rm(to, { force: true });
+    }
+  throw last;
+}
+
+async function isWhole(folder: string, files: AgentManifest['files']): Promise<boolean> {
+  try {
+    for (const [name, checksum] of Object.entries(files))
+      if ((await checksumOf(join(folder, name))) !== checksum) return false;
+    await readFile(join(folder, 'manifest.json'));
+    await access(join(folder, 'node'), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function checksumOf(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+}
+
+async function readManifest(folder: string): Promise<Result<AgentManifest>> {
+  const missing = (message: string): Result<never> =>
+    fail(
+      problem({
+        code: 'host.agent-missing',
+        op: 'place the agent',
+        subject: folder,
+        message,
+        hint: 'Install Trainyard again; in a checkout run `npm run setup`.',
+      }),
+    );
+  let text: string;
+  try {
+    text = await readFile(join(folder, 'manifest.json'), 'utf8');
+  } catch (error) {
+    return missing(`The agent program is not in ${folder}: ${reasonOf(error)}.`);
+  }
+  try {
+    return ok(manifestSchema.parse(JSON.parse(text)));
+  } catch {
+    return missing(`The agent program in ${folder} has no manifest that can be read.`);
+  }
+}
+
+function notPlaced(folder: string, reason: string): ReturnType<typeof problem> {
+  return problem({
+    code: 'host.agent-not-placed',
+    op: 'place the agent',
+    subject: folder,
+    message: `The agent could not be put in place at ${folder}: ${reason}.`,
+    hint: 'See that the disk has room (the agent takes about 130 MB) and that the folder is yours.',
+    retryable: true,
+  });
+}
+
+/** Notes that a run uses a placed agent, so that it is not cleaned while the run lives. */
+export async function noteUse(agent: PlacedAgent, id: string): Promise<void> {
+  const folder = join(agent.folder, 'used');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, id), '');
+}

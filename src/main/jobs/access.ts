@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import type { AgentSecrets, GrantedToken } from '../../shared/agent-protocol.ts';
+import type { Account, KeyCard } from '../../shared/key.ts';
+import type { RunPlan } from '../../shared/plan.ts';
+import { fail, ok, type Result } from '../../shared/problem.ts';
+import type { Host } from '../hosts/types.ts';
+import type { KeyService } from '../keys/service.ts';
+import type { Clock } from '../platform/clock.ts';
+import { keysHandedOver, tokensNeeded } from './make-plan.ts';
+
+/**
+ * `access.json` in the run directory: when the tokens that the agent was given last run out. No token is in it. Whoever
+ * looks after the run, application or command line, reads it to know whether fresh ones are due.
+ */
+export const ACCESS_FILE = 'access.json';
+
+const recordSchema = z.object({
+  format: z.literal(1),
+  tokens: z.array(
+    z.object({
+      keyId: z.string(),
+      purpose: z.enum(['read', 'write']),
+      /** Milliseconds since 1970. */
+      issuedAt: z.number(),
+      expiresAt: z.number(),
+    }),
+  ),
+});
+export type AccessRecord = Readonly<z.infer<typeof recordSchema>>;
+
+/** How long minting may take in all. Milliseconds. */
+const MINT_TIME = 20_000;
+
+export interface Access {
+  readonly secrets: AgentSecrets;
+  readonly record: AccessRecord;
+}
+
+export interface AccessOptions {
+  /** The data is in place: its token is not needed any more. */
+  readonly staged?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Mints what a run needs and collects the keys that its plan hands over. Errors: those of keys and of minting. */
+export async function gatherAccess(
+  keys: KeyService,
+  plan: RunPlan,
+  clock: Clock,
+  options: AccessOptions = {},
+): Promise<Result<Access>> {
+  const tokens = await mintTokens(keys, plan, clock, options);
+  if (!tokens.ok) return tokens;
+  const handed: AgentSecrets['keys'] = [];
+  for (const account of keysHandedOver(plan)) {
+    const card = await cardFor(keys, account);
+    const key = card.ok ? await keys.load(card.value.id) : card;
+    if (!key.ok) return key;
+    handed.push({ keyId: account.keyId, key: key.value });
+  }
+  const { granted, record } = tokens.value;
+  return ok({ secrets: { format: 1, tokens: [...granted], keys: handed }, record });
+}
+
+/** Fresh tokens for everything that a run still needs. */
+export async function mintTokens(
+  keys: KeyService,
+  plan: RunPlan,
+  clock: Clock,
+  options: AccessOptions = {},
+): Promise<Result<{ readonly granted: readonly GrantedToken[]; readonly record: AccessRecord }>> {
+  const { staged = false, signal } = options;
+  const issuedAt = clock.now();
+  const minted = await Promise.all(
+    tokensNeeded(plan, staged).map(async ({ account, purpose }): Promise<Result<GrantedToken>> => {
+      const card = await cardFor(keys, account);
+      if (!card.ok) return card;
+      const access = await keys.mint(card.value.id, purpose, plan.endpoints, {
+        timeoutMs: MINT_TIME,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return access.ok ? ok({ keyId: account.keyId, purpose, access: access.value }) : access;
+    }),
+  );
+  const granted: GrantedToken[] = [];
+  for (const one of minted) {
+    if (!one.ok) return one;
+    granted.push(one.value);
+  }
+  const record = {
+    format: 1 as const,
+    tokens: granted.map(({ keyId, purpose, access }) => ({
+      keyId,
+      purpose,
+      issuedAt,
+      expiresAt: access.expiresAt,
+    })),
+  };
+  return ok({ granted, record });
+}
+
+/**
+ * The key of an account as a plan names it: the same item, else the same key added again, else another key of the same account, so that a
+ * replaced key serves the jobs that name it.
+ */
+async function cardFor(keys: KeyService, account: Account): Promise<Result<KeyCard>> {
+  const cards = await keys.list();
+  if (!cards.ok) return cards;
+  const found =
+    cards.value.find(({ id }) => id === account.keyId) ??
+    cards.value.find(({ privateKeyId }) => privateKeyId === account.privateKeyId) ??
+    cards.value.find(({ email }) => email === account.email);
+  if (found !== undefined) return ok(found);
+  return fail({
+    code: 'access.key-removed',
+    op: 'get access for the job',
+    subject: account.name,
+    message: `The key "${account.name}" (${account.email}), which the job uses, is not there any more.`,
+    hint: 'Add a key of this account again: trainyard keys add FILE.',
+    retryable: false,
+  });
+}
+
+export async function readAccessRecord(host: Host, id: string): Promise<AccessRecord | null> {
+  const file = await host.readFile(id, ACCESS_FILE, 0, 65_536);
+  if (!file.ok || file.value === null) return null;
+  try {
+    const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(file.value.bytes).toString()));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The moment the first token runs out, milliseconds since 1970; null where none was needed. Pure. */
+export function accessEnds(record: AccessRecord | null): number | null {
+  const ends = record?.tokens.map(({ expiresAt }) => expiresAt) ?? [];
+  return ends.length === 0 ? null : Math.min(...ends);
+}
+
+/** Whether a token has less than a quarter of its life left. Pure. */
+export function isDue(record: AccessRecord, now: number): boolean {
+  return record.tokens.some(
+    ({ issuedAt, expiresAt }) => expiresAt - now <= (expiresAt - issuedAt) / 4,
+  );
+}

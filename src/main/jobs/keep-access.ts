@@ -1,0 +1,88 @@
+import { hasEnded } from '../../shared/job-status.ts';
+import { ok, type Result } from '../../shared/problem.ts';
+import type { KeyService } from '../keys/service.ts';
+import { sleep, type Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import { ACCESS_FILE, accessEnds, isDue, mintTokens, readAccessRecord } from './access.ts';
+import type { KnownRun, Runs } from './runs.ts';
+
+/** What a look at a run's access found. */
+export interface AccessNews {
+  /** Fresh tokens were put where the agent looks for them. */
+  readonly delivered: boolean;
+  /** When the first token that the agent has runs out, milliseconds since 1970; null where the run needs none. */
+  readonly expiresAt: number | null;
+}
+
+/** Looks this often while a token lives shorter than {@link SHORT_LIFE}. Milliseconds. */
+const LOOK_OFTEN = 1_000;
+const LOOK_SELDOM = 10_000;
+const SHORT_LIFE = 5 * 60_000;
+
+/**
+ * Mints and delivers fresh tokens when those of a live run have less than a quarter of their life left, or the agent waits for some; `now`
+ * delivers in any case. A run that is over, or whose agent holds its key, is left alone.
+ */
+export async function refreshAccess(
+  parts: { readonly keys: KeyService; readonly clock: Clock },
+  run: KnownRun,
+  options: { readonly now?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<Result<AccessNews>> {
+  const plan = await run.reader.plan();
+  if (!plan.ok) return plan;
+  const view = await run.reader.view();
+  const record = await readAccessRecord(run.host, run.id);
+  const nothing = ok({ delivered: false, expiresAt: accessEnds(record) });
+  if (view.agent === null || hasEnded(view.state) || plan.value.unattended) return nothing;
+  const awaited = view.status.accessAwaited !== null;
+  const due = record === null || isDue(record, parts.clock.now());
+  if (!awaited && !due && options.now !== true) return nothing;
+  const staged = view.status.stages.some(
+    ({ stage, state }) => stage === 'staging' && state === 'done',
+  );
+  const minted = await mintTokens(parts.keys, plan.value, parts.clock, {
+    staged,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (!minted.ok) return minted;
+  if (minted.value.granted.length === 0) return nothing;
+  const delivered = await run.host.deliverTokens(run.id, {
+    format: 1,
+    tokens: [...minted.value.granted],
+  });
+  if (!delivered.ok) return delivered;
+  await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(minted.value.record));
+  return ok({ delivered: true, expiresAt: accessEnds(minted.value.record) });
+}
+
+/** Keeps the access of all live runs fresh until the signal is aborted. A failure is logged once for each run and reason. */
+export async function keepAccess(
+  parts: {
+    readonly keys: KeyService;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly runs: Runs;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const told = new Set<string>();
+  while (!signal.aborted) {
+    let pause = LOOK_SELDOM;
+    for (const view of await parts.runs.list()) {
+      if (view.agent === null || hasEnded(view.state)) continue;
+      const run = await parts.runs.find(view.id);
+      if (!run.ok) continue;
+      const news = await refreshAccess(parts, run.value, { signal });
+      if (!news.ok) {
+        const reason = `${view.id} ${news.problem.code}`;
+        if (!told.has(reason)) parts.log.warn(`no fresh access for ${reason}`, news.problem);
+        told.add(reason);
+      } else if (
+        news.value.expiresAt !== null &&
+        news.value.expiresAt - parts.clock.now() < SHORT_LIFE
+      )
+        pause = LOOK_OFTEN;
+    }
+    await sleep(pause, signal);
+  }
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
+import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
+import type { Account, AccessPurpose, KeyCard } from '../../shared/key.ts';
+import {
+  RUN_FORMAT,
+  type CodePlan,
+  type InputPlan,
+  type JobPlan,
+  type OutputPlan,
+  type RunPlan,
+} from '../../shared/plan.ts';
+import { ok, type Result } from '../../shared/problem.ts';
+
+/** Seconds between SIGTERM and SIGKILL. */
+export const STOP_GRACE_SECONDS = 20;
+/** Bytes of a worker's log. */
+export const LOG_LIMIT_BYTES = 1024 ** 3;
+
+/** `yyyymmdd-hhmmss-` in UTC and six random letters or digits. */
+export function newJobId(now: number, random: (bytes: number) => Uint8Array = randomBytes): string {
+  const time = new Date(now).toISOString();
+  const stamp = `${time.slice(0, 10).replaceAll('-', '')}-${time.slice(11, 19).replaceAll(':', '')}`;
+  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  let tail = '';
+  while (tail.length < 6)
+    for (const byte of random(12))
+      // 252 is the largest multiple of 36: what is above would favour some letters.
+      if (byte < 252 && tail.length < 6) tail += letters.charAt(byte % 36);
+  return `${stamp}-${tail}`;
+}
+
+/** What was found out about a specification before its plan is made. */
+export interface Resolved {
+  readonly id: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** The application's version. */
+  readonly application: string;
+  readonly endpoints: GoogleEndpoints;
+  /** With absolute paths. */
+  readonly code: CodePlan;
+  readonly input: InputPlan | null;
+  readonly outputAccount: Account | null;
+  readonly workerAccounts: readonly Account[];
+}
+
+/** Freezes a specification into a plan. Pure. Errors: `input.address`. */
+export function makePlan(spec: JobSpec, resolved: Resolved): Result<JobPlan> {
+  const output = planOutput(spec, resolved);
+  if (!output.ok) return output;
+  return ok({
+    format: RUN_FORMAT,
+    kind: 'training',
+    id: resolved.id,
+    name: spec.name,
+    host: spec.host,
+    createdAt: resolved.createdAt,
+    application: resolved.application,
+    endpoints: resolved.endpoints,
+    gpusPerWorker: spec.resources.gpus,
+    code: resolved.code,
+    setup: spec.setup ?? null,
+    workers: spec.workers,
+    env: spec.env,
+    input: resolved.input,
+    output: output.value,
+    workerKeys: spec.workerKeys.flatMap(({ mode }, index) => {
+      const account = resolved.workerAccounts[index];
+      return account === undefined ? [] : [{ account, mode }];
+    }),
+    unattended: spec.unattended,
+    stopGraceSeconds: STOP_GRACE_SECONDS,
+    logLimitBytes: LOG_LIMIT_BYTES,
+    spec,
+  });
+}
+
+/** Where a run's objects go: frozen here, so that a retry never moves. Errors: `input.address`. */
+function planOutput(spec: JobSpec, resolved: Resolved): Result<OutputPlan | null> {
+  if (spec.output === undefined) return ok(null);
+  const { gcs, layout, archive } = spec.output;
+  const address = parseGcsAddress(gcs);
+  if (!address.ok) return address;
+  const base = asPrefix(address.value.path);
+  const prefix = layout === 'exact' ? base : `${base}${spec.name}/${resolved.id}/`;
+  const manifest =
+    layout === 'exact' ? `${base}trainyard-${resolved.id}.manifest.json` : `${prefix}manifest.json`;
+  const { bucket } = address.value;
+  const account = resolved.outputAccount;
+  return ok({ address: gcs, bucket, prefix, manifest, layout, archive, account });
+}
+
+export function accountOf(card: KeyCard): Account {
+  const { id, name, email, projectId, privateKeyId } = card;
+  return { keyId: id, name, email, projectId, privateKeyId };
+}
+
+/** The tokens a run needs. Pure. */
+export function tokensNeeded(
+  plan: RunPlan,
+  /** Whether the data is in place already. */
+  staged = false,
+): readonly { readonly account: Account; readonly purpose: AccessPurpose }[] {
+  const needed: { account: Account; purpose: AccessPurpose }[] = [];
+  if (plan.kind === 'transfer') {
+    if (plan.account !== null)
+      needed.push({
+        account: plan.account,
+        purpose: plan.direction === 'upload' ? 'write' : 'read',
+      });
+    return needed;
+  }
+  if (!staged && plan.input?.kind === 'gcs' && plan.input.account !== null)
+    needed.push({ account: plan.input.account, purpose: 'read' });
+  if (plan.output?.account) needed.push({ account: plan.output.account, purpose: 'write' });
+  return needed;
+}
+
+/** The accounts whose whole key is handed to the agent: the user's choice, per job. Pure. */
+export function keysHandedOver(plan: RunPlan): readonly Account[] {
+  const accounts = plan.unattended ? tokensNeeded(plan).map(({ account }) => account) : [];
+  if (plan.kind !== 'transfer')
+    accounts.push(
+      ...plan.workerKeys.filter(({ mode }) => mode === 'key-file').map(({ account }) => account),
+    );
+  return [...new Map(accounts.map((account) => [account.keyId, account])).values()];
+}
+
+/** The whole output address, `gs://bucket/prefix/`, or null. Pure. */
+export function outputAddress(plan: RunPlan): string | null {
+  const to =
+    plan.kind === 'transfer'
+      ? plan.prefix === null
+        ? null
+        : { bucket: plan.bucket, path: plan.prefix }
+      : plan.output === null
+        ? null
+        : { bucket: plan.output.bucket, path: plan.output.prefix };
+  return to === null ? null : formatGcsAddress(to);
+}

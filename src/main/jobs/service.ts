@@ -1,0 +1,260 @@
+import type { AgentSecrets } from '../../shared/agent-protocol.ts';
+import { hasEnded } from '../../shared/job-status.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
+import type { JobPlan, RunPlan } from '../../shared/plan.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { RUN, workerLog } from '../../shared/run-directory.ts';
+import type { JobView } from '../../shared/views.ts';
+import { isoTime, systemClock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { JobIndexReader, JobIndexWriter } from '../store/jobs.ts';
+import { ACCESS_FILE, accessEnds, gatherAccess, type Access } from './access.ts';
+import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
+import { tokensNeeded } from './make-plan.ts';
+import { runs, type KnownRun } from './runs.ts';
+import { prepareJob, type SubmitOptions, type SubmitParts } from './submit.ts';
+import { viewIndex } from './view-index.ts';
+import { followRun, watchRuns } from './watch.ts';
+
+export interface SubmittedJob {
+  readonly id: string;
+  readonly plan: JobPlan;
+  /** When the agent's first token runs out, milliseconds since 1970; null where it needs none or holds the key. */
+  readonly accessExpiresAt: number | null;
+}
+
+/** What a retry did: a new agent took the run up, or the one that waits got fresh access. */
+export type Retried = {
+  readonly how: 'started' | 'access-delivered';
+  readonly accessExpiresAt: number | null;
+};
+
+/** A piece of a log. */
+export interface LogPiece {
+  readonly bytes: Uint8Array;
+  /** Where `bytes` begins. The next piece begins at `offset + bytes.length`. */
+  readonly offset: number;
+  /** The log's size when it was read. */
+  readonly size: number;
+}
+
+export interface JobService {
+  /** Checks, freezes and starts a job. `onPlan` sees the plan before anything starts. */
+  submit(
+    spec: JobSpec,
+    options: SubmitOptions & { readonly onPlan?: (plan: JobPlan) => void },
+  ): Promise<Result<SubmittedJob>>;
+  /** All runs, newest first; one that cannot be read is in the list with its problem. */
+  list(): Promise<readonly JobView[]>;
+  get(id: string): Promise<Result<JobView>>;
+  /** The frozen plan. */
+  plan(id: string): Promise<Result<RunPlan>>;
+  /** Calls back with every new state until the run is over or the signal is aborted; resolves with the last. */
+  follow(
+    id: string,
+    onChange: (view: JobView) => void,
+    signal: AbortSignal,
+  ): Promise<Result<JobView>>;
+  /** Calls back for every run that appears, changes or goes. Returns the disposer. */
+  watch(listener: (change: { readonly id: string }) => void): () => void;
+  /** Asks a running job to stop; an interrupted one is taken up and stopped. */
+  stop(id: string): Promise<Result<void>>;
+  /** Goes on with a job that failed, was stopped, was interrupted or waits for access. */
+  retry(id: string, signal?: AbortSignal): Promise<Result<Retried>>;
+  /** `offset` below 0 counts from the log's end. A log that is not there yet is empty. */
+  readLog(
+    id: string,
+    options: {
+      readonly worker: number | 'stage';
+      readonly offset: number;
+      readonly maxBytes: number;
+    },
+  ): Promise<Result<LogPiece>>;
+  /** Delivers fresh tokens when they are due. */
+  refreshAccess(id: string, signal?: AbortSignal): Promise<Result<AccessNews>>;
+  /** Keeps access fresh for all live jobs until the signal is aborted. */
+  keepAccess(signal: AbortSignal): void;
+  /** Runs that are not over and use a key: by the id of its card. */
+  usingKey(keyId: string): Promise<readonly JobView[]>;
+}
+
+export interface JobServiceParts extends Omit<SubmitParts, 'clock'> {
+  readonly rows: JobIndexReader & JobIndexWriter;
+  readonly log: Log;
+  readonly clock?: SubmitParts['clock'];
+}
+
+export function jobService(given: JobServiceParts): JobService {
+  const parts = { ...given, clock: given.clock ?? systemClock };
+  const all = runs(parts.hosts, viewIndex(parts.rows), parts.clock);
+
+  const start = async (
+    run: Pick<KnownRun, 'id' | 'host'>,
+    access: Access,
+    options: { readonly keepStop?: boolean } = {},
+  ): Promise<Result<void>> => {
+    await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(access.record));
+    const agent = await run.host.start(run.id, access.secrets, options);
+    if (!agent.ok) return agent;
+    parts.log.info(`started the agent of ${run.id}, pid ${agent.value.pid}`);
+    return ok();
+  };
+
+  return {
+    async submit(spec, options) {
+      const prepared = await prepareJob(parts, spec, options);
+      if (!prepared.ok) return prepared;
+      const { host, plan, access } = prepared.value;
+      options.onPlan?.(plan);
+      if (options.signal?.aborted === true) return fail(cancelled(plan.id));
+      const made = await host.createRun(plan);
+      if (!made.ok) return made;
+      const started = await start({ id: plan.id, host }, access);
+      if (!started.ok) {
+        // Nothing was done yet: a folder that no agent ever took up would only be in the way.
+        const events = await host.statFile(plan.id, RUN.events);
+        if (events.ok && events.value === null) await host.removeRun(plan.id);
+        return started;
+      }
+      return ok({
+        id: plan.id,
+        plan,
+        accessExpiresAt: plan.unattended ? null : accessEnds(access.record),
+      });
+    },
+    list: () => all.list(),
+    async get(id) {
+      const run = await all.find(id);
+      return run.ok ? ok(await run.value.reader.view()) : run;
+    },
+    async plan(id) {
+      const run = await all.find(id);
+      return run.ok ? run.value.reader.plan() : run;
+    },
+    async follow(id, onChange, signal) {
+      const run = await all.find(id);
+      return run.ok ? followRun(run.value, onChange, signal) : run;
+    },
+    watch: (listener) =>
+      watchRuns(
+        () => all.list(),
+        listener,
+        (error) => parts.log.error('watching the runs', error),
+      ),
+    async stop(id) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      const view = await run.value.reader.view();
+      if (hasEnded(view.state)) return fail(over(view, 'stop'));
+      const asked = await run.value.host.requestStop(id, isoTime(parts.clock));
+      if (!asked.ok || view.agent !== null) return asked;
+      // Nobody carries it, but its workers may still run: an agent takes it up, stops them and saves what they made.
+      const plan = await run.value.reader.plan();
+      if (!plan.ok) return plan;
+      const access = await gatherAccess(parts.keys, plan.value, parts.clock, { staged: true });
+      return start(run.value, access.ok ? access.value : NO_ACCESS, { keepStop: true });
+    },
+    async retry(id, signal) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      const plan = await run.value.reader.plan();
+      if (!plan.ok) return plan;
+      const view = await run.value.reader.view();
+      if (view.state === 'finished') return fail(over(view, 'retry'));
+      const withSignal = signal === undefined ? {} : { signal };
+      if (view.agent !== null && !hasEnded(view.state)) {
+        const news = await refreshAccess(parts, run.value, withSignal);
+        if (!news.ok) return news;
+        if (!news.value.delivered) return fail(running(id));
+        return ok({ how: 'access-delivered', accessExpiresAt: news.value.expiresAt });
+      }
+      const staged = view.status.stages.some(
+        ({ stage, state }) => stage === 'staging' && state === 'done',
+      );
+      const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
+        staged,
+        ...withSignal,
+      });
+      if (!access.ok) return access;
+      const started = await start(run.value, access.value);
+      if (!started.ok) return started;
+      return ok({
+        how: 'started',
+        accessExpiresAt: plan.value.unattended ? null : accessEnds(access.value.record),
+      });
+    },
+    async readLog(id, { worker, offset, maxBytes }) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      const { host } = run.value;
+      const name = worker === 'stage' ? RUN.stageLog : workerLog(worker);
+      const found = await host.statFile(id, name);
+      if (!found.ok) return found;
+      if (found.value === null) return ok({ bytes: new Uint8Array(), offset: 0, size: 0 });
+      const from = offset < 0 ? Math.max(0, found.value.size + offset) : offset;
+      const piece = await host.readFile(id, name, from, maxBytes);
+      if (!piece.ok) return piece;
+      const { bytes, size } = piece.value ?? { bytes: new Uint8Array(), size: 0 };
+      return ok({ bytes, offset: from, size });
+    },
+    async refreshAccess(id, signal) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      return refreshAccess(parts, run.value, signal === undefined ? {} : { signal });
+    },
+    keepAccess(signal) {
+      keepAccess({ ...parts, runs: all }, signal).catch((error: unknown) =>
+        parts.log.error('keeping access fresh', error),
+      );
+    },
+    async usingKey(keyId) {
+      const using: JobView[] = [];
+      for (const view of await all.list()) {
+        if (view.state === 'finished') continue;
+        const run = await all.find(view.id);
+        const plan = run.ok ? await run.value.reader.plan() : run;
+        if (!plan.ok) continue;
+        const accounts = tokensNeeded(plan.value).map(({ account }) => account);
+        if (plan.value.kind !== 'transfer')
+          accounts.push(...plan.value.workerKeys.map(({ account }) => account));
+        if (accounts.some((account) => account.keyId === keyId)) using.push(view);
+      }
+      return using;
+    },
+  };
+}
+
+const NO_SECRETS: AgentSecrets = { format: 1, tokens: [], keys: [] };
+const NO_ACCESS: Access = { secrets: NO_SECRETS, record: { format: 1, tokens: [] } };
+
+function over(view: JobView, verb: 'stop' | 'retry'): Problem {
+  return problem({
+    code: verb === 'stop' ? 'input.job-over' : 'input.job-finished',
+    op: `${verb} the job`,
+    subject: view.id,
+    message: `The job ${view.id} has ${view.state === 'stopped' ? 'been stopped already' : `${view.state} already`}.`,
+    hint:
+      view.state === 'finished'
+        ? 'Submit it again for a new run: trainyard run JOB.yaml.'
+        : `trainyard retry ${view.id} takes it up again.`,
+  });
+}
+
+function running(id: string): Problem {
+  return problem({
+    code: 'input.job-running',
+    op: 'retry the job',
+    subject: id,
+    message: `The job ${id} is running, and its access is good for a while: there is nothing to retry.`,
+    hint: `Watch it with trainyard logs ${id} -f, or stop it first: trainyard stop ${id}.`,
+  });
+}
+
+function cancelled(id: string): Problem {
+  return problem({
+    code: 'job.cancelled',
+    op: 'submit the job',
+    subject: id,
+    message: 'The job was not started.',
+  });
+}

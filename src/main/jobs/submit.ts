@@ -1,0 +1,210 @@
+import { resolve } from 'node:path';
+import { resolveInput } from '../../google/input.ts';
+import { parseGcsAddress } from '../../shared/address.ts';
+import type { HostProbe } from '../../shared/agent-protocol.ts';
+import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import type { JobSpec } from '../../shared/job-spec.ts';
+import type { Account, KeyCard } from '../../shared/key.ts';
+import type { CodePlan, InputPlan, JobPlan } from '../../shared/plan.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import type { Hosts } from '../hosts/hosts.ts';
+import type { Host } from '../hosts/types.ts';
+import type { KeyService } from '../keys/service.ts';
+import { isoTime, type Clock } from '../platform/clock.ts';
+import { gatherAccess, type Access } from './access.ts';
+import { accountOf, makePlan, newJobId } from './make-plan.ts';
+
+export interface SubmitParts {
+  readonly hosts: Hosts;
+  readonly keys: KeyService;
+  readonly endpoints: GoogleEndpoints;
+  /** The application's version. */
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+export interface SubmitOptions {
+  /** Relative paths of the specification are taken from here: the job file's folder. Absolute. */
+  readonly baseFolder: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface PreparedJob {
+  readonly host: Host;
+  readonly plan: JobPlan;
+  readonly access: Access;
+}
+
+/** How long a bucket may take to answer what the input is. Milliseconds. */
+const INPUT_TIME = 30_000;
+
+/**
+ * Checks everything that can be known before the start, at the same time, and freezes the plan. Writes nothing.
+ * Errors, the first in the order of the job file's fields: `input.host-unknown`, `input.code-folder`, `input.input-folder`, `input.key-...`,
+ * `host.gpus`, those of `resolveInput`, of minting and of the vault.
+ */
+export async function prepareJob(
+  parts: SubmitParts,
+  spec: JobSpec,
+  options: SubmitOptions,
+): Promise<Result<PreparedJob>> {
+  const found = parts.hosts.get(spec.host);
+  if (!found.ok) return found;
+  const host = found.value;
+  const signal = options.signal ?? new AbortController().signal;
+
+  const outputKey = spec.output?.key;
+  const [gpus, code, input, output, ...workers] = await Promise.all([
+    checkGpus(host, spec, signal),
+    planCode(host, spec, options.baseFolder),
+    planInput(parts, host, spec, options.baseFolder, signal),
+    findAccount(parts.keys, outputKey),
+    ...spec.workerKeys.map(({ key }) => findAccount(parts.keys, key)),
+  ]);
+  if (!gpus.ok) return gpus;
+  if (!code.ok) return code;
+  if (!input.ok) return input;
+  if (!output.ok) return output;
+  const workerAccounts: Account[] = [];
+  for (const account of workers) {
+    if (!account.ok) return account;
+    if (account.value !== null) workerAccounts.push(account.value);
+  }
+
+  const plan = makePlan(spec, {
+    id: newJobId(parts.clock.now()),
+    createdAt: isoTime(parts.clock),
+    application: parts.version,
+    endpoints: parts.endpoints,
+    code: code.value,
+    input: input.value,
+    outputAccount: output.value,
+    workerAccounts,
+  });
+  if (!plan.ok) return plan;
+  const access = await gatherAccess(parts.keys, plan.value, parts.clock, { signal });
+  return access.ok ? ok({ host, plan: plan.value, access: access.value }) : access;
+}
+
+/** Null where the specification names no key. */
+async function findAccount(
+  keys: KeyService,
+  name: string | undefined,
+): Promise<Result<Account | null>> {
+  if (name === undefined) return ok(null);
+  const card: Result<KeyCard> = await keys.find(name);
+  return card.ok ? ok(accountOf(card.value)) : card;
+}
+
+async function planCode(host: Host, spec: JobSpec, base: string): Promise<Result<CodePlan>> {
+  if ('git' in spec.code)
+    return ok({ kind: 'git', url: spec.code.git, ref: spec.code.ref ?? null });
+  const path = resolve(base, spec.code.dir);
+  const there = await checkFolder(host, path, 'input.code-folder', 'code.dir');
+  return there.ok ? ok({ kind: 'dir', path }) : there;
+}
+
+async function planInput(
+  parts: SubmitParts,
+  host: Host,
+  spec: JobSpec,
+  base: string,
+  signal: AbortSignal,
+): Promise<Result<InputPlan | null>> {
+  const { input } = spec;
+  if (input === undefined) return ok(null);
+  if ('dir' in input) {
+    const path = resolve(base, input.dir);
+    const there = await checkFolder(host, path, 'input.input-folder', 'input.dir');
+    return there.ok ? ok({ kind: 'dir', path }) : there;
+  }
+  const address = parseGcsAddress(input.gcs);
+  if (!address.ok) return address;
+  let card: KeyCard | null = null;
+  if (input.key !== undefined) {
+    const found = await parts.keys.find(input.key);
+    if (!found.ok) return found;
+    card = found.value;
+  }
+  const tokens = card === null ? ok(null) : await parts.keys.tokenSource(card, 'read');
+  if (!tokens.ok) return tokens;
+  const target = await resolveInput({
+    endpoints: parts.endpoints,
+    tokens: tokens.value,
+    address: address.value,
+    signal,
+    deadlineMs: INPUT_TIME,
+  });
+  if (!target.ok) return target;
+  const { bucket } = address.value;
+  const account = card === null ? null : accountOf(card);
+  return ok({ kind: 'gcs', address: input.gcs, bucket, target: target.value, account });
+}
+
+async function checkFolder(
+  host: Host,
+  path: string,
+  code: 'input.code-folder' | 'input.input-folder',
+  field: string,
+): Promise<Result<void>> {
+  const found = await host.isFolder(path);
+  if (!found.ok) return found;
+  if (found.value) return ok();
+  return fail(
+    problem({
+      code,
+      op: 'check the job',
+      subject: path,
+      message: `${field}: there is no folder ${path}.`,
+      hint: 'Relative paths are taken from the folder of the job file.',
+    }),
+  );
+}
+
+async function checkGpus(host: Host, spec: JobSpec, signal: AbortSignal): Promise<Result<void>> {
+  if (spec.resources.gpus === 0) return ok();
+  const probe = await host.probe(signal);
+  if (!probe.ok) return probe;
+  const refusal = refuseGpus(spec, probe.value);
+  return refusal === null ? ok() : fail(refusal);
+}
+
+/** Why a host has not the cards that a job asks for, with what is there; null when it has. Pure. */
+export function refuseGpus(
+  spec: Pick<JobSpec, 'resources' | 'workers' | 'host'>,
+  probe: HostProbe,
+): Problem | null {
+  const each = spec.resources.gpus;
+  const asked = each * spec.workers.length;
+  const about = { op: 'check the job', subject: spec.host, code: 'host.gpus' } as const;
+  const cpu = 'For a job without cards leave resources out, or write gpus: 0.';
+  const count = (cards: number): string => (cards === 1 ? '1 GPU' : `${cards} GPUs`);
+  const wish =
+    spec.workers.length === 1
+      ? `The job asks for ${count(asked)}`
+      : `The job asks for ${count(asked)} (${each} for each of ${spec.workers.length} workers)`;
+  switch (probe.gpus.kind) {
+    case 'no-tool':
+      return problem({
+        ...about,
+        message: `${wish}; this machine has no NVIDIA driver (there is no nvidia-smi).`,
+        hint: cpu,
+      });
+    case 'broken':
+      return problem({
+        ...about,
+        message: `${wish}; nvidia-smi does not work here: ${probe.gpus.message}`,
+        hint: `Mend the driver (a restart helps after an update). ${cpu}`,
+      });
+    case 'gpus': {
+      const { gpus } = probe.gpus;
+      if (gpus.length >= asked) return null;
+      const there = gpus.length === 0 ? 'none' : gpus.map(({ name }) => name).join(', ');
+      return problem({
+        ...about,
+        message: `${wish}; this machine has ${gpus.length === 0 ? 'none' : `${count(gpus.length)}: ${there}`}.`,
+        hint: `Ask for fewer, or give the job fewer workers. ${cpu}`,
+      });
+    }
+  }
+}

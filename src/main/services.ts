@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { endpointsFromEnvironment } from '../google/endpoints.ts';
+import type { GoogleEndpoints } from '../shared/endpoints.ts';
+import { ok, type Result } from '../shared/problem.ts';
+import { bucketService, type BucketService } from './buckets/service.ts';
+import { hostsOf, type Hosts } from './hosts/hosts.ts';
+import { localHost } from './hosts/local/host.ts';
+import { jobService, type JobService } from './jobs/service.ts';
+import { chooseVaults } from './keys/choose-vault.ts';
+import { keyService, type KeyService } from './keys/service.ts';
+import { openLog, type Log } from './platform/log.ts';
+import { homePaths, type Environment, type HomePaths } from './platform/paths.ts';
+import { jobRows } from './store/jobs.ts';
+import { keyRows } from './store/keys.ts';
+import { openStore, type Store } from './store/open.ts';
+import { settingRows, type SettingsReader, type SettingsWriter } from './store/settings.ts';
+
+/** Everything that the application and the command line do, without a window. */
+export interface Services {
+  readonly paths: HomePaths;
+  readonly endpoints: GoogleEndpoints;
+  readonly log: Log;
+  readonly store: Store;
+  readonly settings: SettingsReader & SettingsWriter;
+  readonly keys: KeyService;
+  readonly buckets: BucketService;
+  readonly hosts: Hosts;
+  readonly jobs: JobService;
+  close(): Promise<void>;
+}
+
+export interface ServicesOptions {
+  readonly env: Environment;
+  /** The application's version. */
+  readonly version: string;
+  /** The built agent: `agent.mjs` and its `manifest.json`. */
+  readonly agentFolder: string;
+  /** A Node.js 24 program for agents; see `nodeRuntimeFor` in `platform/node-runtime.ts`. */
+  readonly nodeRuntime: string;
+}
+
+/**
+ * Opens the services on one home folder. Quick: it makes folders and reads the environment; database, vault and network wait for their
+ * first use. Several processes may have the same home open.
+ * Errors: `host.home-folder`, `input.endpoint`. A wrong `TRAINYARD_VAULT` is told by the first use of a key.
+ */
+export async function openServices(options: ServicesOptions): Promise<Result<Services>> {
+  const { env, version } = options;
+  const endpoints = endpointsFromEnvironment(env);
+  if (!endpoints.ok) return endpoints;
+  const paths = homePaths(env);
+  if (!paths.ok) return paths;
+  const log = openLog(join(paths.value.logs, 'trainyard.log'));
+  const store = openStore(paths.value.database, log);
+  const settings = settingRows(store);
+  const keys = keyService({
+    rows: keyRows(store),
+    settings,
+    vaults: chooseVaults(env, paths.value),
+    endpoints: endpoints.value,
+    log,
+  });
+  const hosts = hostsOf([
+    localHost({
+      paths: paths.value,
+      agentFolder: options.agentFolder,
+      nodeRuntime: options.nodeRuntime,
+      env,
+      log,
+    }),
+  ]);
+  const jobs = jobService({
+    hosts,
+    keys,
+    endpoints: endpoints.value,
+    version,
+    rows: jobRows(store),
+    log,
+  });
+  return ok({
+    paths: paths.value,
+    endpoints: endpoints.value,
+    log,
+    store,
+    settings,
+    keys,
+    buckets: bucketService(keys, endpoints.value),
+    hosts,
+    jobs,
+    async close() {
+      store.close();
+    },
+  });
+}

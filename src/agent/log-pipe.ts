@@ -69,7 +69,9 @@ export function openLogPipe(file: string, limit: number, onFull: () => void): Lo
     },
     async end(milliseconds) {
       this.closeWriter();
-      await Promise.race([ended, sleep(milliseconds)]);
+      const timer = new AbortController();
+      await Promise.race([ended, sleep(milliseconds, timer.signal)]);
+      timer.abort();
       source.destroy();
       fsyncSync(log);
       closeSync(log);

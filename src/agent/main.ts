@@ -20,12 +20,11 @@ switch (verb) {
     break;
   case 'carry':
     if (first === undefined) usage();
-    process.exitCode = await (await import('./carry.ts')).carry(path.resolve(first));
-    break;
+    process.exit(await (await import('./carry.ts')).carry(path.resolve(first)));
   case 'supervise':
     if (first === undefined || second === undefined || !/^\d+$/.test(second)) usage();
     await (await import('./supervise.ts')).supervise(path.resolve(first), Number(second));
-    break;
+    process.exit(0);
   case 'probe':
     if (first === undefined) usage();
     await (await import('./probe.ts')).printProbe(path.resolve(first));

@@ -20,7 +20,7 @@ import {
 } from '../shared/run-directory.ts';
 import { copyTree } from './code/copy-tree.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';
-import { identityOf, isAlive } from './identity.ts';
+import { identityOf } from './identity.ts';
 import { withoutControls } from './own-environment.ts';
 import type { JobRun } from './run.ts';
 import { workerLogFull, type Instruction } from './supervise.ts';
@@ -64,7 +64,6 @@ export function standingOf(
   alive: (identity: ProcessIdentity) => boolean,
 ): Standing {
   const { supervisor, started, exit } = files;
-  if (supervisor !== null && alive(supervisor)) return { kind: 'running', supervisor };
   const next = Math.max(told.start, started?.start ?? 0, exit?.start ?? 0) + 1;
   if (exit !== null) {
     const done = exit.exitCode === 0 && !exit.stopped;
@@ -73,6 +72,7 @@ export function standingOf(
       ? { kind: 'ended', exit }
       : { kind: 'to-start', start: next, lost: null };
   }
+  if (supervisor !== null && alive(supervisor)) return { kind: 'running', supervisor };
   if (started === null) return { kind: 'to-start', start: next, lost: null };
   if (alive(started.process)) return { kind: 'running', supervisor: null };
   const ended = told.start === started.start && told.endTold;
@@ -137,5 +137,3 @@ function setAside(run: JobRun, worker: number, start: number): void {
 export function isLogFull(run: JobRun, worker: number): boolean {
   return existsSync(run.at(workerLogFull(worker)));
 }
-
-export { isAlive };

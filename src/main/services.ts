@@ -9,6 +9,7 @@ import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
 import { keyService, type KeyService } from './keys/service.ts';
 import { openLog, type Log } from './platform/log.ts';
+import { nodeRuntimeFor } from './platform/node-runtime.ts';
 import { homePaths, type Environment, type HomePaths } from './platform/paths.ts';
 import { jobRows } from './store/jobs.ts';
 import { keyRows } from './store/keys.ts';
@@ -35,8 +36,8 @@ export interface ServicesOptions {
   readonly version: string;
   /** The built agent: `agent.mjs` and its `manifest.json`. */
   readonly agentFolder: string;
-  /** A Node.js 24 program for agents; see `nodeRuntimeFor` in `platform/node-runtime.ts`. */
-  readonly nodeRuntime: string;
+  /** A Node.js 24 program for agents. Without it: one beside the agent, one in the checkout's packages, or this very program. */
+  readonly nodeRuntime?: string;
 }
 
 /**
@@ -64,7 +65,9 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     localHost({
       paths: paths.value,
       agentFolder: options.agentFolder,
-      nodeRuntime: options.nodeRuntime,
+      nodeRuntime:
+        options.nodeRuntime ??
+        nodeRuntimeFor([options.agentFolder, join(options.agentFolder, '../../node_modules')]),
       env,
       log,
     }),

@@ -30,8 +30,8 @@ export interface LocalHostOptions {
   readonly paths: Pick<HomePaths, 'home' | 'runs' | 'agents'>;
   /** The built agent: `agent.mjs`, `manifest.json` and what it needs beside it. */
   readonly agentFolder: string;
-  /** A Node.js 24 program. */
-  readonly nodeRuntime: string;
+  /** A Node.js 24 program; null where none was found. */
+  readonly nodeRuntime: string | null;
   /** What agents inherit, less what is Trainyard's own. */
   readonly env: Environment;
   readonly log: Log;

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, copyFile, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fail, ok, problem, type Result } from '../../../shared/problem.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
 import { codeOf, reasonOf } from '../../platform/paths.ts';
 
 /** `manifest.json` of a built agent folder: the SHA-256 of each file, hex. */
@@ -29,8 +29,10 @@ export interface PlacedAgent {
  */
 export async function placeAgent(
   agents: string,
-  source: { readonly agentFolder: string; readonly nodeRuntime: string },
+  source: { readonly agentFolder: string; readonly nodeRuntime: string | null },
 ): Promise<Result<PlacedAgent>> {
+  const { nodeRuntime } = source;
+  if (nodeRuntime === null) return fail(noRuntime(source.agentFolder));
   const manifest = await readManifest(source.agentFolder);
   if (!manifest.ok) return manifest;
   const { version, files } = manifest.value;
@@ -51,7 +53,7 @@ export async function placeAgent(
         return fail(notPlaced(folder, `${name} is not what the manifest of the agent says`));
     }
     await copyFile(join(source.agentFolder, 'manifest.json'), join(temporary, 'manifest.json'));
-    await placeRuntime(source.nodeRuntime, join(temporary, 'node'));
+    await placeRuntime(nodeRuntime, join(temporary, 'node'));
     return placed(await moveIntoPlace(temporary, folder, files));
   } catch (error) {
     return fail(notPlaced(folder, reasonOf(error)));
@@ -141,7 +143,17 @@ async function readManifest(folder: string): Promise<Result<AgentManifest>> {
   }
 }
 
-function notPlaced(folder: string, reason: string): ReturnType<typeof problem> {
+function noRuntime(folder: string): Problem {
+  return problem({
+    code: 'host.agent-missing',
+    op: 'place the agent',
+    subject: folder,
+    message: 'There is no Node.js 24 to run the agent with.',
+    hint: 'Install Trainyard again; in a checkout run `npm run setup`.',
+  });
+}
+
+function notPlaced(folder: string, reason: string): Problem {
   return problem({
     code: 'host.agent-not-placed',
     op: 'place the agent',

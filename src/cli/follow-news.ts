@@ -1,4 +1,4 @@
-import type { StageStatus, WorkerStatus } from '../shared/job-status.ts';
+import type { JobStatus, StageStatus, WorkerStatus } from '../shared/job-status.ts';
 import type { JobView } from '../shared/views.ts';
 import { formatBytes, formatCount, formatSeconds, plural, printable } from './format.ts';
 import { codeText, workerEnd } from './job-text.ts';
@@ -19,11 +19,11 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
     const known = before?.status.stages.find((other) => other.stage === stage.stage);
     if (stage.startedAt !== null && stage.startedAt !== known?.startedAt) step(stage.stage);
     if (stage.state === 'done' && known?.state !== 'done') {
-      const text = stageEnd(stage);
+      const text = stageEnd(stage, now.status.uploaded);
       if (text !== null) step(text);
     }
   }
-  if (now.status.code !== null && before?.status.code == null)
+  if (now.status.code !== null && (before?.status.code ?? null) === null)
     step(`  code: ${codeText(now.status)}`);
   for (const worker of now.workers) {
     const known = before?.workers.find((other) => other.index === worker.index);
@@ -33,9 +33,10 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
     news.push({ kind: 'warning', text: printable(warning.message), hint: printable(warning.hint) });
   if (now.status.stopRequested && before?.status.stopRequested !== true) step('stop asked for');
   const awaited = now.status.accessAwaited;
-  if (awaited !== null && before?.status.accessAwaited == null)
+  const awaitedBefore = before?.status.accessAwaited ?? null;
+  if (awaited !== null && awaitedBefore === null)
     news.push({ kind: 'warning', text: printable(awaited.message), hint: printable(awaited.hint) });
-  if (awaited === null && before?.status.accessAwaited != null) step('  access renewed');
+  if (awaited === null && awaitedBefore !== null) step('  access renewed');
   return news;
 }
 
@@ -59,12 +60,14 @@ function workerNews(before: WorkerStatus | undefined, now: WorkerStatus): readon
   return news;
 }
 
-function stageEnd(stage: StageStatus): string | null {
+function stageEnd(stage: StageStatus, uploaded: JobStatus['uploaded']): string | null {
   const { progress, startedAt, endedAt } = stage;
-  if (progress === null || progress.objects === 0 || startedAt === null || endedAt === null)
-    return null;
+  if (startedAt === null || endedAt === null) return null;
+  // The last progress of an upload may be that of the manifest alone.
+  const moved = stage.stage === 'uploading' ? uploaded : progress;
+  if (moved === null || moved.objects === 0) return null;
   const took = formatSeconds(secondsBetween(startedAt, endedAt));
-  return `  ${plural(progress.objects, 'object')}, ${formatBytes(progress.bytes)} in ${took}`;
+  return `  ${plural(moved.objects, 'object')}, ${formatBytes(moved.bytes)} in ${took}`;
 }
 
 /** The live line: how far the stage is. Pure. */

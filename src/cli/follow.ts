@@ -5,8 +5,10 @@ import type { Context } from './context.ts';
 import { reportProblem, type ExitStatus } from './exit.ts';
 import { liveText, newsBetween } from './follow-news.ts';
 import { formatBytes, plural, formatSeconds } from './format.ts';
-import { hasEnded, workerEnd } from './job-text.ts';
+import { workerEnd } from './job-text.ts';
 import type { Output } from './output.ts';
+import { sleep } from './sleep.ts';
+import { watchJob } from './watch-job.ts';
 
 /** Milliseconds between two looks at whether the job's access must be renewed. */
 const REFRESH_INTERVAL = 2_000;
@@ -21,61 +23,51 @@ export async function followJob(
   id: string,
 ): Promise<{ readonly status: ExitStatus; readonly job: JobView | null }> {
   const { output } = context;
-  const end = new AbortController();
-  const leave = () => {
-    left = true;
-    end.abort();
-  };
-  let left = false;
-  let asking = false;
-  let last: JobView | null = null;
+  const left = new AbortController();
+  const end = AbortSignal.any([left.signal, context.signal]);
+  const done = new AbortController();
+  const asking = { now: false };
   const giveBack = context.takeInterrupts(() => {
-    if (!context.interactive || asking) {
-      leave();
+    if (!context.interactive || asking.now) {
+      left.abort();
       return;
     }
-    asking = true;
+    asking.now = true;
     void askWhatToDo(output).then(async (choice) => {
-      asking = false;
-      if (choice === 'leave') leave();
+      asking.now = false;
+      if (choice === 'leave') left.abort();
       if (choice !== 'stop') return;
       const stopped = await services.jobs.stop(id);
       if (!stopped.ok) output.warn(stopped.problem.message, stopped.problem.hint);
     });
   });
-  const onSignal = () => end.abort();
-  context.signal.addEventListener('abort', onSignal, { once: true });
-  const refresh = refreshWhile(services, id, end.signal, (message, hint) =>
+  const refresh = refreshWhile(services, id, AbortSignal.any([end, done.signal]), (message, hint) =>
     output.warn(message, hint),
   );
   try {
-    await services.jobs.follow(
+    const job = await watchJob(
+      services,
       id,
-      (job) => {
-        for (const news of newsBetween(last, job)) {
+      (now, before) => {
+        for (const news of newsBetween(before, now)) {
           if (news.kind === 'warning') output.warn(news.text, news.hint);
           else output.note(news.text);
         }
-        last = job;
-        if (!asking) output.live(liveText(job));
-        if (hasEnded(job.status) || job.state === 'interrupted') end.abort();
+        if (!asking.now) output.live(liveText(now));
       },
-      end.signal,
+      end,
     );
+    output.endLive();
+    if (end.aborted) {
+      tellHowToGoOn(output, id);
+      return { status: 130, job };
+    }
+    return { status: job === null ? 4 : tellEnd(output, job), job };
   } finally {
-    end.abort();
+    done.abort();
     await refresh;
     giveBack();
-    context.signal.removeEventListener('abort', onSignal);
-    output.endLive();
   }
-  const job = last as JobView | null;
-  if (left || context.signal.aborted) {
-    tellHowToGoOn(output, id);
-    return { status: 130, job };
-  }
-  if (job === null) return { status: 4, job };
-  return { status: tellEnd(output, job), job };
 }
 
 /** Delivers fresh tokens to the job's agent in time. A failure is said once, and tried again. */
@@ -86,11 +78,8 @@ async function refreshWhile(
   warn: (message: string, hint: string) => void,
 ): Promise<void> {
   let said = '';
-  while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, REFRESH_INTERVAL);
-      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-    });
+  for (;;) {
+    await sleep(REFRESH_INTERVAL, signal);
     if (signal.aborted) return;
     const refreshed = await services.jobs.refreshAccess(id);
     if (refreshed.ok) said = '';
@@ -103,7 +92,7 @@ async function refreshWhile(
 
 async function askWhatToDo(output: Output): Promise<'leave' | 'stop' | 'go on'> {
   output.endLive();
-  const choice = await select({
+  const choice = await select<'leave' | 'stop' | 'go on'>({
     message: 'The job is still running. What should happen to it?',
     output: process.stderr,
     options: [
@@ -112,7 +101,7 @@ async function askWhatToDo(output: Output): Promise<'leave' | 'stop' | 'go on'> 
       { value: 'go on', label: 'Go on following it' },
     ],
   });
-  return isCancel(choice) ? 'leave' : (choice as 'leave' | 'stop' | 'go on');
+  return isCancel(choice) ? 'leave' : choice;
 }
 
 export function tellHowToGoOn(output: Output, id: string): void {

@@ -52,7 +52,6 @@ export function plural(count: number, word: string): string {
  * which could move the cursor or hide text, become `\xNN`.
  */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is replaced
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     (character) => {

@@ -1,19 +1,12 @@
-import type { JobStatus, WorkerStatus } from '../shared/job-status.ts';
+import { hasEnded, type JobStatus, type WorkerStatus } from '../shared/job-status.ts';
 import type { JobView } from '../shared/views.ts';
 import { progressText } from './progress.ts';
 import { formatBytes, formatSeconds, formatTime, plural, printable } from './format.ts';
 import { table, type Output } from './output.ts';
 
-const ENDED = ['finished', 'failed', 'stopped'] as const;
-
-/** Whether nothing more will happen unless somebody asks for a retry. */
-export function hasEnded(status: Pick<JobStatus, 'state'>): boolean {
-  return (ENDED as readonly string[]).includes(status.state);
-}
-
 /** The state in one word or two: waiting for access is said, though it is no state of its own. */
 export function stateWord(job: JobView): string {
-  return job.status.accessAwaited === null || hasEnded(job.status)
+  return job.status.accessAwaited === null || hasEnded(job.state)
     ? job.state
     : `${job.state} (needs access)`;
 }
@@ -97,7 +90,7 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
 /** `commit 1a2b3c4 on main, with changes that no commit has, not pushed` */
 export function codeText(status: JobStatus): string {
   const { code } = status;
-  if (code?.commit == null) return 'no git checkout';
+  if (code === null || code.commit === null) return 'no git checkout';
   const parts = [
     `commit ${code.commit.slice(0, 12)}${code.branch === null ? '' : ` on ${printable(code.branch)}`}`,
   ];

@@ -27,7 +27,7 @@ export interface Output {
   note(text: string): void;
   /** Like {@link note}, in words of warning. */
   warn(message: string, hint?: string): void;
-  /** A line on stderr that the next one replaces, on a terminal; elsewhere only what differs, at most every `LIVE_INTERVAL` ms. */
+  /** A line on stderr that the next one replaces, on a terminal; elsewhere what differs, every `LIVE_INTERVAL` ms. */
   live(text: string): void;
   /** Takes the live line away. */
   endLive(): void;
@@ -49,7 +49,7 @@ export function createOutput(
   env: Readonly<Record<string, string | undefined>>,
 ): Output {
   let liveText = '';
-  let lastSparse = 0;
+  let lastSparse: number | null = null;
   let lastSparseText = '';
   const coloured = (sink: Sink) =>
     sink.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
@@ -85,6 +85,7 @@ export function createOutput(
         return;
       }
       const now = Date.now();
+      lastSparse ??= now;
       if (text === lastSparseText || now - lastSparse < LIVE_INTERVAL) return;
       lastSparse = now;
       lastSparseText = text;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { nodeRuntimeFor } from '../main/platform/node-runtime.ts';
 
 /** Where the parts of the program lie, told from where this file runs: `src/cli` in development, `out/cli` when built. */
 export interface ProgramFiles {
@@ -28,7 +29,7 @@ export function findProgramFiles(from: string = import.meta.dirname): ProgramFil
     root,
     version,
     agentFolder: path.join(root, 'out', 'agent'),
-    nodeRuntime: findNode(root),
+    nodeRuntime: nodeRuntimeFor([path.join(root, 'node_modules')]) ?? process.execPath,
     emulator:
       built || existsSync(emulator) ? emulator : path.join(root, 'src', 'emulator', 'main.ts'),
     commandLine: built
@@ -48,17 +49,4 @@ function findRoot(from: string): { root: string; version: string } {
     if (folder === path.dirname(folder))
       throw new Error(`No package.json of Trainyard above ${from}.`);
   }
-}
-
-/** The Node.js that came with the packages, else the one that runs this. */
-function findNode(root: string): string {
-  const names = [
-    `node-${process.platform}-${process.arch}`,
-    `node-bin-${process.platform}-${process.arch}`,
-  ];
-  for (const name of names) {
-    const file = path.join(root, 'node_modules', name, 'bin', 'node');
-    if (existsSync(file)) return file;
-  }
-  return process.execPath;
 }

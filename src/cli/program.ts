@@ -87,9 +87,7 @@ export function createProgram(version: string, run: Run): Command {
     .exitOverride()
     .configureOutput({
       outputError: (text, write) =>
-        write(
-          `${text.replace(/^error: (.)/, (_, first: string) => `Error: ${first.toUpperCase()}`)}`,
-        ),
+        write(text.replace(/^error: (.)/, (_, first: string) => `Error: ${first.toUpperCase()}`)),
     })
     .showHelpAfterError('  See the arguments with `trainyard help COMMAND`.')
     .showSuggestionAfterError();

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
 
-/** The command line as source, run by the same Node.js as the tests. */
-export const COMMAND_LINE = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** The built command line, as users run it: it starts three times as fast as its source. `npm test` builds it first. */
+export const COMMAND_LINE = fileURLToPath(new URL('../../out/cli/trainyard.mjs', import.meta.url));
 
 export interface Ended {
   readonly status: number | null;

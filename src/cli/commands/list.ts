@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
+import type { ListPage } from '../../google/listing.ts';
 import { formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
-import { areaOf } from '../../shared/problem.ts';
+import { areaOf, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
-import { tokensOf, type KeyOption } from '../credential.ts';
+import type { KeyOption } from '../credential.ts';
 import { ProblemExit, valueOf } from '../exit.ts';
 import { formatBytes, formatTime, plural, printable } from '../format.ts';
 
@@ -39,23 +40,22 @@ export function registerList(program: Command, run: Run): void {
         const { output } = context;
         const address = valueOf(parseGcsAddress(text));
         const services = await context.services();
-        const tokens = await tokensOf(services, options.key, 'read');
+        const key = typeof options.key === 'string' ? options.key : null;
         const entries: Entry[] = [];
         let objects = 0;
         let bytes = 0;
         let pageToken: string | null = null;
         do {
-          const page = await services.buckets.listPage({
-            tokens,
-            bucket: address.bucket,
-            prefix: address.path,
-            delimiter: options.recursive !== true,
+          const page: Result<ListPage> = await services.buckets.listPage({
+            address,
+            key,
+            recursive: options.recursive === true,
             ...(pageToken === null ? {} : { pageToken }),
             signal: context.signal,
           });
           if (!page.ok) {
             const { problem } = page;
-            if (tokens !== null || areaOf(problem) !== 'access') throw new ProblemExit(problem);
+            if (key !== null || areaOf(problem) !== 'access') throw new ProblemExit(problem);
             throw new ProblemExit({
               ...problem,
               hint: `${problem.hint === '' ? '' : `${problem.hint}\n`}No credential was sent: give a key with --key NAME, see \`trainyard keys list\`.`,

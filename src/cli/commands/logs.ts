@@ -1,10 +1,10 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Services } from '../../main/services.ts';
-import type { WorkerStatus } from '../../shared/job-status.ts';
+import { hasEnded, type WorkerStatus } from '../../shared/job-status.ts';
 import type { Context, Run } from '../context.ts';
 import { ProblemExit, usageProblem, valueOf, type ExitStatus } from '../exit.ts';
 import { findJobId } from '../job-id.ts';
-import { hasEnded } from '../job-text.ts';
+import { sleep } from '../sleep.ts';
 
 interface LogsOptions {
   readonly follow?: boolean;
@@ -92,7 +92,7 @@ async function printLogs(
       const job = valueOf(await services.jobs.get(id));
       for (const name of names) await drain(name);
       const over =
-        hasEnded(job.status) ||
+        hasEnded(job.state) ||
         job.state === 'interrupted' ||
         (names.every((name) => name !== 'stage') &&
           names.every((name) => workerEnded(job.workers.find((worker) => worker.index === name))));
@@ -116,20 +116,4 @@ async function printLogs(
 
 function workerEnded(worker: WorkerStatus | undefined): boolean {
   return worker === undefined || (worker.state !== 'pending' && worker.state !== 'running');
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -18,9 +18,9 @@ export function registerRetry(program: Command, run: Run): void {
         const { output } = context;
         const services = await context.services();
         const id = valueOf(await findJobId(services, text));
-        const retried = valueOf(await services.jobs.retry(id));
+        const retried = valueOf(await services.jobs.retry(id, context.signal));
         if (options.detach === true) {
-          tellDetached(output, id, retried.accessUntil, options.json === true);
+          tellDetached(output, id, retried.accessExpiresAt, options.json === true);
           return 0;
         }
         const { status, job } = await followJob(context, services, id);

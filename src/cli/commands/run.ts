@@ -42,7 +42,7 @@ export function registerRun(program: Command, run: Run): void {
           }),
         );
         if (options.detach === true) {
-          tellDetached(output, submitted.id, submitted.accessUntil, options.json === true);
+          tellDetached(output, submitted.id, submitted.accessExpiresAt, options.json === true);
           return 0;
         }
         const { status, job } = await followJob(context, services, submitted.id);
@@ -111,20 +111,20 @@ function inputText(input: Extract<JobPlan['input'], { readonly kind: 'gcs' }>): 
   return input.account === null ? `${what}, no key` : `${what}, key ${input.account.name}`;
 }
 
-/** The id for scripts; how long access lasts and how to finish later, for people. `accessUntil`: ISO 8601, null where it does not end. */
+/** The id for scripts; how long access lasts and how to finish later, for people. `accessExpiresAt`: milliseconds since 1970, null where nothing runs out. */
 export function tellDetached(
   output: Output,
   id: string,
-  accessUntil: string | null,
+  accessExpiresAt: number | null,
   json: boolean,
 ): void {
   if (json) output.json({ id });
   else output.line(id);
-  if (accessUntil === null) output.note('The job needs nobody: its access does not run out.');
+  if (accessExpiresAt === null) output.note('The job needs nobody: its access does not run out.');
   else {
-    const left = Math.max(0, (Date.parse(accessUntil) - Date.now()) / 1000);
+    const left = Math.max(0, (accessExpiresAt - Date.now()) / 1000);
     output.note(
-      `Its access to the buckets lasts until ${formatTime(accessUntil)} (${formatSeconds(left)}).`,
+      `Its access to the buckets lasts until ${formatTime(new Date(accessExpiresAt).toISOString())} (${formatSeconds(left)}).`,
     );
     output.note(
       `  If it needs longer, it waits with its output safe until \`trainyard retry ${id}\` gives it new access.`,

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import type { JobView } from '../../shared/views.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 import { liveText } from '../follow-news.ts';
 import { findJobId } from '../job-id.ts';
-import { hasEnded } from '../job-text.ts';
+import { watchJob } from '../watch-job.ts';
 import { jobJson } from './jobs.ts';
 
 /** `trainyard stop ID`: asks the job to stop and waits until it has; its output is still uploaded. */
@@ -25,22 +24,13 @@ export function registerStop(program: Command, run: Run): void {
           else output.note(`The job ${id} is asked to stop.`);
           return 0;
         }
-        const end = new AbortController();
-        const onAbort = () => end.abort();
-        context.signal.addEventListener('abort', onAbort, { once: true });
-        let last: JobView | null = null;
-        await services.jobs.follow(
+        const job = await watchJob(
+          services,
           id,
-          (job) => {
-            last = job;
-            output.live(`stopping: ${liveText(job)}`);
-            if (hasEnded(job.status) || job.state === 'interrupted') end.abort();
-          },
-          end.signal,
+          (now) => output.live(`stopping: ${liveText(now)}`),
+          context.signal,
         );
-        context.signal.removeEventListener('abort', onAbort);
         output.endLive();
-        const job = last as JobView | null;
         if (context.signal.aborted || job === null) {
           output.note(`The job ${id} is asked to stop; see \`trainyard job ${id}\`.`);
           return 130;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseJobFile } from '../../main/jobs/job-file.ts';
 import { openServices, type Services } from '../../main/services.ts';
@@ -12,8 +12,8 @@ import type { Context } from '../context.ts';
 import { valueOf, type ExitStatus } from '../exit.ts';
 import { liveText, newsBetween } from '../follow-news.ts';
 import { formatBytes, formatCount, plural, shellWord } from '../format.ts';
-import { hasEnded } from '../job-text.ts';
 import { progressText } from '../progress.ts';
+import { watchJob } from '../watch-job.ts';
 import {
   accountTokens,
   createBucket,
@@ -145,11 +145,7 @@ async function play(stage: Stage): Promise<ExitStatus> {
     'Every piece of 20 bytes of the key, raw, hexadecimal, base64 in three alignments, lines of the PEM:',
   );
   narrator.detail(
-    `${plural(during.rounds, 'search')}${during.rounds === 1 ? '' : 'es'}`.replace(
-      'searchses',
-      'searches',
-    ) +
-      ` while the job ran, and ${plural(after.files, 'file')} of ${formatBytes(after.bytes)} after it: ` +
+    `${during.rounds} ${during.rounds === 1 ? 'search' : 'searches'} while the job ran, and ${plural(after.files, 'file')} of ${formatBytes(after.bytes)} after it: ` +
       `${formatCount(during.found.length + after.found.length)} found.`,
   );
   narrator.detail(
@@ -219,43 +215,36 @@ async function runJob({
     places.jobFile,
     jobFileText(path.join(files.examples, 'digits'), files.nodeRuntime),
   );
-  const { readFile } = await import('node:fs/promises');
   const spec = valueOf(
     parseJobFile(await readFile(places.jobFile, 'utf8'), { path: places.jobFile }),
   );
-  let plan: JobPlan | null = null;
+  const plans: JobPlan[] = [];
   const { id } = valueOf(
     await services.jobs.submit(spec, {
       baseFolder: places.root,
       signal,
       onPlan: (made) => {
-        plan = made;
+        plans.push(made);
         describePlan(made, output);
       },
     }),
   );
-  const end = new AbortController();
-  const onAbort = () => end.abort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  let last: JobView | null = null;
-  await services.jobs.follow(
+  const job = await watchJob(
+    services,
     id,
-    (job) => {
-      for (const news of newsBetween(last, job)) {
+    (now, before) => {
+      for (const news of newsBetween(before, now)) {
         if (news.kind === 'warning') output.warn(news.text, news.hint);
         else output.note(`         ${news.text}`);
       }
-      last = job;
-      output.live(liveText(job));
-      if (hasEnded(job.status) || job.state === 'interrupted') end.abort();
+      output.live(liveText(now));
     },
-    end.signal,
+    signal,
   );
-  signal.removeEventListener('abort', onAbort);
   output.endLive();
   signal.throwIfAborted();
-  const job = last as JobView | null;
-  if (job === null || plan === null) throw new Error('The job could not be followed.');
+  const plan = plans[0];
+  if (job === null || plan === undefined) throw new Error('The job could not be followed.');
   if (job.state === 'finished') return { job, plan };
   output.note(`Error: The job is ${job.state}. ${job.status.problem?.message ?? ''}`);
   if (job.status.problem !== null) output.note(`  ${job.status.problem.hint}`);

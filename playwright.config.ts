@@ -11,7 +11,5 @@ export default defineConfig({
   forbidOnly: process.env['CI'] !== undefined,
   // PLAYWRIGHT_JSON_OUTPUT_NAME, set by `npm test`, names the file of the second.
   reporter:
-    process.env['PLAYWRIGHT_JSON_OUTPUT_NAME'] === undefined
-      ? [['list']]
-      : [['list'], ['json']],
+    process.env['PLAYWRIGHT_JSON_OUTPUT_NAME'] === undefined ? [['list']] : [['list'], ['json']],
 });

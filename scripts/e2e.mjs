@@ -16,7 +16,11 @@ function runTests(environment) {
   return new Promise((resolve) => {
     const child = spawn(
       node,
-      [join(root, 'node_modules', '@playwright', 'test', 'cli.js'), 'test', ...process.argv.slice(2)],
+      [
+        join(root, 'node_modules', '@playwright', 'test', 'cli.js'),
+        'test',
+        ...process.argv.slice(2),
+      ],
       { cwd: root, stdio: 'inherit', env: environment },
     );
     child.once('error', (error) => {
@@ -36,7 +40,10 @@ async function main() {
     return NO_ELECTRON;
   }
   if (!buildIsCurrent()) {
-    const built = spawnSync(node, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: 'inherit' });
+    const built = spawnSync(node, [join(root, 'scripts', 'build.mjs')], {
+      cwd: root,
+      stdio: 'inherit',
+    });
     if (built.status !== 0) return 1;
   }
   say(`Testing the window in Electron ${runtime.version} (${runtime.kind}).`);

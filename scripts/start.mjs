@@ -8,7 +8,9 @@ const say = (line) => process.stderr.write(`${line}\n`);
 try {
   const runtime = await electronRuntime({ say });
   if (runtime.kind === 'registry')
-    say('This is the test runtime, which nobody checked whole: look at the window with it, put no key of yours into it.');
+    say(
+      'This is the test runtime, which nobody checked whole: look at the window with it, put no key of yours into it.',
+    );
   // Chromium's sandbox refuses to work for root, who has nothing to be protected from itself.
   const options = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const environment = { ...process.env };

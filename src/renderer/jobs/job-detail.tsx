@@ -53,13 +53,6 @@ export function JobDetail({ job, now }: JobDetailProps) {
         <div className="detail-left">
           {failure !== null && <ProblemAlert {...problemOf(failure)} />}
           {problem !== null && <ProblemAlert message={problem.message} hint={problem.hint} />}
-          {job.state === 'interrupted' && (
-            <ProblemAlert
-              color="orange"
-              message="The agent of this job is gone: it was killed, or the machine went away."
-              hint="Retry goes on where it was. Workers that still run are kept."
-            />
-          )}
           {accessAwaited !== null && (
             <ProblemAlert
               color="yellow"

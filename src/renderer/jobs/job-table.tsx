@@ -30,16 +30,23 @@ export function JobTable({ jobs, selected, onSelect, now }: JobTableProps) {
 
   return (
     <div className="job-table" tabIndex={0} onKeyDown={move} role="group" aria-label="Jobs">
-      <Table stickyHeader highlightOnHover layout="fixed" role="grid">
+      <Table
+        stickyHeader
+        highlightOnHover
+        layout="fixed"
+        role="grid"
+        verticalSpacing={3}
+        horizontalSpacing={12}
+      >
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={112}>State</Table.Th>
+            <Table.Th w={116}>State</Table.Th>
             <Table.Th>Name</Table.Th>
-            <Table.Th w={196}>ID</Table.Th>
-            <Table.Th w={96}>Workers</Table.Th>
-            <Table.Th w={96}>Host</Table.Th>
-            <Table.Th w={104}>Created</Table.Th>
-            <Table.Th w={88}>Took</Table.Th>
+            <Table.Th w={188}>ID</Table.Th>
+            <Table.Th w={104}>Workers</Table.Th>
+            <Table.Th w={92}>Host</Table.Th>
+            <Table.Th w={116}>Created</Table.Th>
+            <Table.Th w={92}>Took</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody ref={body}>

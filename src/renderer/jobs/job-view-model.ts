@@ -1,4 +1,9 @@
-import { hasEnded, type JobState, type StageStatus, type WorkerStatus } from '../../shared/job-status.ts';
+import {
+  hasEnded,
+  type JobState,
+  type StageStatus,
+  type WorkerStatus,
+} from '../../shared/job-status.ts';
 import type { Progress, Stage } from '../../shared/events.ts';
 import type { LogSource } from '../../shared/ipc.ts';
 import type { JobView } from '../../shared/views.ts';
@@ -96,12 +101,12 @@ export const WORKER_COLORS: Readonly<Record<WorkerStatus['state'], string>> = {
   stopped: 'gray',
 };
 
-/** `2`, and how many of them are through while it runs: `1 of 2 done`. A transfer has none. */
+/** `2`, and how many of them are through while it runs: `1/2 done`. A transfer has none. */
 export function workersOf(job: JobView): string {
   if (job.workers.length === 0) return '–';
   const over = job.workers.filter((worker) => !['pending', 'running'].includes(worker.state));
   return job.state === 'running' && over.length > 0
-    ? `${over.length} of ${job.workers.length} done`
+    ? `${over.length}/${job.workers.length} done`
     : String(job.workers.length);
 }
 

@@ -18,14 +18,21 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
   if (job.workers.length === 0) return null;
   const hasGpus = job.workers.some((worker) => worker.gpus.length > 0);
   return (
-    <Table layout="fixed" highlightOnHover className="workers" aria-label="Workers">
+    <Table
+      layout="fixed"
+      highlightOnHover
+      className="workers"
+      verticalSpacing={3}
+      horizontalSpacing={6}
+      aria-label="Workers"
+    >
       <Table.Thead>
         <Table.Tr>
-          <Table.Th w={64}>Worker</Table.Th>
-          <Table.Th>State</Table.Th>
+          <Table.Th w={56}>Worker</Table.Th>
+          <Table.Th w={88}>State</Table.Th>
           <Table.Th>Exit</Table.Th>
           {hasGpus && <Table.Th>GPU</Table.Th>}
-          <Table.Th>Process</Table.Th>
+          <Table.Th w={64}>Process</Table.Th>
           <Table.Th>Took</Table.Th>
         </Table.Tr>
       </Table.Thead>

@@ -32,30 +32,31 @@ export interface FollowOptions {
  */
 export async function followLog(options: FollowOptions): Promise<void> {
   const { read, pause, onChange, onError, signal } = options;
+  const isWanted = () => !signal.aborted;
   let view = EMPTY_LOG;
   let offset: number | null = null;
   let decoder = new TextDecoder();
-  let cutFirstLine = false;
+  let cutsFirstLine = false;
 
   const look = async (): Promise<boolean> => {
     if (offset === null) {
       const { size } = await read(0, 1);
       offset = Math.max(0, size - TAIL_BYTES);
-      cutFirstLine = offset > 0;
+      cutsFirstLine = offset > 0;
       decoder = new TextDecoder();
       view = { text: EMPTY_TEXT, skipped: offset, size };
     }
     const chunk = await read(offset, TAIL_BYTES);
-    if (signal.aborted) return false;
+    if (!isWanted()) return false;
     if (chunk.size < offset) {
       offset = null;
       return true;
     }
     offset = chunk.offset + chunk.bytes.byteLength;
     let more = decoder.decode(chunk.bytes, { stream: true });
-    if (cutFirstLine && more !== '') {
+    if (cutsFirstLine && more !== '') {
       more = more.slice(more.search(/[\r\n]/) + 1);
-      cutFirstLine = false;
+      cutsFirstLine = false;
     }
     if (more !== '' || chunk.size !== view.size || view.text === EMPTY_TEXT) {
       view = { ...view, text: feed(view.text, more, MAX_LINES), size: chunk.size };
@@ -64,12 +65,13 @@ export async function followLog(options: FollowOptions): Promise<void> {
     return offset < chunk.size && chunk.bytes.byteLength > 0;
   };
 
-  while (!signal.aborted) {
+  while (isWanted()) {
     let moreIsThere = false;
     try {
       moreIsThere = await look();
     } catch (error) {
-      if (!signal.aborted) onError(error);
+      // What a reader that is gone could not read is no news.
+      if (isWanted()) onError(error);
     }
     if (!moreIsThere) await sleep(pause(), signal);
   }

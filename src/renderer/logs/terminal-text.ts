@@ -17,12 +17,11 @@ export interface TerminalText {
 
 export const EMPTY_TEXT: TerminalText = { lines: [], line: '', column: 0, pending: '', dropped: 0 };
 
-/** A line break, a carriage return, a backspace, a control sequence (ECMA-48: CSI, OSC, or two bytes), or another control character. */
+/** A line break, a carriage return, a backspace, a control sequence (ECMA-48: CSI, OSC, and the short ones), or another control character. */
 const CONTROL =
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  /\n|\r|\x08|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[^[\]]|[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
-// eslint-disable-next-line no-control-regex -- the beginning of a control sequence at the very end
-const UNFINISHED = /\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,200}\x1b?)?$/;
+  /\n|\r|\x08|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\^-~]|[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
+/** The beginning of a control sequence at the very end. */
+const UNFINISHED = /\x1b(?:[ -/]*|\[[0-?]*[ -/]*|\][^\x07\x1b]{0,200}\x1b?)?$/;
 
 /** A line longer than this is cut for the screen; the file keeps it whole. */
 const MAX_LINE = 20_000;
@@ -39,7 +38,10 @@ export function feed(text: TerminalText, more: string, maxLines: number): Termin
   const write = (piece: string) => {
     if (piece === '' || column >= MAX_LINE) return;
     const padded = line.length < column ? line.padEnd(column) : line;
-    line = (padded.slice(0, column) + piece + padded.slice(column + piece.length)).slice(0, MAX_LINE);
+    line = (padded.slice(0, column) + piece + padded.slice(column + piece.length)).slice(
+      0,
+      MAX_LINE,
+    );
     column += piece.length;
   };
 

@@ -5,6 +5,15 @@ import { _electron, test as base, type ElectronApplication, type Page } from '@p
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
+/**
+ * Playwright's own: holds the application back from being ready until Playwright is attached. It adds this itself only where it chooses the
+ * executable; without it, a window that opens while Playwright attaches hangs the launch now and then.
+ */
+const WAIT_FOR_PLAYWRIGHT = join(
+  root,
+  'node_modules/playwright-core/lib/server/electron/loader.js',
+);
+
 export interface Launched {
   readonly application: ElectronApplication;
   readonly page: Page;
@@ -38,8 +47,8 @@ function executable(): string {
 }
 
 export const test = base.extend<{ profile: Profile }>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright tells fixtures apart by the names in this pattern
-  profile: async ({}, use, info) => {
+  // Playwright tells fixtures apart by the names in this pattern
+  profile: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), 'trainyard-e2e-'));
     const home = join(folder, 'trainyard');
     const userHome = join(folder, 'user');
@@ -51,12 +60,7 @@ export const test = base.extend<{ profile: Profile }>({
 
     const command = (options: LaunchOptions = {}): Command => ({
       executable: executable(),
-      args: [
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-        '--disable-gpu',
-        ...(options.theme === 'dark' ? ['--force-dark-mode'] : []),
-        root,
-      ],
+      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', root],
       env: {
         PATH: process.env['PATH'] ?? '',
         DISPLAY: process.env['DISPLAY'] ?? '',
@@ -76,12 +80,13 @@ export const test = base.extend<{ profile: Profile }>({
         const { executable: executablePath, args, env } = command(options);
         const application = await _electron.launch({
           executablePath,
-          args: [...args],
+          args: ['-r', WAIT_FOR_PLAYWRIGHT, ...args],
           env,
           timeout: 45_000,
         });
         opened.push(application);
         const page = await application.firstWindow();
+        await page.locator('.application').waitFor();
         if (options.theme !== undefined) await page.emulateMedia({ colorScheme: options.theme });
         if (options.size !== undefined) {
           await application.evaluate(({ BrowserWindow }, size) => {
@@ -94,7 +99,6 @@ export const test = base.extend<{ profile: Profile }>({
 
     for (const application of opened) await application.close().catch(() => undefined);
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-    void info;
   },
 });
 

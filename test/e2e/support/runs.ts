@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GOOGLE_ENDPOINTS } from '../../../src/shared/endpoints.ts';
 import type { RunEventBody } from '../../../src/shared/events.ts';
+import type { Account } from '../../../src/shared/key.ts';
 import { jobPlanSchema, RUN_FORMAT } from '../../../src/shared/plan.ts';
 import { startTimeFromStat } from '../../../src/shared/process-identity.ts';
 import { RUN, workerLog } from '../../../src/shared/run-directory.ts';
@@ -12,10 +13,15 @@ export interface WrittenRun {
   readonly name: string;
   readonly workers: number;
   readonly createdAt: string;
+  /** Of every worker. */
+  readonly command?: string;
+  /** The name of the output's key, which no vault has. */
+  readonly key?: string;
+  /** A bucket. */
   readonly output?: string;
   /** Seconds after `createdAt`, and what happened then. */
   readonly events: readonly (readonly [number, RunEventBody])[];
-  readonly logs?: Readonly<Record<number | 'stage', string>> | Readonly<Record<number, string>>;
+  readonly logs?: Readonly<Partial<Record<number | 'stage', string>>>;
   /** This process stands for the agent: the run is carried by something alive. */
   readonly alive?: boolean;
 }
@@ -25,7 +31,7 @@ export async function writeRun(home: string, run: WrittenRun): Promise<string> {
   for (const name of ['', RUN.logs, RUN.control, RUN.inbox, RUN.code, RUN.data])
     await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   const prefix = `results/${run.name}/${run.id}/`;
-  const commands = Array.from({ length: run.workers }, () => 'node train.js');
+  const commands = Array.from({ length: run.workers }, () => run.command ?? 'node train.js');
   const plan = jobPlanSchema.parse({
     format: RUN_FORMAT,
     kind: 'training',
@@ -51,7 +57,7 @@ export async function writeRun(home: string, run: WrittenRun): Promise<string> {
             manifest: `${prefix}manifest.json`,
             layout: 'per-run',
             archive: false,
-            account: null,
+            account: run.key === undefined ? null : accountOf(run.key),
           },
     workerKeys: [],
     unattended: false,
@@ -70,10 +76,26 @@ export async function writeRun(home: string, run: WrittenRun): Promise<string> {
   for (const [source, text] of Object.entries(run.logs ?? {}))
     await writeFile(
       join(folder, source === 'stage' ? RUN.stageLog : workerLog(Number(source))),
-      text,
+      text ?? '',
     );
-  if (run.alive === true) await writeFile(join(folder, RUN.lock), JSON.stringify(await ownIdentity()));
+  if (run.alive === true)
+    await writeFile(join(folder, RUN.lock), JSON.stringify(await ownIdentity()));
   return folder;
+}
+
+function accountOf(name: string): Account {
+  return {
+    keyId: `${name}-id`,
+    name,
+    email: 'trainer@project.iam.gserviceaccount.com',
+    projectId: 'project',
+    privateKeyId: '0123456789abcdef',
+  };
+}
+
+export function withoutOutput(run: WrittenRun): WrittenRun {
+  const { output: _, ...rest } = run;
+  return rest;
 }
 
 /** Writes the events anew, which looks like an append when the earlier ones are the same. */

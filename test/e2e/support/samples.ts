@@ -135,7 +135,9 @@ export const running = (): WrittenRun => ({
     workerEnded(2, 40, 0),
   ],
   logs: {
-    0: Array.from({ length: 200 }, (_, i) => `step ${i} loss ${(2 / (i + 1)).toFixed(4)}\n`).join(''),
+    0: Array.from({ length: 200 }, (_, i) => `step ${i} loss ${(2 / (i + 1)).toFixed(4)}\n`).join(
+      '',
+    ),
   },
 });
 

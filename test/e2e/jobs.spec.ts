@@ -1,0 +1,244 @@
+import { appendFile, access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { RUN, workerLog } from '../../src/shared/run-directory.ts';
+import { expect, test } from './support/application.ts';
+import { withoutOutput, writeEvents, writeRun } from './support/runs.ts';
+import { FAILED, FINISHED, interrupted, running, stagingNow } from './support/samples.ts';
+
+const row = (page: Page, id: string) => page.locator(`tr[data-job="${id}"]`);
+
+test('an empty home says how to start', async ({ profile }) => {
+  const { page } = await profile.launch();
+  await expect(page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
+  await expect(page.getByText('trainyard run job.yaml')).toBeVisible();
+  await expect(page.getByText(profile.home)).toBeVisible();
+});
+
+test('lists the jobs of the home, newest first', async ({ profile }) => {
+  for (const run of [FINISHED, FAILED, interrupted]) await writeRun(profile.home, run);
+  const { page } = await profile.launch();
+  const rows = page.locator('tr[data-job]');
+  await expect(rows).toHaveCount(3);
+  expect(await rows.evaluateAll((all) => all.map((one) => one.dataset['job']))).toEqual([
+    FAILED.id,
+    FINISHED.id,
+    interrupted.id,
+  ]);
+  const cells = await row(page, FINISHED.id).locator('td').allInnerTexts();
+  expect(cells.map((cell) => cell.trim())).toEqual([
+    'finished',
+    FINISHED.name,
+    FINISHED.id,
+    '2',
+    'local',
+    expect.stringContaining('21 Nov'),
+    '1 m 25 s',
+  ]);
+  await expect(row(page, interrupted.id)).toContainText('interrupted');
+});
+
+test('shows the stages, the workers, the problem and the output of a job', async ({ profile }) => {
+  const folder = await writeRun(profile.home, FAILED);
+  const { page } = await profile.launch();
+  const detail = page.getByRole('article');
+  await expect(detail.getByRole('heading', { name: FAILED.name })).toBeVisible();
+  await expect(detail.getByRole('alert')).toContainText('Worker 1 ended with exit status 3.');
+  await expect(detail.getByRole('alert')).toContainText('Repair the cause');
+  const stages = detail.getByRole('list', { name: 'Stages' }).getByRole('listitem');
+  await expect(stages).toHaveCount(4);
+  expect(await stages.evaluateAll((all) => all.map((one) => one.dataset['state']))).toEqual([
+    'done',
+    'done',
+    'failed',
+    'done',
+  ]);
+  await expect(stages.first()).toContainText('100 MiB of 100 MiB, 2,001 of 2,001 objects');
+  const workers = detail.getByRole('table', { name: 'Workers' }).locator('tbody tr');
+  await expect(workers.nth(0)).toContainText('exit 0');
+  await expect(workers.nth(1)).toContainText('exit 3');
+  await expect(detail).toContainText(`gs://artifacts-bucket/results/${FAILED.name}/${FAILED.id}/`);
+  await expect(detail).toContainText(folder);
+  // The log of the worker that failed is the one wanted.
+  await expect(page.getByRole('log')).toContainText('Traceback: no such layer');
+  await expect(detail.getByRole('button', { name: 'Stop' })).toHaveCount(0);
+  await expect(detail.getByRole('button', { name: 'Retry' })).toBeVisible();
+});
+
+test('a stage that goes on shows bytes, objects, rate and time left', async ({ profile }) => {
+  await writeRun(profile.home, stagingNow());
+  const { page } = await profile.launch();
+  const stage = page.getByRole('listitem').filter({ hasText: 'Stage code and data' });
+  await expect(stage).toContainText('43.2 MiB of 100 MiB');
+  await expect(stage).toContainText('863 of 2,001 objects');
+  await expect(stage).toContainText('8.10 MiB/s');
+  await expect(stage).toContainText('7 s left');
+  await expect(stage.getByRole('progressbar')).toHaveAttribute('aria-valuenow', /^43/);
+});
+
+test('a progress bar in a log is one line, and each worker has its log', async ({ profile }) => {
+  await writeRun(profile.home, FINISHED);
+  const { page } = await profile.launch();
+  const log = page.getByRole('log');
+  await expect(log).toContainText('accuracy 0.961');
+  await expect(log).toContainText('epoch 20/20 100%');
+  await expect(log).not.toContainText('epoch 10/20');
+  await page.getByRole('table', { name: 'Workers' }).locator('tbody tr').nth(1).click();
+  await expect(log).toContainText('worker one');
+  await page.getByLabel('Log of', { exact: true }).selectOption('Stages');
+  await expect(log).toContainText('data: 2,001 objects');
+});
+
+test('a log is followed while it grows, and stands still when the user looks back', async ({
+  profile,
+}) => {
+  const run = running();
+  const folder = await writeRun(profile.home, run);
+  const { page } = await profile.launch();
+  const log = page.getByRole('log');
+  await expect(log).toContainText('step 199');
+  const file = join(folder, workerLog(0));
+  await appendFile(file, 'step 200 loss 0.0099\nbar 1%\rbar 2%');
+  await expect(log).toContainText('step 200');
+  await expect(log).toContainText('bar 2%');
+  await appendFile(file, '\rbar 3% of größe ✓\n'.repeat(2));
+  await expect(log).toContainText('bar 3% of größe ✓');
+  await expect(log).not.toContainText('bar 2%');
+  const fromEnd = () =>
+    log.evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight));
+  await expect.poll(fromEnd).toBeLessThan(3);
+
+  await log.evaluate((box) => (box.scrollTop = 0));
+  await expect(page.getByLabel('Follow')).not.toBeChecked();
+  await appendFile(file, 'step 201\n');
+  await expect(log).toContainText('step 201');
+  expect(await log.evaluate((box) => box.scrollTop)).toBe(0);
+  await page.getByLabel('Follow').check();
+  await expect.poll(fromEnd).toBeLessThan(3);
+});
+
+test('of a long log the end is shown, and where all of it is', async ({ profile }) => {
+  const line = (number: number) => `line ${String(number).padStart(7, '0')} ${'x'.repeat(80)}\n`;
+  const folder = await writeRun(profile.home, {
+    ...FINISHED,
+    logs: { 0: Array.from({ length: 40_000 }, (_, index) => line(index)).join('') },
+  });
+  const { page } = await profile.launch();
+  const log = page.getByRole('log');
+  await expect(log).toContainText('line 0039999');
+  await expect(log).toContainText(join(folder, workerLog(0)));
+  const text = await log.locator('pre').innerText();
+  expect(text.length).toBeLessThan(300_000);
+  expect(text.slice(0, 5)).toBe('line ');
+});
+
+test('what an agent writes appears by itself', async ({ profile }) => {
+  const run = running();
+  const folder = await writeRun(profile.home, run);
+  const { page } = await profile.launch();
+  await expect(row(page, run.id)).toContainText('running');
+  await writeEvents(folder, {
+    ...run,
+    events: [
+      ...run.events,
+      [60, { kind: 'worker-ended', worker: 0, exitCode: 0, signal: null, stopped: false }],
+      [61, { kind: 'worker-ended', worker: 1, exitCode: 0, signal: null, stopped: false }],
+      [62, { kind: 'stage-ended', stage: 'running' }],
+      [62, { kind: 'stage-started', stage: 'uploading' }],
+      [64, { kind: 'stage-ended', stage: 'uploading' }],
+      [64, { kind: 'output-uploaded', objects: 4, bytes: 2_048, seconds: 2 }],
+      [64, { kind: 'ended', state: 'finished', stage: null, problem: null }],
+    ],
+  });
+  await expect(row(page, run.id)).toContainText('finished');
+  await expect(page.getByRole('article')).toContainText('4 objects, 2.00 KiB');
+  await expect(page.getByRole('button', { name: 'Stop' })).toHaveCount(0);
+});
+
+test('a job that another program submits appears by itself', async ({ profile }) => {
+  await writeRun(profile.home, FINISHED);
+  const { page } = await profile.launch();
+  await expect(page.locator('tr[data-job]')).toHaveCount(1);
+  await writeRun(profile.home, stagingNow());
+  await expect(page.locator('tr[data-job]')).toHaveCount(2);
+  // Nothing was chosen: the newest is shown.
+  await expect(row(page, stagingNow().id)).toHaveAttribute('aria-selected', 'true');
+});
+
+test('Stop asks first, then asks the agent to stop', async ({ profile }) => {
+  const run = running();
+  const folder = await writeRun(profile.home, run);
+  const { page } = await profile.launch();
+  const request = join(folder, RUN.stopRequest);
+  const isAsked = () =>
+    access(request).then(
+      () => true,
+      () => false,
+    );
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('button', { name: 'Let it run' }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  expect(await isAsked()).toBe(false);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('button', { name: 'Stop the job' }).click();
+  await expect.poll(isAsked).toBe(true);
+});
+
+test('Retry takes a failed job up again, and its end appears', async ({ profile }) => {
+  const run = {
+    ...FAILED,
+    workers: 1,
+    command: 'echo mended',
+    events: FAILED.events.filter(([, event]) => !('worker' in event) || event.worker === 0),
+  };
+  await writeRun(profile.home, { ...withoutOutput(run), logs: {} });
+  const { page } = await profile.launch();
+  await page.getByRole('button', { name: 'Retry' }).click();
+  await expect(row(page, run.id)).toContainText('finished', { timeout: 30_000 });
+  await expect(page.getByRole('log')).toContainText('mended');
+  await expect(page.getByRole('article').getByRole('alert')).toHaveCount(0);
+});
+
+test('a retry that cannot work says why, in the window', async ({ profile }) => {
+  await writeRun(profile.home, { ...FAILED, key: 'a-key-that-went-away' });
+  const { page } = await profile.launch();
+  const alerts = page.getByRole('article').getByRole('alert');
+  await expect(alerts).toHaveCount(1);
+  await page.getByRole('button', { name: 'Retry' }).click();
+  await expect(alerts).toHaveCount(2);
+  await expect(alerts.first()).toContainText('a-key-that-went-away');
+});
+
+test('the keyboard moves through the jobs', async ({ profile }) => {
+  for (const run of [FINISHED, FAILED, interrupted]) await writeRun(profile.home, run);
+  const { page } = await profile.launch();
+  await expect(row(page, FAILED.id)).toHaveAttribute('aria-selected', 'true');
+  await page.getByRole('group', { name: 'Jobs' }).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('article', { name: `Job ${interrupted.name}` })).toBeVisible();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowUp');
+  await expect(page.getByRole('article', { name: `Job ${FINISHED.name}` })).toBeVisible();
+});
+
+test('an interrupted job says so and offers the retry', async ({ profile }) => {
+  await writeRun(profile.home, interrupted);
+  const { page } = await profile.launch();
+  await expect(page.getByRole('article').getByRole('alert')).toHaveCount(1);
+  await expect(page.getByRole('article').getByRole('alert')).toContainText(/agent/);
+  await expect(page.getByRole('button', { name: 'Retry' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Stop' })).toHaveCount(0);
+});
+
+test('an emulated Google is told in a banner, the real one is not', async ({ profile }) => {
+  const first = await profile.launch();
+  await expect(first.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
+  await expect(first.page.getByText('Emulated Google Cloud')).toHaveCount(0);
+  await first.application.close();
+  const second = await profile.launch({
+    env: { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' },
+  });
+  await expect(second.page.getByText('Emulated Google Cloud')).toBeVisible();
+  await expect(second.page.getByRole('status')).toContainText('http://127.0.0.1:49999');
+});

@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createHandlers, type WindowServices } from '../../src/main/ipc/handlers.ts';
+import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
+import { CALL_NAMES, CALLS, EVENT_NAMES, jobViewSchema } from '../../src/shared/ipc.ts';
+import { initialStatus } from '../../src/shared/job-status.ts';
+import { fail, ok, problem } from '../../src/shared/problem.ts';
+import type { JobView } from '../../src/shared/views.ts';
+
+const SOURCE = join(import.meta.dirname, '..', '..', 'src');
+const NO_SUCH_JOB = problem({
+  code: 'input.no-such-job',
+  op: 'find the job',
+  subject: 'x',
+  message: 'There is no job x.',
+});
+
+const job: JobView = {
+  id: '20261121-090000-aaaaaa',
+  name: 'sweep',
+  kind: 'training',
+  host: 'local',
+  createdAt: '2026-11-21T09:00:00.000Z',
+  state: 'queued',
+  agent: null,
+  workers: initialStatus(2).workers,
+  runDirectory: '/home/runs/x',
+  output: null,
+  status: initialStatus(2),
+};
+
+function services(log: Uint8Array): WindowServices {
+  return {
+    endpoints: GOOGLE_ENDPOINTS,
+    jobs: {
+      list: async () => [job],
+      stop: async () => ok(),
+      retry: async () => fail(NO_SUCH_JOB),
+      readLog: async (_id, { offset }) => ok({ bytes: log, offset, size: 10 }),
+    },
+  };
+}
+
+const sources = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((file) => /\.tsx?$/.test(file) && statSync(file).isFile());
+
+describe('the door', () => {
+  it('is the only file that speaks with the other side', () => {
+    const users = (pattern: RegExp) =>
+      sources(SOURCE)
+        .filter((file) =>
+          pattern.test(readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '')),
+        )
+        .map((file) => file.slice(SOURCE.length + 1));
+    expect(users(/\bipcMain\b/)).toEqual(['main/ipc/door.ts']);
+    expect(users(/\bipcRenderer\b/)).toEqual(['main/preload/index.ts']);
+    expect(users(/webContents\b.*\.send\(|\btarget\.send\(/)).toEqual(['main/ipc/door.ts']);
+    expect(users(/\bcontextBridge\b/)).toEqual(['main/preload/index.ts']);
+  });
+
+  it('has a name for each channel that says what it is', () => {
+    for (const name of [...CALL_NAMES, ...EVENT_NAMES]) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(CALL_NAMES.length).toBeGreaterThan(0);
+  });
+});
+
+describe('arguments', () => {
+  it('are refused where they are not as declared', () => {
+    const read = CALLS['jobs-read-log'].args;
+    const good = { id: 'x', source: 0, offset: 0, maxBytes: 1 };
+    expect(read.safeParse(good).success).toBe(true);
+    expect(read.safeParse({ ...good, source: 'stage' }).success).toBe(true);
+    for (const bad of [
+      { ...good, source: 'agent' },
+      { ...good, source: -1 },
+      { ...good, source: 1.5 },
+      { ...good, offset: -1 },
+      { ...good, maxBytes: 0 },
+      { ...good, maxBytes: 2 ** 21 },
+      { ...good, id: '' },
+      { ...good, id: 'x'.repeat(500) },
+      { ...good, more: true },
+      undefined,
+    ])
+      expect(read.safeParse(bad).success, JSON.stringify(bad)).toBe(false);
+  });
+});
+
+describe('values', () => {
+  it('lose what the contract does not name', () => {
+    const seen = jobViewSchema.parse({ ...job, privateKey: 'secret' });
+    expect(seen).toEqual(job);
+  });
+});
+
+describe('handlers', () => {
+  const options = { version: '1.2.3', home: '/home' };
+
+  it('answer with what the services say', async () => {
+    const handlers = createHandlers({ ...options, services: ok(services(new Uint8Array(0))) });
+    expect(await handlers.about({})).toEqual(
+      ok({ version: '1.2.3', home: '/home', storage: GOOGLE_ENDPOINTS.storage, emulated: false }),
+    );
+    expect(await handlers['jobs-list']({})).toEqual(ok([job]));
+    expect(await handlers['jobs-stop']({ id: 'x' })).toEqual(ok(undefined));
+    expect(await handlers['jobs-retry']({ id: 'x' })).toEqual(fail(NO_SUCH_JOB));
+  });
+
+  it('send the bytes of a log, not the memory around them', async () => {
+    const pool = new Uint8Array(4_096);
+    const handlers = createHandlers({ ...options, services: ok(services(pool.subarray(8, 18))) });
+    const read = await handlers['jobs-read-log']({ id: 'x', source: 0, offset: 0, maxBytes: 10 });
+    expect(read.ok && read.value.bytes.buffer.byteLength).toBe(10);
+  });
+
+  it('answer every call with the reason where the services could not be opened', async () => {
+    const handlers = createHandlers({ ...options, services: fail(NO_SUCH_JOB) });
+    for (const name of CALL_NAMES)
+      expect(await handlers[name]({} as never), name).toEqual(fail(NO_SUCH_JOB));
+  });
+});

@@ -186,8 +186,7 @@ async function place(
     return fail(cancelledProblem({ op: 'download', subject: addressOf(context.wire.bucket, '') }));
   const missing = new Set(failed.map(({ object }) => object));
   const there = plan.files.filter(({ object }) => !missing.has(object.name));
-  if (failed.length === 0)
-    await rm(join(context.journals, 'partial'), { recursive: true, force: true });
+  if (failed.length === 0) await rm(context.journals, { recursive: true, force: true });
   return ok({
     objects: there.length,
     bytes: there.reduce((sum, { object }) => sum + object.size, 0),

@@ -23,7 +23,7 @@ import { sameFingerprint, type CompletedUpload } from './upload-journal.ts';
 import { addressOf, type Wire } from './wire.ts';
 
 /** What one request of a session carries: a multiple of 256 KiB, streamed, so that its length costs no memory. */
-const STRETCH = 32 * 1024 * 1024;
+const STRETCH = 16 * 1024 * 1024;
 /** Files are read in pieces of this size; sessions keep whole multiples of it. */
 const PIECE = 256 * 1024;
 

@@ -74,8 +74,10 @@ export function startSession(
       await answer.body.dump();
       const location = headerOf(answer, 'location') ?? '';
       const origin = new URL(wire.endpoints.storage).origin;
-      if (URL.canParse(location) && new URL(location).origin === origin)
-        return { ok: true, value: { address: location } };
+      const address = URL.canParse(location) ? new URL(location) : null;
+      // Only its path is kept: bytes go nowhere but to the endpoint in force.
+      if (address?.origin === origin)
+        return { ok: true, value: { address: address.pathname + address.search } };
       return {
         ok: false,
         problem: problem({

@@ -153,7 +153,7 @@ export interface AskOptions {
 }
 
 /** The slowest connection that is still waited for, bytes per millisecond. */
-const SLOWEST = 20;
+const SLOWEST = 200;
 
 /**
  * Runs attempts by the one retry policy. An exception of an attempt is a network problem; what it meets elsewhere (a disk) it must return
@@ -209,7 +209,8 @@ export async function exchangeOnce<T>(
   try {
     return await read(answer, request);
   } finally {
-    // What was not read would keep the connection busy.
+    // What was not read would keep the connection busy. Whoever reads has its errors; nobody waits for those of the rest.
+    answer.body.on('error', () => undefined);
     if (!answer.body.readableEnded) answer.body.destroy();
   }
 }

@@ -139,6 +139,10 @@ export function keychainVault(options: KeychainVaultOptions): Vault {
     },
     remove,
     async list() {
+      // Asked for all items of a locked keychain, libsecret 0.20 ends the process (seen). Without the sentinel it is locked or was never used.
+      const sentinel = await call((keytar) => keytar.getPassword(SERVICE, SENTINEL));
+      if (!sentinel.ok) return sentinel;
+      if (sentinel.value === null) return ok({ cards: [], complete: false });
       const found = await call((keytar) => keytar.findCredentials(SERVICE));
       if (!found.ok) return found;
       const cards = found.value.flatMap(({ account, password }): StoredCard[] => {
@@ -146,7 +150,7 @@ export function keychainVault(options: KeychainVaultOptions): Vault {
         const stored = parseStored(password);
         return stored === null ? [] : [{ card: stored.card, ownHome: stored.home === home }];
       });
-      return ok({ cards, complete: found.value.some(({ account }) => account === SENTINEL) });
+      return ok({ cards, complete: true });
     },
   };
 }

@@ -52,6 +52,7 @@ test.each([
   'http://[::ffff:10.0.0.1]',
   'http://0.0.0.0:9199',
   'http://user:pass@127.0.0.1:9199',
+  'http://user@127.0.0.1:9199',
   'http://127.0.0.1@evil.example',
   'http://evil.example#127.0.0.1',
   'http://127.0.0.1:9199/?x=1',

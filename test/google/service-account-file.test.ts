@@ -17,6 +17,13 @@ const text = JSON.stringify(fields, null, 2);
 const shortPem = pkcs8Pem(rsaKey(1024));
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const publicPem = createPublicKey(privateKey).export({ format: 'pem', type: 'spki' }).toString();
+/** Well formed, but the modulus is another key's: it signs nothing that its public key accepts. */
+const mixedPem = pkcs8Pem(
+  createPrivateKey({
+    key: { ...privateKey.export({ format: 'jwk' }), n: rsaKey().export({ format: 'jwk' }).n ?? '' },
+    format: 'jwk',
+  }),
+);
 const encryptedPem = privateKey
   .export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' })
   .toString();
@@ -182,6 +189,11 @@ const wrong: readonly (readonly [string, string | Uint8Array, string])[] = [
   [
     'private_key: a character changed',
     withFields({ private_key: damagedPem }),
+    'key-private-key-damaged',
+  ],
+  [
+    'private_key: parts of two keys',
+    withFields({ private_key: mixedPem }),
     'key-private-key-damaged',
   ],
   [

@@ -61,7 +61,8 @@ export async function readMultipart<R extends object>(
     if (found >= 0) {
       const after = held.subarray(found + delimiter.length);
       if (after.length < 2 && (await more())) continue;
-      if (/^(--|[ \t]|\r?\n|$)/.test(after.subarray(0, 2).toString('latin1'))) {
+      const next = after.subarray(0, 2).toString('latin1');
+      if (next === '--' || next.startsWith(head.lineEnd)) {
         await emit(held.subarray(0, found));
         while (!(await iterator.next()).done);
         return null;

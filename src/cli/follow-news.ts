@@ -11,42 +11,61 @@ export interface News {
   readonly hint?: string;
 }
 
-/** What happened between two looks at a job, in the order in which it is told. Pure. */
-export function newsBetween(before: JobView | null, now: JobView): readonly News[] {
-  const news: News[] = [];
-  const step = (text: string) => news.push({ kind: 'step', text });
-  for (const stage of now.status.stages) {
-    const known = before?.status.stages.find((other) => other.stage === stage.stage);
-    if (stage.startedAt !== null && stage.startedAt !== known?.startedAt) step(stage.stage);
-    if (stage.state === 'done' && known?.state !== 'done') {
-      const text = stageEnd(stage, now.status.uploaded);
-      if (text !== null) step(text);
-    }
-  }
-  if (now.status.code !== null && (before?.status.code ?? null) === null)
-    step(`  code: ${codeText(now.status)}`);
-  for (const worker of now.workers) {
-    const known = before?.workers.find((other) => other.index === worker.index);
-    news.push(...workerNews(known, worker));
-  }
-  for (const warning of now.status.warnings.slice(before?.status.warnings.length ?? 0))
-    news.push({ kind: 'warning', text: printable(warning.message), hint: printable(warning.hint) });
-  if (now.status.stopRequested && before?.status.stopRequested !== true) step('stop asked for');
-  const awaited = now.status.accessAwaited;
-  const awaitedBefore = before?.status.accessAwaited ?? null;
-  if (awaited !== null && awaitedBefore === null)
-    news.push({ kind: 'warning', text: printable(awaited.message), hint: printable(awaited.hint) });
-  if (awaited === null && awaitedBefore !== null) step('  access renewed');
-  return news;
+/** News and when it happened: several things may lie between two looks. */
+interface Dated {
+  readonly at: string;
+  readonly news: News;
 }
 
-function workerNews(before: WorkerStatus | undefined, now: WorkerStatus): readonly News[] {
-  const news: News[] = [];
-  const step = (text: string) => news.push({ kind: 'step', text });
+/** Sorts after every time. */
+const NOW = '~';
+
+/** What happened between two looks at a job, in the order in which it happened. Pure. */
+export function newsBetween(before: JobView | null, now: JobView): readonly News[] {
+  const dated: Dated[] = [];
+  const step = (at: string | null, text: string) =>
+    dated.push({ at: at ?? NOW, news: { kind: 'step', text } });
+  const warn = (about: { readonly message: string; readonly hint: string }) =>
+    dated.push({
+      at: NOW,
+      news: { kind: 'warning', text: printable(about.message), hint: printable(about.hint) },
+    });
+  const { status } = now;
+  for (const stage of status.stages) {
+    const known = before?.status.stages.find((other) => other.stage === stage.stage);
+    if (stage.startedAt !== null && stage.startedAt !== known?.startedAt)
+      step(stage.startedAt, stage.stage);
+    if (stage.stage === 'staging' && status.code !== null && (before?.status.code ?? null) === null)
+      step(stage.startedAt, `  code: ${codeText(status)}`);
+    if (stage.state === 'done' && known?.state !== 'done') {
+      const text = stageEnd(stage, status.uploaded);
+      if (text !== null) step(stage.endedAt, text);
+    }
+  }
+  for (const worker of now.workers)
+    dated.push(
+      ...workerNews(
+        before?.workers.find((other) => other.index === worker.index),
+        worker,
+      ),
+    );
+  status.warnings.slice(before?.status.warnings.length ?? 0).forEach(warn);
+  if (status.stopRequested && before?.status.stopRequested !== true) step(null, 'stop asked for');
+  const awaited = status.accessAwaited;
+  const awaitedBefore = before?.status.accessAwaited ?? null;
+  if (awaited !== null && awaitedBefore === null) warn(awaited);
+  if (awaited === null && awaitedBefore !== null) step(null, '  access renewed');
+  return dated.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).map(({ news }) => news);
+}
+
+function workerNews(before: WorkerStatus | undefined, now: WorkerStatus): readonly Dated[] {
+  const dated: Dated[] = [];
+  const step = (at: string | null, text: string) =>
+    dated.push({ at: at ?? NOW, news: { kind: 'step', text } });
   if (now.starts > 0 && now.starts !== before?.starts) {
     const gpus = now.gpus.map((gpu) => `GPU ${gpu.index}`).join(', ');
     const details = [`process ${now.pid ?? 0}`, ...(gpus === '' ? [] : [gpus])].join(', ');
-    step(`  worker ${now.index} started (${details})`);
+    step(now.startedAt, `  worker ${now.index} started (${details})`);
   }
   const ended = now.state !== 'pending' && now.state !== 'running';
   if (ended && (before?.state !== now.state || before.starts !== now.starts)) {
@@ -55,9 +74,9 @@ function workerNews(before: WorkerStatus | undefined, now: WorkerStatus): readon
         ? ''
         : ` after ${formatSeconds(secondsBetween(now.startedAt, now.endedAt))}`;
     const end = now.state === 'finished' ? '' : `: ${workerEnd(now)}`;
-    step(`  worker ${now.index} ${now.state}${took}${end}`);
+    step(now.endedAt, `  worker ${now.index} ${now.state}${took}${end}`);
   }
-  return news;
+  return dated;
 }
 
 function stageEnd(stage: StageStatus, uploaded: JobStatus['uploaded']): string | null {

@@ -160,7 +160,7 @@ describe('buckets', () => {
     );
     expect(await readFile(file, 'utf8')).toBe('data/a.txt');
     expect((await home.run(['cp', `gs://${INPUT}/data/a.txt`, file, '--key', 'lab'])).status).toBe(
-      2,
+      1,
     );
     expect((await home.run(['cp', file, `gs://${OUTPUT}/results/`, '--key', 'lab'])).status).toBe(
       0,

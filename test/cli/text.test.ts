@@ -236,5 +236,13 @@ describe('news of a job', () => {
       'careful',
     ]);
     expect(newsBetween(now, now)).toEqual([]);
+    const further = view([...start, ...ended, { kind: 'stage-started', stage: 'uploading' }]);
+    expect(newsBetween(before, further).map((news) => news.text)).toEqual([
+      'running',
+      '  worker 0 started (process 7)',
+      '  worker 0 failed after 1 s: exit status 3',
+      'uploading',
+      'careful',
+    ]);
   });
 });

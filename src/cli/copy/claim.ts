@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { identityOf, isAlive, parseIdentity } from '../../main/platform/processes.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
@@ -12,6 +12,8 @@ export interface Claim {
 }
 
 const HOLDER = 'holder.json';
+/** Milliseconds that journals are kept: sessions of uploads live a week. */
+const KEPT = 30 * 24 * 3_600_000;
 
 /** Claims the journals of the copy from `source` to `target`. Errors: `input.copy-is-running` while another process has them. */
 export async function claimJournals(
@@ -22,6 +24,8 @@ export async function claimJournals(
   const name = createHash('sha256').update(`${source}\0${target}`).digest('hex').slice(0, 24);
   const folder = path.join(home, 'copies', name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await utimes(folder, new Date(), new Date());
+  await sweep(path.dirname(folder));
   const holder = path.join(folder, HOLDER);
   const own = await identityOf(process.pid);
   for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -29,7 +33,11 @@ export async function claimJournals(
       await writeFile(holder, JSON.stringify(own), { flag: 'wx', mode: 0o600 });
       return ok({
         folder,
-        release: (finished) => rm(finished ? folder : holder, { recursive: true, force: true }),
+        release: async (finished) => {
+          await rm(finished ? folder : holder, { recursive: true, force: true });
+          // Where nothing was begun there is nothing to go on with.
+          if (!finished) await rmdir(folder).catch(() => undefined);
+        },
       });
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
@@ -47,4 +55,14 @@ export async function claimJournals(
       hint: 'Wait for it, or end it first.',
     }),
   );
+}
+
+/** Forgets the journals of copies that nobody took up again for {@link KEPT}. */
+async function sweep(all: string): Promise<void> {
+  for (const name of await readdir(all)) {
+    const folder = path.join(all, name);
+    const status = await stat(folder).catch(() => null);
+    if (status !== null && Date.now() - status.mtimeMs > KEPT)
+      await rm(folder, { recursive: true, force: true });
+  }
 }

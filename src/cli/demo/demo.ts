@@ -31,6 +31,7 @@ import { guardFolder, proveSearch, searchOnce } from './guard.ts';
 import { createNarrator, type Narrator } from './narrator.ts';
 import { makePlaces, type DemoPlaces } from './places.ts';
 import { endJob } from './tidy.ts';
+import { tellWhatNext } from './what-next.ts';
 import { verifyOutput } from './verify.ts';
 
 interface Stage {
@@ -70,7 +71,8 @@ export async function runDemo(context: Context, keep: boolean): Promise<ExitStat
       }),
     );
     const status = await play({ context, places, narrator, google, services, signal });
-    if (status === 0) tellWhatNext(context, places, google, keep, narrator);
+    if (status === 0)
+      await tellWhatNext({ context, places, google, keep, seconds: narrator.seconds() });
     return status;
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -179,6 +181,7 @@ async function makeData({ context, places, narrator, google, signal }: Stage): P
     [path.join(files.examples, 'digits', 'make-data.js'), places.dataset],
     signal,
   );
+  const journal = path.join(places.root, 'upload.jsonl');
   const report = valueOf(
     await upload({
       endpoints: google.endpoints,
@@ -186,7 +189,7 @@ async function makeData({ context, places, narrator, google, signal }: Stage): P
       bucket: INPUT_BUCKET,
       prefix: 'data/',
       source: places.dataset,
-      journal: path.join(places.root, 'upload.jsonl'),
+      journal,
       onlyOurs: true,
       signal,
       onProgress: (progress) => output.live(progressText('uploading the data set', progress)),
@@ -201,6 +204,7 @@ async function makeData({ context, places, narrator, google, signal }: Stage): P
     `gs://${INPUT_BUCKET}, gs://${OUTPUT_BUCKET}; ${plural(report.objects.length, 'object')} below ${INPUT}/, one of them of ${formatBytes(large.size)}.`,
   );
   await rm(places.dataset, { recursive: true });
+  await rm(journal, { force: true });
 }
 
 /** Runs the example of examples/digits; null where it did not finish, which was said then. */
@@ -275,38 +279,4 @@ async function runToEnd(file: string, args: readonly string[], signal: AbortSign
   const child = spawn(file, [...args], { stdio: ['ignore', 'ignore', 'inherit'], signal });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0) throw new Error(`${path.basename(args[0] ?? file)} ended with ${String(code)}.`);
-}
-
-function tellWhatNext(
-  { output, files }: Context,
-  places: DemoPlaces,
-  google: DemoGoogle,
-  keep: boolean,
-  narrator: Narrator,
-): void {
-  output.note('');
-  output.note(`Done in ${narrator.seconds().toFixed(0)} s. What to try next:`);
-  if (!keep) {
-    output.note(
-      '  npm run demo -- --keep                                 the same, and everything stays to look at',
-    );
-    output.note(
-      '  npx --no-install trainyard keys add KEY.json           your own key, from the Google Cloud console',
-    );
-    output.note(
-      '  npx --no-install trainyard run examples/digits/job.yaml  after putting your buckets into it',
-    );
-    output.note('  npm start                                              the window');
-    return;
-  }
-  for (const [name, value] of Object.entries({ ...places.environment, ...google.environment }))
-    output.note(`  export ${name}=${shellWord(value)}`);
-  output.note(`  cd ${shellWord(files.root)}`);
-  output.note(
-    `  npx --no-install trainyard emulator ${google.args.map(shellWord).join(' ')} > ${shellWord(path.join(places.root, 'emulator.log'))} &`,
-  );
-  output.note('  npx --no-install trainyard job latest');
-  output.note('  npx --no-install trainyard logs latest');
-  output.note(`  npx --no-install trainyard run ${shellWord(places.jobFile)}`);
-  output.note(`  rm -r ${shellWord(places.root)}    when you have seen enough`);
 }

@@ -1,4 +1,3 @@
-import type { Stage } from '../shared/events.ts';
 import { problem, type Problem } from '../shared/problem.ts';
 import { endedAt, type Ending } from './ending.ts';
 import type { JobRun } from './run.ts';
@@ -15,10 +14,8 @@ export async function carryJob(run: JobRun): Promise<Ending> {
   if (!allDone(run)) {
     const ran = await runWorkers(run);
     if (!ran.ok) {
-      const at: Stage =
-        ran.problem.code.startsWith('host.') && noneStarted(run) ? 'waiting' : 'running';
-      if (!noneStarted(run)) await uploadOutput(run, run.stop.asked.aborted ? 'stopped' : 'failed');
-      return endedAt(run, at, ran.problem);
+      if (anyStarted(run)) await uploadOutput(run, run.stop.asked.aborted ? 'stopped' : 'failed');
+      return endedAt(run, ran.stage, ran.problem);
     }
     const verdict = verdictOf(run, ran.value);
     const uploaded = await uploadOutput(run, verdict?.state ?? 'finished');
@@ -47,8 +44,8 @@ function tellStop(run: JobRun): void {
   else run.stop.asked.addEventListener('abort', tell, { once: true });
 }
 
-function noneStarted(run: JobRun): boolean {
-  return run.plan.workers.every((_, worker) => readWorker(run, worker).started === null);
+function anyStarted(run: JobRun): boolean {
+  return run.plan.workers.some((_, worker) => readWorker(run, worker).started !== null);
 }
 
 /** Null when all workers ended well. A failure of a worker by itself outweighs a stop. */

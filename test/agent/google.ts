@@ -93,8 +93,10 @@ export function openAdmin(admin: TestAccount, url: string): Admin {
       ).text();
     },
     async names(bucket) {
-      const answer = await (await call(`/storage/v1/b/${bucket}/o?fields=items(name)`)).json();
-      return ((answer as { items?: { name: string }[] }).items ?? []).map((item) => item.name);
+      const answer = (await (
+        await call(`/storage/v1/b/${bucket}/o?fields=items(name)`)
+      ).json()) as { items?: { name: string }[] };
+      return (answer.items ?? []).map((item) => item.name);
     },
     async grant(bucket, role, email) {
       const policy = (await (

@@ -11,7 +11,10 @@ import type { JobPlan } from '../../src/shared/plan.ts';
 import type { ProcessIdentity } from '../../src/shared/process-identity.ts';
 import { isAlive } from '../../src/agent/identity.ts';
 
-export const AGENT = path.resolve(import.meta.dirname, '../../src/agent/main.ts');
+/** The program under test: its source, or a bundle that `TRAINYARD_TEST_AGENT` names. */
+export const AGENT =
+  process.env['TRAINYARD_TEST_AGENT'] ??
+  path.resolve(import.meta.dirname, '../../src/agent/main.ts');
 export const FAKE_NVIDIA_SMI = path.resolve(import.meta.dirname, '../fixtures/fake-nvidia-smi');
 
 export const NO_SECRETS: AgentSecrets = { format: 1, tokens: [], keys: [] };

@@ -8,18 +8,15 @@ export interface Assignment {
 }
 
 /**
- * Chooses cards. Free is a card without processes of others and without a lock of another run. Of the free ones the first in nvidia-smi's order are
+ * Chooses cards. Free is a card on which no process computes and that nobody has locked (`taken`). Of the free ones the first in nvidia-smi's order are
  * taken, so that jobs fill a machine card by card.
  */
 export function assignGpus(
   gpus: readonly Gpu[],
   needed: number,
-  taken: { readonly uuids: ReadonlySet<string>; readonly ownProcesses: ReadonlySet<number> },
+  taken: ReadonlySet<string>,
 ): Assignment {
-  const free = gpus.filter(
-    (gpu) =>
-      !taken.uuids.has(gpu.uuid) && gpu.processes.every((pid) => taken.ownProcesses.has(pid)),
-  );
+  const free = gpus.filter((gpu) => !taken.has(gpu.uuid) && gpu.processes.length === 0);
   return { free, chosen: free.length >= needed ? free.slice(0, needed) : null };
 }
 

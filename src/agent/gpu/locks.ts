@@ -8,8 +8,8 @@ import { hasLiveWorkers } from '../private-folder.ts';
 
 /** The cards of this host that this run holds, against other runs of the same home. */
 export interface GpuLocks {
-  /** UUIDs that other runs hold. */
-  others(): ReadonlySet<string>;
+  /** UUIDs that are locked, by other runs or by this one. */
+  taken(): ReadonlySet<string>;
   /** Takes all of them, or none. */
   take(uuids: readonly string[]): boolean;
   releaseAll(): void;
@@ -32,13 +32,14 @@ export function openGpuLocks(home: string, run: string, agent: ProcessIdentity):
     held.delete(uuid);
   };
   return {
-    others: () =>
-      new Set(
-        readdirSync(root).flatMap((name) => {
+    taken: () =>
+      new Set([
+        ...held.keys(),
+        ...readdirSync(root).flatMap((name) => {
           const holder = lockHolder(path.join(root, name));
           return holder !== null && holds(run, holder) ? [decodeURIComponent(name)] : [];
         }),
-      ),
+      ]),
     take(uuids) {
       const taken: string[] = [];
       for (const uuid of uuids) {

@@ -1,7 +1,7 @@
 import type { WorkerExit } from '../../shared/agent-protocol.ts';
 import { formatServiceAccountFile } from '../../google/service-account-file.ts';
-import { fail, ok, problem, type Result } from '../../shared/problem.ts';
-import { errorMessage } from '../files.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { errorMessage, sleep } from '../files.ts';
 import { isAlive, killGroupOf } from '../identity.ts';
 import { placeCloudSdkConfig, placeKeyFile } from '../private-folder.ts';
 import type { JobRun } from '../run.ts';
@@ -13,8 +13,16 @@ import { followWorker } from './follow.ts';
 import { cancelled } from '../ending.ts';
 import { waitForGpus, type Grants } from './waiting.ts';
 
+/** How long a supervisor may take to start its worker. Milliseconds. */
+const SETTLE_TIME = 15_000;
+
 /** How the workers ended, by index; null for one that a stop kept from starting. */
 export type WorkerExits = readonly (WorkerExit | null)[];
+
+/** How the workers ended, or at which stage and why they could not all be run. */
+export type Ran =
+  | { readonly ok: true; readonly value: WorkerExits }
+  | { readonly ok: false; readonly problem: Problem; readonly stage: 'waiting' | 'running' };
 
 /** Where each worker stands now, with what earlier attempts told. */
 function standings(run: JobRun): readonly Standing[] {
@@ -39,8 +47,8 @@ export function allDone(run: JobRun): boolean {
  * The stages `waiting` and `running`: adopts the workers that run, reads the exits of those that ended, starts the others, follows all to their end.
  * Errors: those of waiting, `access.key-missing`, `host.worker-not-started`.
  */
-export async function runWorkers(run: JobRun): Promise<Result<WorkerExits>> {
-  const found = standings(run);
+export async function runWorkers(run: JobRun): Promise<Ran> {
+  const found = await settledStandings(run);
   const toStart = found.flatMap((standing, worker) =>
     standing.kind === 'to-start' ? [worker] : [],
   );
@@ -51,13 +59,17 @@ export async function runWorkers(run: JobRun): Promise<Result<WorkerExits>> {
       const started = standing.kind === 'running' ? readWorker(run, worker).started : null;
       if (started !== null) locks.take(started.gpus.map((gpu) => gpu.uuid));
     });
-    const granted = await grant(run, toStart, found, locks);
-    if (!granted.ok) return granted;
+    const granted: Result<Grants> =
+      toStart.length === 0 ? ok(new Map()) : await waitForGpus(run, toStart, locks);
+    // Also where the others cannot start, those that run are followed to their end.
+    if (!granted.ok && found.every((standing) => standing.kind === 'to-start'))
+      return { ...granted, stage: 'waiting' };
     run.events.append({ kind: 'stage-started', stage: 'running' });
     const sampling = startSampling(run);
     try {
-      const exits = await startAndFollow(run, found, granted.value);
-      if (exits.ok) run.events.append({ kind: 'stage-ended', stage: 'running' });
+      const exits = await startAndFollow(run, found, prepare(run, toStart, granted));
+      if (!exits.ok) return { ...exits, stage: 'running' };
+      run.events.append({ kind: 'stage-ended', stage: 'running' });
       return exits;
     } finally {
       await sampling.stop();
@@ -67,28 +79,47 @@ export async function runWorkers(run: JobRun): Promise<Result<WorkerExits>> {
   }
 }
 
-/** A stop while waiting still follows the workers that run: they are stopped and read to their end. */
-async function grant(
-  run: JobRun,
-  toStart: readonly number[],
-  found: readonly Standing[],
-  locks: ReturnType<typeof openGpuLocks>,
-): Promise<Result<Grants>> {
-  if (toStart.length === 0) return ok(new Map());
-  const granted = await waitForGpus(run, toStart, locks);
-  const othersRun = found.some((standing) => standing.kind === 'running');
-  return !granted.ok && run.stop.asked.aborted && othersRun ? ok(new Map()) : granted;
+/** What the workers that are to start get. */
+interface Prepared {
+  readonly grants: Grants;
+  readonly handed: Handed;
 }
 
+function prepare(
+  run: JobRun,
+  toStart: readonly number[],
+  granted: Result<Grants>,
+): Result<Prepared> {
+  if (!granted.ok) return granted;
+  const handed: Result<Handed> =
+    toStart.length === 0 ? ok({ cloudSdkConfig: '', keyFile: null }) : handOver(run);
+  return handed.ok ? ok({ grants: granted.value, handed: handed.value }) : handed;
+}
+
+/**
+ * Where each worker stands, once no supervisor is between its own start and its worker's: one whose agent died before it said what to do ends by
+ * itself.
+ */
+async function settledStandings(run: JobRun): Promise<readonly Standing[]> {
+  const until = performance.now() + SETTLE_TIME;
+  for (;;) {
+    const found = standings(run);
+    const unsettled = found.some(
+      (standing, worker) => standing.kind === 'running' && readWorker(run, worker).started === null,
+    );
+    if (!unsettled || performance.now() > until) return found;
+    await sleep(50);
+  }
+}
+
+/** Starts those that are to start, unless they cannot be (`prepared`), and follows all to their end. */
 async function startAndFollow(
   run: JobRun,
   found: readonly Standing[],
-  grants: Grants,
+  prepared: Result<Prepared>,
 ): Promise<Result<WorkerExits>> {
-  const handed = handOver(run);
-  if (!handed.ok) return handed;
   const following: Promise<WorkerExit | null>[] = [];
-  let refused: Result<never> | null = null;
+  let refused: Result<never> | null = prepared.ok ? null : prepared;
   for (const [worker, standing] of found.entries()) {
     if (standing.kind !== 'to-start') {
       following[worker] = followWorker(run, worker, { adopted: standing.kind === 'running' });
@@ -98,26 +129,13 @@ async function startAndFollow(
       killGroupOf(standing.lost.process);
       tellLost(run, worker, standing.lost);
     }
-    if (run.stop.asked.aborted || refused !== null) {
-      following[worker] = Promise.resolve(null);
-      continue;
-    }
+    following[worker] = Promise.resolve(null);
+    if (run.stop.asked.aborted || refused !== null || !prepared.ok) continue;
     try {
-      await prepareWorker(run, worker);
-      const gpus = grants.get(worker) ?? [];
-      const environment = workerEnvironment({
-        plan: run.plan,
-        directory: run.directory,
-        inherited: await run.environment(),
-        worker,
-        gpus: gpus.map((gpu) => gpu.uuid),
-        ...handed.value,
-      });
-      startWorker(run, worker, standing.start, gpus, environment);
+      await prepareAndStart(run, worker, standing.start, prepared.value);
       following[worker] = followWorker(run, worker, { adopted: false });
     } catch (error) {
       refused = fail(notStarted(run, worker, errorMessage(error)));
-      following[worker] = Promise.resolve(null);
     }
   }
   const exits = await Promise.all(following);
@@ -125,6 +143,25 @@ async function startAndFollow(
   return run.stop.asked.aborted && exits.every((exit) => exit === null)
     ? fail(cancelled(run))
     : ok(exits);
+}
+
+async function prepareAndStart(
+  run: JobRun,
+  worker: number,
+  start: number,
+  { grants, handed }: Prepared,
+): Promise<void> {
+  await prepareWorker(run, worker);
+  const gpus = grants.get(worker) ?? [];
+  const environment = workerEnvironment({
+    plan: run.plan,
+    directory: run.directory,
+    inherited: await run.environment(),
+    worker,
+    gpus: gpus.map((gpu) => gpu.uuid),
+    ...handed,
+  });
+  startWorker(run, worker, start, gpus, environment);
 }
 
 function tellLost(

@@ -68,9 +68,5 @@ async function look(needed: number, locks: GpuLocks): Promise<Result<Look>> {
       `The job needs ${needed} GPUs; this machine has ${gpus.length}: ${gpus.map((gpu) => gpu.name).join(', ')}.`,
       'Use fewer workers or fewer GPUs for each.',
     );
-  const uuids = locks.others();
-  return ok({
-    ...assignGpus(gpus, needed, { uuids, ownProcesses: new Set() }),
-    total: gpus.length,
-  });
+  return ok({ ...assignGpus(gpus, needed, locks.taken()), total: gpus.length });
 }

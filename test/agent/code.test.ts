@@ -1,0 +1,247 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  chmodSync,
+} from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { copyEntries } from '../../src/agent/code/copy-tree.ts';
+import { cloneRepository, readCodeState } from '../../src/agent/code/git.ts';
+import { planSnapshot } from '../../src/agent/code/snapshot.ts';
+import { makeWorld } from './harness.ts';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'trainyard-code-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+let serial = 0;
+function folderWith(files: Record<string, string>): string {
+  serial += 1;
+  const folder = path.join(root, `code-${serial}`);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), content);
+  }
+  return folder;
+}
+
+function git(folder: string, ...parameters: string[]): string {
+  return execFileSync('git', ['-C', folder, ...parameters], {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_AUTHOR_NAME: 'a',
+      GIT_AUTHOR_EMAIL: 'a@example.org',
+      GIT_COMMITTER_NAME: 'a',
+      GIT_COMMITTER_EMAIL: 'a@example.org',
+    },
+  }).trim();
+}
+
+async function namesOf(folder: string): Promise<string[]> {
+  const planned = await planSnapshot(folder);
+  if (!planned.ok) throw new Error(planned.problem.message);
+  return planned.value.entries
+    .filter((entry) => entry.kind !== 'folder')
+    .map((entry) => entry.path)
+    .toSorted();
+}
+
+const IGNORES = {
+  '.gitignore': '*.bin\n/build/\n!keep.bin\n# comment\nlogs\n',
+  'train.py': '',
+  'weights.bin': '',
+  'keep.bin': '',
+  'build/out': '',
+  'sub/build/kept': '',
+  'sub/.gitignore': '!other.bin\nlocal.*\n',
+  'sub/other.bin': '',
+  'sub/local.txt': '',
+  'sub/deep/local.py': '',
+  'logs/x': '',
+  'excluded/by-info': '',
+};
+const KEPT = [
+  '.gitignore',
+  'keep.bin',
+  'sub/.gitignore',
+  'sub/build/kept',
+  'sub/other.bin',
+  'train.py',
+];
+
+describe('a snapshot of a folder', () => {
+  test('takes what git would, also without git, and never .git', async () => {
+    const plain = folderWith(IGNORES);
+    expect(await namesOf(plain)).toEqual(['.gitignore', 'excluded/by-info', ...KEPT.slice(1)]);
+    const checkout = folderWith(IGNORES);
+    git(checkout, 'init', '-q');
+    writeFileSync(path.join(checkout, '.git/info/exclude'), 'excluded/\n');
+    expect(await namesOf(checkout)).toEqual(KEPT);
+    const asGit = git(checkout, 'ls-files', '--others', '--exclude-standard').split('\n');
+    expect(await namesOf(checkout)).toEqual(asGit.toSorted());
+  });
+
+  test('follows the rules above a subfolder, and takes tracked files that a rule ignores', async () => {
+    const checkout = folderWith({
+      '.gitignore': '*.dat\n',
+      'job/a.py': '',
+      'job/x.dat': '',
+      'job/deep/tracked.dat': '',
+    });
+    git(checkout, 'init', '-q');
+    git(checkout, 'add', '-f', 'job/deep/tracked.dat', 'job/a.py');
+    expect(await namesOf(path.join(checkout, 'job'))).toEqual(['a.py', 'deep/tracked.dat']);
+  });
+
+  test('keeps links inside, notes links that leave, and copies modes and links as they are', async () => {
+    const folder = folderWith({ 'run.sh': '#!/bin/sh\n', 'sub/a': 'a' });
+    chmodSync(path.join(folder, 'run.sh'), 0o755);
+    symlinkSync('sub/a', path.join(folder, 'inside'));
+    symlinkSync(path.join(folder, 'sub'), path.join(folder, 'absolute'));
+    symlinkSync('..', path.join(folder, 'sub/loop'));
+    symlinkSync('../elsewhere', path.join(folder, 'leaves'));
+    const planned = await planSnapshot(folder);
+    if (!planned.ok) throw new Error(planned.problem.message);
+    expect(planned.value.notes).toHaveLength(1);
+    expect(planned.value.notes[0]).toContain('leaves');
+    const copy = path.join(root, 'copy');
+    await copyEntries(planned.value.entries, folder, copy);
+    expect(readFileSync(path.join(copy, 'inside'), 'utf8')).toBe('a');
+    expect(readlinkSync(path.join(copy, 'absolute'))).toBe('sub');
+    expect(readlinkSync(path.join(copy, 'sub/loop'))).toBe('..');
+    expect(readlinkSync(path.join(copy, 'leaves'))).toBe(path.join(root, 'elsewhere'));
+    expect(statSync(path.join(copy, 'run.sh')).mode & 0o777).toBe(0o755);
+    expect(existsSync(`${copy}.trainyard-partial`)).toBe(false);
+  });
+
+  test('too much is refused with the biggest files, a missing folder in words', async () => {
+    const folder = folderWith({ 'a.py': 'x', 'big/model': '', 'small/model': '' });
+    truncateSync(path.join(folder, 'big/model'), 3 * 1024 ** 3);
+    truncateSync(path.join(folder, 'small/model'), 1024 ** 2);
+    const refused = await planSnapshot(folder);
+    expect(refused).toMatchObject({ ok: false, problem: { code: 'input.code-too-big' } });
+    if (!refused.ok)
+      expect(refused.problem.message).toContain('big/model (3072.0 MiB), small/model (1.0 MiB)');
+    expect(await planSnapshot('/nowhere')).toMatchObject({
+      ok: false,
+      problem: { code: 'input.code-folder' },
+    });
+  });
+});
+
+test('the state of a checkout: commit, branch, dirty, unpushed', async () => {
+  const folder = folderWith({ 'a.py': '1' });
+  expect(await readCodeState(folder)).toEqual({
+    commit: null,
+    branch: null,
+    dirty: null,
+    unpushed: null,
+  });
+  git(folder, 'init', '-q', '-b', 'main');
+  git(folder, 'add', '.');
+  git(folder, 'commit', '-q', '-m', 'one');
+  const commit = git(folder, 'rev-parse', 'HEAD');
+  expect(await readCodeState(folder)).toEqual({
+    commit,
+    branch: 'main',
+    dirty: false,
+    unpushed: true,
+  });
+  const remote = path.join(root, 'remote.git');
+  git(root, 'clone', '-q', '--bare', folder, remote);
+  git(folder, 'remote', 'add', 'origin', remote);
+  git(folder, 'fetch', '-q', 'origin');
+  expect((await readCodeState(folder)).unpushed).toBe(false);
+  writeFileSync(path.join(folder, 'new.py'), '');
+  git(folder, 'checkout', '-q', '--detach');
+  expect(await readCodeState(folder)).toEqual({
+    commit,
+    branch: null,
+    dirty: true,
+    unpushed: false,
+  });
+});
+
+describe('code from git', () => {
+  let remote: string;
+  let commits: string[];
+  beforeAll(() => {
+    const folder = folderWith({ 'a.py': '1' });
+    git(folder, 'init', '-q', '-b', 'main');
+    git(folder, 'add', '.');
+    git(folder, 'commit', '-q', '-m', 'one');
+    git(folder, 'tag', 'v1');
+    writeFileSync(path.join(folder, 'a.py'), '2');
+    git(folder, 'commit', '-q', '-am', 'two');
+    git(folder, 'branch', 'topic');
+    remote = folder;
+    commits = [git(folder, 'rev-parse', 'v1'), git(folder, 'rev-parse', 'main')];
+  });
+
+  test('a run clones at a tag and records the commit', async () => {
+    const world = await makeWorld();
+    try {
+      const run = await world.run({
+        code: { kind: 'git', url: remote, ref: 'v1' },
+        workers: ['cat a.py; ls -a'],
+      });
+      await run.begin();
+      expect(await run.ended()).toMatchObject({ state: 'finished' });
+      expect(await run.waitFor('code-staged')).toMatchObject({
+        files: 1,
+        state: { commit: commits[0], dirty: false },
+      });
+      expect(run.read('logs/worker-0.log')).toBe('1.\n..\na.py\n');
+    } finally {
+      await world.remove();
+    }
+  });
+
+  test('branch, commit, default; wrong address and wrong ref are told', async () => {
+    const environment = { PATH: process.env['PATH'] ?? '', HOME: root };
+    const clone = (url: string, ref: string | null, signal = AbortSignal.timeout(20_000)) =>
+      cloneRepository({
+        url,
+        ref,
+        folder: path.join(root, `clone-${(serial += 1)}`),
+        environment,
+        signal,
+      });
+    expect(await clone(remote, 'topic')).toMatchObject({
+      ok: true,
+      value: { commit: commits[1], branch: 'topic' },
+    });
+    expect(await clone(remote, commits[0]!)).toMatchObject({
+      ok: true,
+      value: { commit: commits[0] },
+    });
+    expect(await clone(remote, null)).toMatchObject({ ok: true, value: { commit: commits[1] } });
+    expect(await clone(remote, 'nope')).toMatchObject({
+      ok: false,
+      problem: { code: 'input.git-ref' },
+    });
+    expect(await clone('/nowhere/at/all', null)).toMatchObject({
+      ok: false,
+      problem: { code: 'host.git-clone' },
+    });
+    expect(await clone('--upload-pack=touch /tmp/x', null)).toMatchObject({
+      ok: false,
+      problem: { code: 'input.git-url' },
+    });
+    expect(lstatSync(root).isDirectory()).toBe(true);
+  });
+});

@@ -4,9 +4,9 @@ import type { Output } from './output.ts';
 
 /**
  * The exit status of the command line: 0 done, 1 the job failed or was stopped or part of a copy failed, 2 bad input,
- * 3 access refused, 4 host or network, 130 interrupted by the user, 143 ended by SIGTERM.
+ * 3 access refused, 4 host or network, 130 interrupted by the user, 141 the reader of the output went away, 143 ended by SIGTERM.
  */
-export type ExitStatus = 0 | 1 | 2 | 3 | 4 | 130 | 143;
+export type ExitStatus = 0 | 1 | 2 | 3 | 4 | 130 | 141 | 143;
 
 /** Prints what happened, then what to do about it; with `json` also the one document. Returns the exit status. */
 export function reportProblem(output: Output, problem: Problem, json: boolean): ExitStatus {

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { openLog } from '../main/platform/log.ts';
 import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
@@ -20,7 +19,9 @@ import { createOutput, type Sink } from './output.ts';
 import { findProgramFiles } from './program-files.ts';
 
 /** After the first SIGINT a command has this long to end by itself, milliseconds. */
-const GRACE = 4_000;
+const GRACE = 20_000;
+/** What a shell says of a program that SIGPIPE ended. */
+const READER_GONE = 141;
 
 /** Runs the command line; `args` without the program's own name. Returns the exit status. */
 export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
@@ -28,11 +29,17 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
   const files = findProgramFiles();
   const output = createOutput(sinkOf(process.stdout), sinkOf(process.stderr), env);
   let status: ExitStatus = 0;
-  endQuietlyWithoutReader();
+  const running: { interrupts: Interrupts | null } = { interrupts: null };
+  // `trainyard jobs | head -1`: the reader went away, nobody wants to hear more; what was begun is still ended in order.
+  onLostReader(() => {
+    if (running.interrupts === null) process.exit(READER_GONE);
+    else running.interrupts.end(READER_GONE);
+  });
 
   const run: Run = async (options, action) => {
     const json = options.json === true;
     const interrupts = watchInterrupts();
+    running.interrupts = interrupts;
     let opened: Promise<Services> | undefined;
     const context: Context = {
       output,
@@ -114,17 +121,16 @@ function sinkOf(stream: NodeJS.WriteStream): Sink {
       return stream.isTTY ? stream.columns : 0;
     },
     write: (text) => {
-      stream.write(text);
+      if (!stream.destroyed) stream.write(text);
     },
   };
 }
 
-/** `trainyard jobs | head -1`: the reader went away, nobody wants to hear of it. */
-function endQuietlyWithoutReader(): void {
+function onLostReader(handler: () => void): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
-      throw error;
+      if (error.code === 'EPIPE') handler();
+      else if (error.code !== 'ERR_STREAM_DESTROYED') throw error;
     });
 }
 
@@ -143,21 +149,29 @@ function reportBug(
   return 1;
 }
 
+/** 130 SIGINT, 143 SIGTERM, 141 the reader of the output went away. */
+type Ending = 130 | 141 | 143;
+
 interface Interrupts {
   readonly signal: AbortSignal;
   take(handler: () => void): () => void;
   /** The exit status when a signal ended the command; else null. */
-  status(): 130 | 143 | null;
+  status(): Ending | null;
+  /** Ends the command as a signal would. */
+  end(status: Ending): void;
   stop(): void;
 }
 
 function watchInterrupts(): Interrupts {
   const controller = new AbortController();
-  let status: 130 | 143 | null = null;
+  let status: Ending | null = null;
   let taken: (() => void) | null = null;
   let timer: NodeJS.Timeout | undefined;
-  const end = (reason: 130 | 143) => {
-    if (status !== null) process.exit(status);
+  const end = (reason: Ending) => {
+    if (status !== null) {
+      if (reason !== READER_GONE) process.exit(status);
+      return;
+    }
     status = reason;
     controller.abort(new Error('interrupted'));
     timer = setTimeout(() => process.exit(reason), GRACE);
@@ -179,6 +193,7 @@ function watchInterrupts(): Interrupts {
       };
     },
     status: () => status,
+    end,
     stop: () => {
       clearTimeout(timer);
       process.off('SIGINT', onInterrupt);

@@ -68,13 +68,15 @@ describe('the demo', () => {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    child.stderr.setEncoding('utf8');
-    let told = '';
-    for await (const text of child.stderr as AsyncIterable<string>) {
-      told += text;
-      if (told.includes('worker 0 started')) break;
-    }
-    child.stderr.resume();
+    const begun = new Promise<void>((resolve, reject) => {
+      let told = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        told += text;
+        if (told.includes('worker 0 started')) resolve();
+      });
+      child.once('exit', () => reject(new Error(told)));
+    });
+    await begun;
     const ended = once(child, 'exit');
     child.kill('SIGINT');
     expect((await ended)[0]).toBe(130);

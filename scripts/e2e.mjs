@@ -47,7 +47,11 @@ async function main() {
     if (built.status !== 0) return 1;
   }
   say(`Testing the window in Electron ${runtime.version} (${runtime.kind}).`);
-  const environment = { ...process.env, TRAINYARD_ELECTRON: runtime.executable };
+  const environment = {
+    ...process.env,
+    TRAINYARD_ELECTRON: runtime.executable,
+    TRAINYARD_ELECTRON_KIND: runtime.kind,
+  };
   delete environment.ELECTRON_RUN_AS_NODE;
   if (process.platform !== 'linux') return runTests(environment);
 

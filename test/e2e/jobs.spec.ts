@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { RUN, workerLog } from '../../src/shared/run-directory.ts';
 import { expect, test } from './support/application.ts';
-import { withoutOutput, writeEvents, writeRun } from './support/runs.ts';
+import { writeEvents, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, interrupted, running, stagingNow } from './support/samples.ts';
 
 const row = (page: Page, id: string) => page.locator(`tr[data-job="${id}"]`);
@@ -188,10 +188,12 @@ test('Retry takes a failed job up again, and its end appears', async ({ profile 
   const run = {
     ...FAILED,
     workers: 1,
+    output: undefined,
     command: 'echo mended',
+    logs: {},
     events: FAILED.events.filter(([, event]) => !('worker' in event) || event.worker === 0),
   };
-  await writeRun(profile.home, { ...withoutOutput(run), logs: {} });
+  await writeRun(profile.home, run);
   const { page } = await profile.launch();
   await page.getByRole('button', { name: 'Retry' }).click();
   await expect(row(page, run.id)).toContainText('finished', { timeout: 30_000 });
@@ -241,4 +243,13 @@ test('an emulated Google is told in a banner, the real one is not', async ({ pro
   });
   await expect(second.page.getByText('Emulated Google Cloud')).toBeVisible();
   await expect(second.page.getByRole('status')).toContainText('http://127.0.0.1:49999');
+});
+
+test('a home that cannot be opened is told with its reason', async ({ profile }) => {
+  const { page } = await profile.launch({
+    env: { TRAINYARD_OAUTH_ENDPOINT: 'http://elsewhere.example/token' },
+  });
+  await expect(page.getByRole('alert')).toContainText('TRAINYARD_OAUTH_ENDPOINT');
+  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+  await expect(page.locator('tr[data-job]')).toHaveCount(0);
 });

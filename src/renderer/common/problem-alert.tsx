@@ -9,7 +9,13 @@ interface ProblemAlertProps {
 /** What happened, and below it what to do. */
 export function ProblemAlert({ message, hint, color = 'red' }: ProblemAlertProps) {
   return (
-    <Alert color={color} variant="light" p="xs" role="alert">
+    <Alert
+      color={color}
+      p="xs"
+      role="alert"
+      className="problem"
+      style={{ '--problem': `var(--mantine-color-${color}-filled)` }}
+    >
       <Text size="md" fw={600} className="wrap">
         {message}
       </Text>

@@ -10,7 +10,9 @@ export function StateLabel({ state, color }: StateLabelProps) {
     <span className="state">
       <span
         className="state-dot"
-        style={{ background: `var(--mantine-color-${color}-filled)` }}
+        style={{
+          background: `var(--mantine-color-${color === 'gray' ? 'dimmed' : `${color}-filled`})`,
+        }}
         aria-hidden
       />
       {state}

@@ -86,7 +86,7 @@ function StopButton({ name, busy, onStop }: StopButtonProps) {
       <Button
         size="compact-sm"
         color="red"
-        variant="light"
+        variant="outline"
         loading={busy}
         onClick={() => setAsks(true)}
       >

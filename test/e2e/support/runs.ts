@@ -18,7 +18,7 @@ export interface WrittenRun {
   /** The name of the output's key, which no vault has. */
   readonly key?: string;
   /** A bucket. */
-  readonly output?: string;
+  readonly output?: string | undefined;
   /** Seconds after `createdAt`, and what happened then. */
   readonly events: readonly (readonly [number, RunEventBody])[];
   readonly logs?: Readonly<Partial<Record<number | 'stage', string>>>;
@@ -91,11 +91,6 @@ function accountOf(name: string): Account {
     projectId: 'project',
     privateKeyId: '0123456789abcdef',
   };
-}
-
-export function withoutOutput(run: WrittenRun): WrittenRun {
-  const { output: _, ...rest } = run;
-  return rest;
 }
 
 /** Writes the events anew, which looks like an append when the earlier ones are the same. */

@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
+import { chromium } from '@playwright/test';
+import { expect, test } from './support/application.ts';
+import { writeRun } from './support/runs.ts';
+import { FAILED } from './support/samples.ts';
+
+/** How a fuse stands in the executable: the characters "0" and "1". */
+const OFF = 0x30;
+const ON = 0x31;
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+test.describe('the packaged application', () => {
+  test.skip(process.platform !== 'linux', 'packaged on Linux alone');
+  let output = '';
+  let executable = '';
+
+  test.beforeAll(async () => {
+    test.setTimeout(240_000);
+    output = await mkdtemp(join(tmpdir(), 'trainyard-packaged-'));
+    const packaging = spawn(process.execPath, [join(ROOT, 'scripts/package.mjs'), '--dir'], {
+      cwd: ROOT,
+      env: { ...process.env, TRAINYARD_PACKAGE_OUTPUT: output },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let errors = '';
+    packaging.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    const [status] = (await once(packaging, 'exit')) as [number | null];
+    expect(status, errors).toBe(0);
+    executable =
+      process.env['TRAINYARD_ELECTRON_KIND'] === 'registry'
+        ? join(output, 'test-only', 'linux-unpacked', 'trainyard-test-only')
+        : join(output, 'linux-unpacked', 'trainyard');
+  });
+  test.afterAll(async () => {
+    await rm(output, { recursive: true, force: true });
+  });
+
+  test('has its fuses set, and holds only what it runs', async () => {
+    const wire = await getCurrentFuseWire(executable);
+    const expected = {
+      RunAsNode: OFF,
+      EnableNodeOptionsEnvironmentVariable: OFF,
+      EnableNodeCliInspectArguments: OFF,
+      OnlyLoadAppFromAsar: ON,
+      EnableEmbeddedAsarIntegrityValidation: ON,
+      EnableCookieEncryption: ON,
+      GrantFileProtocolExtraPrivileges: OFF,
+    } as const;
+    for (const [name, state] of Object.entries(expected))
+      expect(Number(wire[FuseV1Options[name as keyof typeof expected]]), name).toBe(state);
+    const resources = await readdir(join(executable, '..', 'resources'));
+    expect(resources.sort()).toEqual(['agent', 'app.asar', 'app.asar.unpacked', 'node']);
+  });
+
+  test('opens, lists the jobs and takes a failed one up with its own agent', async ({
+    profile,
+  }) => {
+    const run = {
+      ...FAILED,
+      output: undefined,
+      workers: 1,
+      command: 'echo mended',
+      events: FAILED.events.filter(([, event]) => !('worker' in event) || event.worker === 0),
+      logs: {},
+    };
+    await writeRun(profile.home, run);
+    const { env } = profile.command();
+    const child = spawn(
+      executable,
+      [
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        '--disable-gpu',
+        '--inspect=0',
+        '--remote-debugging-port=0',
+      ],
+      { env: { ...env, NODE_OPTIONS: '--inspect=0' }, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    const ended = once(child, 'exit');
+    try {
+      const address = await debuggingAddress(child);
+      const browser = await chromium.connectOverCDP(address);
+      const page = browser.contexts()[0]?.pages()[0];
+      if (page === undefined) throw new Error('There is no window.');
+      const row = page.locator(`tr[data-job="${run.id}"]`);
+      await expect(row).toContainText('failed');
+      await page.getByRole('button', { name: 'Retry' }).click();
+      await expect(row).toContainText('finished', { timeout: 30_000 });
+      await expect(page.getByRole('log')).toContainText('mended');
+      await browser.close();
+    } finally {
+      child.kill('SIGTERM');
+      await ended;
+    }
+  });
+});
+
+/** Waits for the address of the page's inspector; the main process must not offer one of its own. */
+function debuggingAddress(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(
+      () => reject(new Error(`No window after 30 seconds. ${text}`)),
+      30_000,
+    );
+    child.stderr?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('Debugger listening'))
+        reject(new Error('The main process can be inspected: a fuse is not set.'));
+      const found = /DevTools listening on (ws:\/\/\S+)/.exec(text)?.[1];
+      if (found === undefined) return;
+      clearTimeout(timer);
+      // Whatever else it has to say comes at once.
+      setTimeout(() => resolve(found), 1_000);
+    });
+  });
+}

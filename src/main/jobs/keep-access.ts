@@ -1,10 +1,11 @@
 import { hasEnded } from '../../shared/job-status.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { KeyService } from '../keys/service.ts';
-import { sleep, type Clock } from '../platform/clock.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { ACCESS_FILE, accessEnds, isDue, mintTokens, readAccessRecord } from './access.ts';
 import type { KnownRun, Runs } from './runs.ts';
+import { alarm } from './watch.ts';
 
 /** What a look at a run's access found. */
 export interface AccessNews {
@@ -14,10 +15,11 @@ export interface AccessNews {
   readonly expiresAt: number | null;
 }
 
-/** Looks this often while a token lives shorter than {@link SHORT_LIFE}. Milliseconds. */
-const LOOK_OFTEN = 1_000;
-const LOOK_SELDOM = 10_000;
-const SHORT_LIFE = 5 * 60_000;
+/** How often all runs are looked at, at the least and at the most. Milliseconds. */
+const LOOK_SELDOM = 5_000;
+const LOOK_OFTEN = 250;
+/** Between two looks this part of the time passes that is left: well below the quarter at which tokens are due. */
+const PART_OF_REST = 1 / 12;
 
 /**
  * Mints and delivers fresh tokens when those of a live run have less than a quarter of their life left, or the agent waits for some; `now`
@@ -55,17 +57,21 @@ export async function refreshAccess(
   return ok({ delivered: true, expiresAt: accessEnds(minted.value.record) });
 }
 
+export interface KeepAccessParts {
+  readonly keys: KeyService;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly runs: Runs;
+  /** Functions to call when a run was started: it is looked at at once. */
+  readonly wakers: Set<() => void>;
+}
+
 /** Keeps the access of all live runs fresh until the signal is aborted. A failure is logged once for each run and reason. */
-export async function keepAccess(
-  parts: {
-    readonly keys: KeyService;
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly runs: Runs;
-  },
-  signal: AbortSignal,
-): Promise<void> {
+export async function keepAccess(parts: KeepAccessParts, signal: AbortSignal): Promise<void> {
   const told = new Set<string>();
+  const { wait, ring } = alarm();
+  parts.wakers.add(ring);
+  signal.addEventListener('abort', ring, { once: true });
   while (!signal.aborted) {
     let pause = LOOK_SELDOM;
     for (const view of await parts.runs.list()) {
@@ -77,12 +83,15 @@ export async function keepAccess(
         const reason = `${view.id} ${news.problem.code}`;
         if (!told.has(reason)) parts.log.warn(`no fresh access for ${reason}`, news.problem);
         told.add(reason);
-      } else if (
-        news.value.expiresAt !== null &&
-        news.value.expiresAt - parts.clock.now() < SHORT_LIFE
-      )
-        pause = LOOK_OFTEN;
+      } else if (news.value.expiresAt !== null) {
+        const rest = (news.value.expiresAt - parts.clock.now()) * PART_OF_REST;
+        pause = Math.max(LOOK_OFTEN, Math.min(pause, rest));
+      }
     }
-    await sleep(pause, signal);
+    if (!stopped(signal)) await wait(pause);
   }
+  parts.wakers.delete(ring);
 }
+
+/** Asked anew: it may have been aborted during a wait. */
+const stopped = (signal: AbortSignal): boolean => signal.aborted;

@@ -45,6 +45,21 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
     else if ('refused' in parsed && parsed.refused.includes('format')) refused = parsed.refused;
   };
 
+  /**
+   * Takes in whole lines. Of the many progress events in a row only the last one of its stage says anything: the others are
+   * not parsed, so that a run of days opens at once.
+   */
+  const takeAll = (lines: readonly Buffer[]): void => {
+    let held: { readonly line: Buffer; readonly stage: string } | null = null;
+    for (const line of lines) {
+      const stage = progressStage(line);
+      if (held !== null && held.stage !== stage) take(held.line);
+      held = stage === null ? null : { line, stage };
+      if (held === null) take(line);
+    }
+    if (held !== null) take(held.line);
+  };
+
   /** Takes in what was appended since the last call. */
   const readEvents = async (workers: number): Promise<Result<JobStatus>> => {
     status ??= initialStatus(workers);
@@ -62,11 +77,13 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
       if (piece.value.bytes.length === 0) break;
       offset += piece.value.bytes.length;
       rest = Buffer.concat([rest, piece.value.bytes]);
+      const lines: Buffer[] = [];
       let begin = 0;
       for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, begin)) {
-        take(rest.subarray(begin, end));
+        lines.push(rest.subarray(begin, end));
         begin = end + 1;
       }
+      takeAll(lines);
       rest = Buffer.from(rest.subarray(begin));
     }
     return ok(status);
@@ -99,6 +116,12 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
       return next;
     },
   };
+}
+
+/** The stage of a line that looks like a progress event; null for every other line. */
+function progressStage(line: Buffer): string | null {
+  if (!line.includes('"kind":"stage-progress"')) return null;
+  return /"stage":"([a-z]+)"/.exec(line.toString('latin1'))?.[1] ?? null;
 }
 
 function describePlan(plan: RunPlan): { workers: number; createdAt: string } {

@@ -1,9 +1,10 @@
+import { hasEnded } from '../../shared/job-status.ts';
 import { jobIdSchema } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { Hosts } from '../hosts/hosts.ts';
-import type { Host } from '../hosts/types.ts';
+import type { FileStatus, Host } from '../hosts/types.ts';
 import type { Clock } from '../platform/clock.ts';
 import { runReader, type RunReader } from './run-reader.ts';
 import type { Dated, ViewIndex } from './view-index.ts';
@@ -28,6 +29,8 @@ export interface Runs {
 
 export function runs(hosts: Hosts, index: ViewIndex, clock: Clock): Runs {
   const readers = new Map<string, RunReader>();
+  /** Runs that ended, as they were when their events had this size and date. */
+  const settled = new Map<string, Dated>();
   const readerOf = (host: Host, id: string): RunReader => {
     const known = readers.get(id);
     if (known !== undefined) return known;
@@ -39,9 +42,13 @@ export function runs(hosts: Hosts, index: ViewIndex, clock: Clock): Runs {
   const look = async (host: Host, id: string): Promise<Dated> => {
     const found = await host.statFile(id, RUN.events);
     const events = found.ok ? found.value : null;
+    const before = settled.get(id);
+    if (before !== undefined && sameFile(before.events, events)) return before;
     const kept = index.find(host, id, events);
-    if (kept !== null) return { view: kept, events };
-    return { view: await readerOf(host, id).view(), events };
+    const dated = { view: kept ?? (await readerOf(host, id).view()), events };
+    if (hasEnded(dated.view.state) && dated.view.agent === null) settled.set(id, dated);
+    else settled.delete(id);
+    return dated;
   };
 
   return {
@@ -52,6 +59,7 @@ export function runs(hosts: Hosts, index: ViewIndex, clock: Clock): Runs {
         if (!ids.ok) continue;
         const there = new Set(ids.value);
         for (const id of readers.keys()) if (!there.has(id)) readers.delete(id);
+        for (const id of settled.keys()) if (!there.has(id)) settled.delete(id);
         const dated = await inGroups(ids.value, AT_ONCE, (id) => look(host, id));
         index.keep(host, dated);
         all.push(...dated.map(({ view }) => view));
@@ -68,6 +76,10 @@ export function runs(hosts: Hosts, index: ViewIndex, clock: Clock): Runs {
       return fail(unknownJob(id));
     },
   };
+}
+
+function sameFile(a: FileStatus | null, b: FileStatus | null): boolean {
+  return a !== null && b !== null && a.size === b.size && a.changedAt === b.changedAt;
 }
 
 async function inGroups<T, R>(

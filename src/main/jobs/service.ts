@@ -88,6 +88,8 @@ export function jobService(given: JobServiceParts): JobService {
   const parts = { ...given, clock: given.clock ?? systemClock };
   const all = runs(parts.hosts, viewIndex(parts.rows), parts.clock);
 
+  const wakers = new Set<() => void>();
+
   const start = async (
     run: Pick<KnownRun, 'id' | 'host'>,
     access: Access,
@@ -96,6 +98,7 @@ export function jobService(given: JobServiceParts): JobService {
     await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(access.record));
     const agent = await run.host.start(run.id, access.secrets, options);
     if (!agent.ok) return agent;
+    for (const wake of wakers) wake();
     parts.log.info(`started the agent of ${run.id}, pid ${agent.value.pid}`);
     return ok();
   };
@@ -203,7 +206,7 @@ export function jobService(given: JobServiceParts): JobService {
       return refreshAccess(parts, run.value, signal === undefined ? {} : { signal });
     },
     keepAccess(signal) {
-      keepAccess({ ...parts, runs: all }, signal).catch((error: unknown) =>
+      keepAccess({ ...parts, runs: all, wakers }, signal).catch((error: unknown) =>
         parts.log.error('keeping access fresh', error),
       );
     },

@@ -9,7 +9,7 @@ const FOLLOW_EVERY = 500;
 const WATCH_EVERY = 1_000;
 
 /** A wait that a change ends early. */
-function alarm(): { wait: (milliseconds: number) => Promise<void>; ring: () => void } {
+export function alarm(): { wait: (milliseconds: number) => Promise<void>; ring: () => void } {
   let ring: (() => void) | null = null;
   let rang = false;
   return {

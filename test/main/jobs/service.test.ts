@@ -1,0 +1,384 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Storage } from '@google-cloud/storage';
+import { OAuth2Client } from 'google-auth-library';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { parseJobFile } from '../../../src/main/jobs/job-file.ts';
+import { openServices, type Services } from '../../../src/main/services.ts';
+import { exitStatusOf, type Result } from '../../../src/shared/problem.ts';
+import type { JobView } from '../../../src/shared/views.ts';
+import { emailOf, startEmulator, type RunningEmulator } from '../../emulator/start.ts';
+import { buildAgentFolder } from '../agent-folder.ts';
+import { problemOf, temporaryFolder, valueOf } from '../temp.ts';
+
+const trainer = emailOf('trainer');
+const data = 'resource.name.startsWith("projects/_/buckets/input-data-bucket/objects/data/")';
+const results = 'resource.name.startsWith("projects/_/buckets/artifacts-bucket/objects/results/")';
+const grants = [
+  `${trainer}=roles/storage.objectViewer@input-data-bucket@${data}`,
+  `${trainer}=storage.objects.list@input-data-bucket`,
+  `${trainer}=roles/storage.objectCreator@artifacts-bucket@${results}`,
+];
+
+const folder = temporaryFolder();
+const agentFolder = join(folder, 'agent');
+const emulators: RunningEmulator[] = [];
+const opened: Services[] = [];
+beforeAll(() => buildAgentFolder(agentFolder));
+afterAll(() => Promise.all(emulators.map((emulator) => emulator.stop())));
+afterEach(async () => {
+  for (const services of opened.splice(0)) {
+    for (const view of await services.jobs.list())
+      if (view.agent !== null) await services.jobs.stop(view.id);
+    await services.close();
+  }
+});
+
+async function google(options: { lifetime?: number; dir?: string } = {}): Promise<RunningEmulator> {
+  const emulator = await startEmulator({
+    accounts: [{ name: 'trainer' }, { name: 'admin' }],
+    admins: [emailOf('admin')],
+    grants,
+    ...(options.lifetime === undefined ? {} : { tokenLifetimeSeconds: options.lifetime }),
+  });
+  emulators.push(emulator);
+  const key = JSON.parse(readFileSync(emulator.keyFiles['admin']!, 'utf8')) as {
+    client_email: string;
+  };
+  expect(key.client_email).toBe(emailOf('admin'));
+  const storage = await adminOf(emulator);
+  for (const bucket of ['input-data-bucket', 'artifacts-bucket'])
+    await storage.createBucket(bucket);
+  for (const name of ['data/a.txt', 'data/deep/b.txt'])
+    await storage
+      .bucket('input-data-bucket')
+      .file(name)
+      .save(`content of ${name}`, { resumable: false });
+  return emulator;
+}
+
+/** An independent client with the admin's own token. */
+async function adminOf(emulator: RunningEmulator): Promise<Storage> {
+  const { mintToken } = await import('../../../src/google/access-token.ts');
+  const { parseServiceAccountFile } = await import('../../../src/google/service-account-file.ts');
+  const { acceptedTokenUris, endpointsFromEnvironment } =
+    await import('../../../src/google/endpoints.ts');
+  const endpoints = valueOf(endpointsFromEnvironment(emulator.environment));
+  const file = readFileSync(emulator.keyFiles['admin']!);
+  const key = valueOf(
+    parseServiceAccountFile(file, {
+      fileName: 'k',
+      acceptedTokenUris: acceptedTokenUris(endpoints),
+    }),
+  );
+  const authClient = new OAuth2Client();
+  authClient.refreshHandler = async () => {
+    const scopes = ['https://www.googleapis.com/auth/cloud-platform'];
+    const token = valueOf(
+      await mintToken(key, scopes, endpoints, { signal: new AbortController().signal }),
+    );
+    return { access_token: token.token, expiry_date: token.expiresAt };
+  };
+  return new Storage({
+    apiEndpoint: emulator.url,
+    projectId: 'demo-project',
+    authClient,
+    useAuthWithCustomEndpoint: true,
+  });
+}
+
+interface Home {
+  base: string;
+  home: string;
+  open: () => Promise<Services>;
+}
+
+function freshHome(environment: Record<string, string> = {}): Home {
+  const base = temporaryFolder();
+  mkdirSync(join(base, 'code'));
+  writeFileSync(join(base, 'code', 'train.sh'), 'echo training\n');
+  const passphrase = join(base, 'passphrase');
+  writeFileSync(passphrase, 'x\n', { mode: 0o600 });
+  const home = join(base, 'home');
+  const env = {
+    ...process.env,
+    ...environment,
+    TRAINYARD_HOME: home,
+    TRAINYARD_VAULT: 'passphrase',
+    TRAINYARD_PASSPHRASE_FILE: passphrase,
+  };
+  return {
+    base,
+    home,
+    open: async () => {
+      const services = valueOf(
+        await openServices({ env, version: 'test', agentFolder, nodeRuntime: process.execPath }),
+      );
+      opened.push(services);
+      return services;
+    },
+  };
+}
+
+const job = (command: string, more = ''): string =>
+  `name: digits\nhost: local\ncode: { dir: ./code }\nworkers: [ ${JSON.stringify(command)} ]\n${more}`;
+
+async function submit(
+  services: Services,
+  base: string,
+  text: string,
+): Promise<Result<{ id: string }>> {
+  const path = join(base, 'job.yaml');
+  return services.jobs.submit(valueOf(parseJobFile(text, { path })), { baseFolder: base });
+}
+
+async function until(
+  services: Services,
+  id: string,
+  is: (view: JobView) => boolean,
+  seconds = 25,
+): Promise<JobView> {
+  for (const end = Date.now() + seconds * 1_000; ;) {
+    const view = valueOf(await services.jobs.get(id));
+    if (is(view)) return view;
+    if (Date.now() > end)
+      throw new Error(`still ${view.state}: ${JSON.stringify(view.status.problem)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+const ends = (services: Services, id: string): Promise<JobView> =>
+  until(
+    services,
+    id,
+    ({ state, agent }) =>
+      agent === null && ['finished', 'failed', 'stopped', 'interrupted'].includes(state),
+  );
+
+const buckets = `input: { gcs: gs://input-data-bucket/data, key: trainer }
+output: { gcs: gs://artifacts-bucket/results, key: trainer }
+`;
+
+test('services open quickly and write no database', async () => {
+  const { open, home } = freshHome();
+  const began = performance.now();
+  await open();
+  expect(performance.now() - began).toBeLessThan(200);
+  expect(readdirSync(home).sort()).toEqual(['agents', 'logs', 'runs']);
+});
+
+test('a job takes its input from a bucket and puts its results in a bucket, seen by two at once', async () => {
+  const emulator = await google();
+  const { base, home, open } = freshHome(emulator.environment);
+  const services = await open();
+  valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
+  const listed = valueOf(
+    await services.buckets.listPage({
+      address: { bucket: 'input-data-bucket', path: 'data/' },
+      key: 'trainer',
+      recursive: false,
+      signal: new AbortController().signal,
+    }),
+  );
+  expect(listed.objects.map(({ name }) => name)).toEqual(['data/a.txt']);
+  expect(listed.prefixes).toEqual(['data/deep/']);
+  let shown = '';
+  const path = join(base, 'job.yaml');
+  const command =
+    'cat $TRAINYARD_DATA_PATH/a.txt > $TRAINYARD_OUTPUT_PATH/out.txt; cat $TRAINYARD_DATA_PATH/deep/b.txt; bash train.sh';
+  const submitted = valueOf(
+    await services.jobs.submit(valueOf(parseJobFile(job(command, buckets), { path })), {
+      baseFolder: base,
+      onPlan: (plan) => (shown = plan.output?.prefix ?? ''),
+    }),
+  );
+  expect(shown).toBe(`results/digits/${submitted.id}/`);
+  expect(submitted.accessExpiresAt).toBeGreaterThan(Date.now() + 3_000_000);
+  const other = await open();
+  const states: string[] = [];
+  const [view, seen] = await Promise.all([
+    services.jobs.follow(
+      submitted.id,
+      ({ state }) => states.push(state),
+      AbortSignal.timeout(25_000),
+    ),
+    ends(other, submitted.id),
+  ]);
+  expect(valueOf(view)).toMatchObject({
+    state: 'finished',
+    output: `gs://artifacts-bucket/${shown}`,
+  });
+  expect(seen.state).toBe('finished');
+  expect(states.at(-1)).toBe('finished');
+  const storage = await adminOf(emulator);
+  const [files] = await storage.bucket('artifacts-bucket').getFiles();
+  expect(files.map(({ name }) => name).sort()).toEqual([
+    `${shown}manifest.json`,
+    `${shown}worker-0/out.txt`,
+  ]);
+  const [content] = await storage
+    .bucket('artifacts-bucket')
+    .file(`${shown}worker-0/out.txt`)
+    .download();
+  expect(content.toString()).toBe('content of data/a.txt');
+  const log = valueOf(
+    await other.jobs.readLog(submitted.id, { worker: 0, offset: 0, maxBytes: 1_000 }),
+  );
+  expect(Buffer.from(log.bytes).toString()).toBe('content of data/deep/b.txttraining\n');
+  const tail = valueOf(
+    await other.jobs.readLog(submitted.id, { worker: 0, offset: -9, maxBytes: 1_000 }),
+  );
+  expect(Buffer.from(tail.bytes).toString()).toBe('training\n');
+  expect(tail.offset).toBe(log.size - 9);
+  expect(problemOf(await other.jobs.retry(submitted.id)).code).toBe('input.job-finished');
+  expect(problemOf(await other.jobs.stop(submitted.id)).code).toBe('input.job-over');
+  const directory = join(home, 'runs', submitted.id);
+  expect(readFileSync(join(directory, 'access.json'), 'utf8')).not.toMatch(/token"\s*:\s*"/);
+  for (const name of ['trainyard.db', 'trainyard.db-wal', 'trainyard.db-shm'])
+    rmSync(join(home, name), { force: true });
+  const rebuilt = await open();
+  expect((await rebuilt.jobs.list()).map(({ id, state }) => [id, state])).toEqual([
+    [submitted.id, 'finished'],
+  ]);
+  expect(valueOf(await rebuilt.keys.list()).map(({ name }) => name)).toEqual(['trainer']);
+}, 60_000);
+
+test('what cannot work is refused before anything starts, with the exit status of its kind', async () => {
+  const emulator = await google();
+  const { base, home, open } = freshHome(emulator.environment);
+  const services = await open();
+  valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
+  const refused = async (text: string): Promise<[string, number]> => {
+    const problem = problemOf(await submit(services, base, text));
+    expect(problem.hint).not.toBe('');
+    return [problem.code, exitStatusOf(problem)];
+  };
+  expect(await refused(job('x').replace('./code', './missing'))).toEqual(['input.code-folder', 2]);
+  expect(await refused(job('x', 'input: { dir: ./missing }\n'))).toEqual(['input.input-folder', 2]);
+  expect(await refused(job('x', buckets.replace('key: trainer', 'key: nobody')))).toEqual([
+    'input.key-unknown',
+    2,
+  ]);
+  expect(
+    await refused(job('x', 'input: { gcs: gs://input-data-bucket/nothing, key: trainer }\n')),
+  ).toEqual(['input.nothing-there', 2]);
+  expect(
+    (await refused(job('x', 'input: { gcs: gs://artifacts-bucket/results, key: trainer }\n')))[1],
+  ).toBe(3);
+  expect((await refused(job('x', 'input: { gcs: gs://input-data-bucket/data }\n')))[1]).toBe(3);
+  expect((await refused(job('x', 'resources: { gpus: 64 }\n')))[0]).toBe('host.gpus');
+  expect(readdirSync(join(home, 'runs'))).toEqual([]);
+  await emulator.stop();
+  expect(
+    (await refused(job('x', 'output: { gcs: gs://artifacts-bucket/results, key: trainer }\n')))[1],
+  ).toBe(4);
+}, 90_000);
+
+test('a failing worker, a stopped job and a retry of each', async () => {
+  const { base, open } = freshHome();
+  const services = await open();
+  const marker = join(base, 'mended');
+  const failing = valueOf(await submit(services, base, job(`test -e ${marker} || exit 7`)));
+  const failed = await ends(services, failing.id);
+  expect(failed).toMatchObject({ state: 'failed', workers: [{ state: 'failed', exitCode: 7 }] });
+  expect(failed.status.problem?.message).not.toBe('');
+  writeFileSync(marker, '');
+  expect(valueOf(await services.jobs.retry(failing.id)).how).toBe('started');
+  expect(await ends(services, failing.id)).toMatchObject({
+    state: 'finished',
+    workers: [{ starts: 2 }],
+  });
+
+  const second = join(base, 'second');
+  const long = valueOf(await submit(services, base, job(`test -e ${second} || sleep 60`)));
+  await until(services, long.id, ({ state }) => state === 'running');
+  expect(problemOf(await services.jobs.retry(long.id)).code).toBe('input.job-running');
+  valueOf(await services.jobs.stop(long.id));
+  expect(await ends(services, long.id)).toMatchObject({ state: 'stopped' });
+  writeFileSync(second, '');
+  valueOf(await services.jobs.retry(long.id));
+  expect(await ends(services, long.id)).toMatchObject({ state: 'finished' });
+}, 60_000);
+
+test('an interrupted job goes on with the same worker, and can be stopped without a retry', async () => {
+  const { base, open } = freshHome();
+  const services = await open();
+  const { id } = valueOf(await submit(services, base, job('echo one start; sleep 5; echo end')));
+  const before = await until(services, id, ({ workers }) => workers[0]?.state === 'running');
+  process.kill(before.agent!.pid, 'SIGKILL');
+  const interrupted = await until(services, id, ({ state }) => state === 'interrupted');
+  expect(interrupted.status.problem?.hint).toContain(`trainyard retry ${id}`);
+  valueOf(await services.jobs.retry(id));
+  const after = await until(services, id, ({ workers }) => workers[0]?.state === 'running');
+  expect(after.workers[0]?.pid).toBe(before.workers[0]?.pid);
+  expect(await ends(services, id)).toMatchObject({ state: 'finished', workers: [{ starts: 1 }] });
+
+  const other = valueOf(await submit(services, base, job('sleep 60')));
+  const running = await until(services, other.id, ({ workers }) => workers[0]?.state === 'running');
+  process.kill(running.agent!.pid, 'SIGKILL');
+  await until(services, other.id, ({ state }) => state === 'interrupted');
+  valueOf(await services.jobs.stop(other.id));
+  expect(await ends(services, other.id)).toMatchObject({
+    state: 'stopped',
+    workers: [{ starts: 1 }],
+  });
+}, 60_000);
+
+test('tokens that run out: the job waits, retry brings fresh ones; kept fresh, or unattended, it never waits', async () => {
+  const emulator = await google({ lifetime: 6 });
+  const { base, open } = freshHome(emulator.environment);
+  const services = await open();
+  valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
+  const output = 'output: { gcs: gs://artifacts-bucket/results, key: trainer }\n';
+  const text = job('sleep 8; echo x > $TRAINYARD_OUTPUT_PATH/x', output);
+  const left = valueOf(await submit(services, base, text));
+  const alone = valueOf(await submit(services, base, `${text}unattended: true\n`));
+  const waiting = await until(services, left.id, ({ status }) => status.accessAwaited !== null);
+  expect(waiting).toMatchObject({ state: 'uploading' });
+  expect(await ends(services, alone.id)).toMatchObject({ state: 'finished' });
+  expect(valueOf(await services.jobs.retry(left.id)).how).toBe('access-delivered');
+  expect(await ends(services, left.id)).toMatchObject({ state: 'finished' });
+
+  const stop = new AbortController();
+  services.jobs.keepAccess(stop.signal);
+  const kept = valueOf(await submit(services, base, text));
+  let waited = false;
+  await until(services, kept.id, ({ state, status }) => {
+    waited ||= status.accessAwaited !== null;
+    return state === 'finished';
+  });
+  stop.abort();
+  expect(waited).toBe(false);
+}, 90_000);
+
+test('a change of any run is told to those who watch', async () => {
+  const { base, open } = freshHome();
+  const services = await open();
+  const other = await open();
+  const told: string[] = [];
+  const unwatch = other.jobs.watch(({ id }) => told.push(id));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const { id } = valueOf(await submit(services, base, job('sleep 1')));
+  await ends(services, id);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(new Set(told)).toEqual(new Set([id]));
+  expect(told.length).toBeGreaterThanOrEqual(2);
+  unwatch();
+  const after = told.length;
+  valueOf(await submit(services, base, job('true')));
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(told).toHaveLength(after);
+}, 30_000);
+
+test('the jobs that need a key are known before it is removed', async () => {
+  const emulator = await google();
+  const { base, open } = freshHome(emulator.environment);
+  const services = await open();
+  const card = valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
+  const text = job(
+    'sleep 30',
+    'output: { gcs: gs://artifacts-bucket/results, key: trainer }\nworkerKeys: [ { key: trainer, mode: key-file } ]\n',
+  );
+  const { id } = valueOf(await submit(services, base, text));
+  expect((await services.jobs.usingKey(card.id)).map((view) => view.id)).toEqual([id]);
+  expect(await services.jobs.usingKey('another')).toEqual([]);
+}, 30_000);

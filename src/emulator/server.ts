@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { bytesReceived } from './body.ts';
 import type { Emulator } from './context.ts';
 import type { Principal } from './iam/evaluate.ts';
-import { refuse, type ErrorReply, type Reply } from './reply.ts';
+import { invalid, refuse, type ErrorReply, type Reply } from './reply.ts';
 import { appendLog, openQuery } from './request-log.ts';
 import { readTarget, route, styleOf, subjectOf, type Target } from './router.ts';
 import { ReplyWriter } from './write-reply.ts';
@@ -46,8 +46,10 @@ async function handle(
   const method = request.method ?? 'GET';
   const [path = '/', ...search] = (request.url ?? '/').split('?');
   const query = new URLSearchParams(search.join('?'));
-  const target = readTarget(path) ?? { service: 'nothing', below: [] };
-  const caller = identify(emulator, request, target);
+  const read = readTarget(path);
+  const target = read ?? { service: 'nothing', below: [] };
+  const caller =
+    read === null ? invalid('The path is not UTF-8.') : identify(emulator, request, target);
   const subject = subjectOf(target, query);
   let logged = false;
   const log = (status: number, sent: number): void => {

@@ -110,9 +110,13 @@ describe('@google-cloud/storage', () => {
     const pages: string[][] = [];
     let query: object | null = { prefix: 'l/', maxResults: 3, autoPaginate: false };
     while (query !== null) {
-      const [files, next]: [File[], object | null, ...unknown[]] = await bucket.getFiles(query);
-      pages.push(files.map((file) => file.name));
-      query = next;
+      const response = (await bucket.getFiles(query)) as readonly [
+        File[],
+        object | null,
+        ...unknown[],
+      ];
+      pages.push(response[0].map((file) => file.name));
+      query = response[1];
     }
     expect(pages).toEqual([['l/a', 'l/b', 'l/c/d'], ['l/e']]);
     const [direct, , response] = await bucket.getFiles({
@@ -146,7 +150,7 @@ describe('@google-cloud/storage', () => {
       role: 'roles/storage.objectCreator',
       members: [`serviceAccount:${emailOf('reader')}`],
     });
-    await admin.iam.setPolicy({ ...policy, version: 3 } as never);
+    await admin.iam.setPolicy({ ...policy, version: 3 });
     expect(
       await status(bucketOf('reader', SCOPES.write).file('data/y').save('y', { resumable: false })),
     ).toBe(200);

@@ -55,14 +55,14 @@ test('a signed JWT is exchanged for a token that works, for as long as it lives'
     const answer = await exchange(address, assertion(signer, { aud }));
     expect([answer.status, answer.json()]).toEqual([
       200,
-      { access_token: expect.any(String), expires_in: 2, token_type: 'Bearer' },
+      { access_token: expect.any(String) as string, expires_in: 2, token_type: 'Bearer' },
     ]);
   }
   const token = await mint(emulator, 'trainer');
   expect((await buckets(token)).status).toBe(200);
   await new Promise((resolve) => setTimeout(resolve, 2100));
   const late = await buckets(token);
-  expect([late.status, late.json().error.errors[0].reason]).toEqual([401, 'authError']);
+  expect([late.status, late.json().error.errors[0]?.reason]).toEqual([401, 'authError']);
   expect((await buckets('invented')).status).toBe(401);
   const basic = await ask(emulator.url, 'GET', '/storage/v1/b?project=demo-project', {
     headers: { Authorization: 'Basic eDp5' },

@@ -99,7 +99,7 @@ test('errors are JSON at the JSON API, plain text for media, XML at the plain ad
   expect(plain.status).toBe(404);
   expect(plain.text).toContain('<Code>NoSuchKey</Code>');
   expect((await ask(url, 'GET', '/storage/v1/elsewhere')).status).toBe(404);
-  expect((await ask(url, 'GET', '/storage/v1/b/x%zz')).status).toBe(404);
+  expect((await ask(url, 'GET', '/storage/v1/b/x%zz')).status).toBe(400);
 });
 
 test('a generation pins what is read; a replaced one is gone', async () => {

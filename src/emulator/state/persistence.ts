@@ -65,7 +65,8 @@ export class Journal {
     const file = this.#file;
     if (file === null) return Promise.resolve();
     this.#waiting.push(`${JSON.stringify(line)}\n`);
-    this.#writing = this.#writing.then(async () => {
+    const before = this.#writing.catch(() => undefined);
+    this.#writing = before.then(async () => {
       const text = this.#waiting.join('');
       this.#waiting = [];
       if (text !== '') await appendFile(file, text, { mode: 0o600 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bindingsOf, readPolicy, withBinding, type Binding, type Policy } from '../iam/policy.ts';
 import type { CustomRoles } from '../iam/roles.ts';
@@ -250,7 +251,7 @@ export class Store {
       timeCreated: now,
       updated: now,
     };
-    await rename(content.path, this.#contentPath(object));
+    renameSync(content.path, this.#contentPath(object));
     const existing = this.object(bucket, name);
     const refusal = check(existing);
     if (isError(refusal)) {

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { crc32c } from '@node-rs/crc32';
 import type { Content } from '../state/store.ts';
@@ -17,42 +18,53 @@ interface Mark {
   readonly md5: Hash;
 }
 
-/** Writes content to a file and computes its checksums on the way; never holds more than the piece at hand. */
+/** Content is gathered up to this before it goes to the file. */
+const GATHERED = 1024 * 1024;
+
+/** Writes content to a file and computes its checksums on the way; holds a mebibyte at most. Small content is written in one go at the end. */
 export class ContentWriter {
   readonly path: string;
-  readonly #file: FileHandle;
+  #file: FileHandle | null = null;
+  #gathered: Buffer[] = [];
+  #gatheredSize = 0;
   #size = 0;
   #crc32c = 0;
   #md5 = createHash('md5');
 
-  private constructor(path: string, file: FileHandle) {
+  /** `path`: a file that does not exist yet. */
+  constructor(path: string) {
     this.path = path;
-    this.#file = file;
   }
 
-  static async open(path: string): Promise<ContentWriter> {
-    return new ContentWriter(path, await open(path, 'wx', 0o600));
-  }
-
-  /** Bytes written. */
+  /** Bytes taken. */
   get size(): number {
     return this.#size;
   }
 
   async write(piece: Buffer): Promise<void> {
-    let done = 0;
-    while (done < piece.length) {
-      const { bytesWritten } = await this.#file.write(
-        piece,
-        done,
-        piece.length - done,
-        this.#size + done,
-      );
-      done += bytesWritten;
-    }
+    this.#gathered.push(piece);
+    this.#gatheredSize += piece.length;
     this.#size += piece.length;
     this.#crc32c = crc32c(piece, this.#crc32c);
     this.#md5.update(piece);
+    if (this.#gatheredSize >= GATHERED) await this.#flush();
+  }
+
+  #take(): Buffer {
+    const bytes = Buffer.concat(this.#gathered);
+    this.#gathered = [];
+    this.#gatheredSize = 0;
+    return bytes;
+  }
+
+  async #flush(): Promise<FileHandle> {
+    this.#file ??= await open(this.path, 'wx', 0o600);
+    const bytes = this.#take();
+    const from = this.#size - bytes.length;
+    let done = 0;
+    while (done < bytes.length)
+      done += (await this.#file.write(bytes, done, bytes.length - done, from + done)).bytesWritten;
+    return this.#file;
   }
 
   mark(): Mark {
@@ -61,7 +73,9 @@ export class ContentWriter {
 
   /** Forgets what was written after the mark. */
   async back(mark: Mark): Promise<void> {
-    await this.#file.truncate(mark.size);
+    if (mark.size === this.#size) return;
+    const file = await this.#flush();
+    await file.truncate(mark.size);
     this.#size = mark.size;
     this.#crc32c = mark.crc32c;
     this.#md5 = mark.md5.copy();
@@ -69,7 +83,12 @@ export class ContentWriter {
 
   /** Closes the file; the writer is of no use afterwards. */
   async finish(): Promise<Content> {
-    await this.#file.close();
+    if (this.#file === null) {
+      // One short call instead of three trips to the thread pool: small objects come by the thousand.
+      writeFileSync(this.path, this.#take(), { flag: 'wx', mode: 0o600 });
+    } else {
+      await (await this.#flush()).close();
+    }
     return {
       path: this.path,
       size: this.#size,
@@ -80,7 +99,7 @@ export class ContentWriter {
   }
 
   async discard(): Promise<void> {
-    await this.#file.close();
+    await this.#file?.close();
     await rm(this.path, { force: true });
   }
 }

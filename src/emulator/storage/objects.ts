@@ -193,7 +193,7 @@ async function copyContent(
   const check = mayWrite(context.emulator, context.principal, to, options.conditions);
   const early = check(store.object(to.bucket, to.name));
   if (early !== null) return early;
-  const writer = await ContentWriter.open(store.incomingPath());
+  const writer = new ContentWriter(store.incomingPath());
   try {
     for (const source of sources) {
       const file = await store.openContent(source);

@@ -22,11 +22,11 @@ const LIFETIME = 7 * 24 * 3600 * 1000;
 export class Sessions {
   readonly #sessions = new Map<string, Session>();
 
-  async start(path: string, target: UploadTarget, declaredLength: number | null): Promise<string> {
+  start(path: string, target: UploadTarget, declaredLength: number | null): string {
     const id = randomBytes(48).toString('base64url');
     this.#sessions.set(id, {
       target,
-      writer: await ContentWriter.open(path),
+      writer: new ContentWriter(path),
       declaredLength,
       startedAt: Date.now(),
       state: 'receiving',

@@ -125,7 +125,7 @@ export async function mediaUpload(context: Context, bucket: string): Promise<Rep
   const headers = context.request.headers;
   const target = prepareUpload(context, bucket, {}, headers['content-type'] ?? null);
   if ('kind' in target) return target;
-  const writer = await ContentWriter.open(context.emulator.store.incomingPath());
+  const writer = new ContentWriter(context.emulator.store.incomingPath());
   try {
     for await (const piece of bodyPieces(context.request)) await writer.write(piece);
   } catch (error) {
@@ -154,7 +154,7 @@ export async function multipartUpload(context: Context, bucket: string): Promise
         const target = prepareUpload(context, bucket, body.value, contentType);
         if ('kind' in target) return target;
         upload.target = target;
-        upload.writer = await ContentWriter.open(store.incomingPath());
+        upload.writer = new ContentWriter(store.incomingPath());
         return null;
       },
       async (piece) => upload.writer?.write(piece),
@@ -189,7 +189,7 @@ export async function startResumable(
     new URLSearchParams({ length: String(request.headers['x-upload-content-length'] ?? '') }),
     'length',
   );
-  const id = await emulator.sessions.start(
+  const id = emulator.sessions.start(
     emulator.store.incomingPath(),
     target,
     typeof declared === 'number' ? declared : null,

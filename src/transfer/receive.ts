@@ -8,7 +8,7 @@ import { DiskFault, onDisk, type DiskContext } from './disk.ts';
 import { addressOf, type WireRequest, type Wire } from './wire.ts';
 
 /** So much is gathered before it is written. */
-const WRITE_SIZE = 1 << 20;
+const WRITE_SIZE = 256 * 1024;
 
 /** The request for an object's stored bytes, of exactly the generation that was listed. `from`..`to` inclusive. */
 export function mediaRequest(
@@ -78,7 +78,7 @@ export interface ReceiveOptions {
 }
 
 /**
- * Writes a stream into a file, checksum on the way, no more than a mebibyte in memory.
+ * Writes a stream into a file, checksum on the way, a quarter of a mebibyte in memory.
  * Throws a {@link DiskFault} for the disk, anything else for the stream.
  */
 export async function receive(

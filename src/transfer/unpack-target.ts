@@ -130,6 +130,8 @@ export function unpackTarget(
       return bytes;
     },
     async file(name, mode, stream) {
+      // It may fail before anybody reads it; the pipeline below sees that it did.
+      stream.on('error', () => undefined);
       const path = accept(name);
       if (path === null || !(await prepared(name, dirname(path)))) {
         stream.resume();

@@ -6,7 +6,7 @@ import { accountTokens } from './world.ts';
 
 /**
  * One transfer in a process of its own, for tests that kill it. `argv[2]`: a JSON file with `what`, `keyFile`, `purpose` and `options`.
- * Writes each progress, then `done` with the result and the most memory it had, as JSON lines to stdout.
+ * Writes each progress, then `done` with the result and by how much its memory grew, as JSON lines to stdout.
  */
 interface Order {
   readonly what: 'download' | 'upload' | 'archive';
@@ -18,7 +18,8 @@ interface Order {
 
 const order = JSON.parse(await readFile(process.argv[2]!, 'utf8')) as Order;
 const say = (line: unknown) => process.stdout.write(`${JSON.stringify(line)}\n`);
-let most = 0;
+const before = process.memoryUsage.rss();
+let most = before;
 const watch = setInterval(() => {
   most = Math.max(most, process.memoryUsage.rss());
 }, 20);
@@ -30,4 +31,4 @@ const options = {
 const work = { download, upload, archive: uploadArchive }[order.what];
 const done = await work(options);
 clearInterval(watch);
-say({ done, memory: most });
+say({ done, grown: most - before });

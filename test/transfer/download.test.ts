@@ -205,7 +205,7 @@ describe('download', () => {
   });
 
   it('downloads one object to one file', async () => {
-    const { target: _, destination, ...access } = await options();
+    const { destination, ...access } = await options();
     const file = join(destination, 'sub', 'here.bin');
     const one = { ...access, object: 'data/big', file };
     expect(value(await downloadObject(one)).size).toBe(big.length);
@@ -277,7 +277,7 @@ describe('download over a faulty network', () => {
   it('notices an object that is replaced midway', async () => {
     await world.put(IN, 'data/moving', 'old');
     const { done } = await faulty(
-      async () => {
+      async (): Promise<Fault> => {
         await world.put(IN, 'data/moving', 'new');
         return 'pass';
       },

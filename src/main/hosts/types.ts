@@ -63,8 +63,10 @@ export interface Host {
   agent(id: string): Promise<Result<ProcessIdentity | null>>;
   /** Asks the run's agent to stop. A second request gives up the upload, too. */
   requestStop(id: string, requestedAt: string): Promise<Result<void>>;
-  /** Puts fresh tokens where the agent looks for them. */
-  deliverTokens(id: string, inbox: Inbox): Promise<Result<void>>;
+  /** Puts fresh tokens where the agent looks for them, which reads and removes them. Returns the file's name. */
+  deliverTokens(id: string, inbox: Inbox): Promise<Result<string>>;
+  /** Removing what is not there is done. */
+  removeFile(id: string, name: string): Promise<Result<void>>;
   /** Calls back when the events or logs of a run may have changed, sooner than polling tells. May never call. Returns the disposer. */
   watchRun(id: string, changed: () => void): () => void;
 }

@@ -1,7 +1,8 @@
+import type { GrantedToken } from '../../shared/agent-protocol.ts';
 import { hasEnded } from '../../shared/job-status.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { KeyService } from '../keys/service.ts';
-import type { Clock } from '../platform/clock.ts';
+import { sleep, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { ACCESS_FILE, accessEnds, isDue, mintTokens, readAccessRecord } from './access.ts';
 import type { KnownRun, Runs } from './runs.ts';
@@ -20,6 +21,10 @@ const LOOK_SELDOM = 5_000;
 const LOOK_OFTEN = 250;
 /** Between two looks this part of the time passes that is left: well below the quarter at which tokens are due. */
 const PART_OF_REST = 1 / 12;
+
+/** How often and how many times an agent is given to take what was delivered: five seconds. Milliseconds. */
+const TAKEN_EVERY = 50;
+const TAKEN_LOOKS = 100;
 
 /**
  * Mints and delivers fresh tokens when those of a live run have less than a quarter of their life left, or the agent waits for some; `now`
@@ -48,13 +53,34 @@ export async function refreshAccess(
   });
   if (!minted.ok) return minted;
   if (minted.value.granted.length === 0) return nothing;
-  const delivered = await run.host.deliverTokens(run.id, {
-    format: 1,
-    tokens: [...minted.value.granted],
-  });
-  if (!delivered.ok) return delivered;
+  const delivered = await deliver(run, minted.value.granted);
+  if (!delivered.ok || !delivered.value) return delivered.ok ? nothing : delivered;
   await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(minted.value.record));
   return ok({ delivered: true, expiresAt: accessEnds(minted.value.record) });
+}
+
+/**
+ * Puts tokens into the agent's inbox and sees that they do not stay: a run may end at this very moment, and nothing secret is to be left in
+ * its directory. Says whether the agent got them.
+ */
+async function deliver(run: KnownRun, tokens: readonly GrantedToken[]): Promise<Result<boolean>> {
+  const over = async (): Promise<boolean> => {
+    const { agent, state } = await run.reader.view();
+    return agent === null || hasEnded(state);
+  };
+  if (await over()) return ok(false);
+  const name = await run.host.deliverTokens(run.id, { format: 1, tokens: [...tokens] });
+  if (!name.ok) return (await over()) ? ok(false) : name;
+  for (let looks = 0; looks < TAKEN_LOOKS; looks += 1) {
+    const there = await run.host.statFile(run.id, name.value);
+    if (there.ok && there.value === null) return ok(true);
+    if (await over()) {
+      const removed = await run.host.removeFile(run.id, name.value);
+      return removed.ok ? ok(false) : removed;
+    }
+    await sleep(TAKEN_EVERY);
+  }
+  return ok(true);
 }
 
 export interface KeepAccessParts {

@@ -5,7 +5,7 @@ import type { JobPlan, RunPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN, workerLog } from '../../shared/run-directory.ts';
 import type { JobView } from '../../shared/views.ts';
-import { isoTime, systemClock } from '../platform/clock.ts';
+import { isoTime, sleep, systemClock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { JobIndexReader, JobIndexWriter } from '../store/jobs.ts';
 import { ACCESS_FILE, accessEnds, gatherAccess, type Access } from './access.ts';
@@ -162,7 +162,7 @@ export function jobService(given: JobServiceParts): JobService {
       if (!run.ok) return run;
       const plan = await run.value.reader.plan();
       if (!plan.ok) return plan;
-      const view = await run.value.reader.view();
+      const view = await settledView(run.value);
       if (view.state === 'finished') return fail(over(view, 'retry'));
       const withSignal = signal === undefined ? {} : { signal };
       if (view.agent !== null && !hasEnded(view.state)) {
@@ -226,6 +226,19 @@ export function jobService(given: JobServiceParts): JobService {
     },
   };
 }
+
+/** The view of a run; where its agent wrote its last event and is about to leave, the view after that. */
+async function settledView(run: KnownRun): Promise<JobView> {
+  for (let looks = 0; ; looks += 1) {
+    const view = await run.reader.view();
+    if (view.agent === null || !hasEnded(view.state) || looks === LEAVING_LOOKS) return view;
+    await sleep(LEAVING_EVERY);
+  }
+}
+
+/** How long an agent may take to leave: ten seconds. Milliseconds. */
+const LEAVING_EVERY = 100;
+const LEAVING_LOOKS = 100;
 
 const NO_SECRETS: AgentSecrets = { format: 1, tokens: [], keys: [] };
 const NO_ACCESS: Access = { secrets: NO_SECRETS, record: { format: 1, tokens: [] } };

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
@@ -57,21 +57,23 @@ export function pathsBelow(home: string): HomePaths {
   };
 }
 
-/** Decides the home folder and makes it and its folders, 0700 each. Errors: `host.home-folder`. */
+/**
+ * Decides the home folder and makes it and its folders, 0700 each. A home that is there keeps its mode: it may be a folder
+ * that others use, too; what Trainyard puts into it is closed by itself. Errors: `host.home-folder`.
+ */
 export function homePaths(env: Environment): Result<HomePaths> {
   const paths = pathsBelow(homeFolder(env));
   try {
     mkdirSync(paths.home, { recursive: true, mode: 0o700 });
     for (const folder of [paths.runs, paths.agents, paths.logs])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (process.platform !== 'win32') chmodSync(paths.home, 0o700);
   } catch (error) {
     return fail(
       problem({
         code: 'host.home-folder',
         op: 'make the home folder',
         subject: paths.home,
-        message: `The folder ${paths.home} could not be made or closed to others: ${reasonOf(error)}.`,
+        message: `The folder ${paths.home} could not be made: ${reasonOf(error)}.`,
         hint: 'Make it writable for you, or set TRAINYARD_HOME to another folder of your own.',
       }),
     );

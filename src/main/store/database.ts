@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type LibsqlConstructor from 'libsql';
@@ -20,6 +20,8 @@ export function openDatabase(path: string): Database {
   // CommonJS: the module is the constructor.
   const Libsql = load('libsql') as typeof LibsqlConstructor;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // SQLite would make it readable for others; the files beside it take the same mode.
+  closeSync(openSync(path, 'a', 0o600));
   const database = new Libsql(path);
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Storage } from '@google-cloud/storage';
 import { OAuth2Client } from 'google-auth-library';
@@ -325,7 +325,7 @@ test('an interrupted job goes on with the same worker, and can be stopped withou
 
 test('tokens that run out: the job waits, retry brings fresh ones; kept fresh, or unattended, it never waits', async () => {
   const emulator = await google({ lifetime: 6 });
-  const { base, open } = freshHome(emulator.environment);
+  const { base, home, open } = freshHome(emulator.environment);
   const services = await open();
   valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
   const output = 'output: { gcs: gs://artifacts-bucket/results, key: trainer }\n';
@@ -348,6 +348,11 @@ test('tokens that run out: the job waits, retry brings fresh ones; kept fresh, o
   });
   stop.abort();
   expect(waited).toBe(false);
+  for (const { id } of [left, alone, kept]) {
+    const inside = join(home, 'runs', id, 'private');
+    const names = existsSync(inside) ? readdirSync(inside, { recursive: true }) : [];
+    expect(names.filter((name) => name !== 'inbox')).toEqual([]);
+  }
 }, 90_000);
 
 test('a change of any run is told to those who watch', async () => {

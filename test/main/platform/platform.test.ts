@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFileAtomically } from '../../../src/main/platform/atomic-file.ts';
@@ -27,6 +27,14 @@ test('the home folder is closed to others', () => {
   const paths = valueOf(homePaths({ TRAINYARD_HOME: home }));
   for (const folder of [paths.home, paths.runs, paths.agents, paths.logs])
     expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+test('a folder of others that TRAINYARD_HOME names keeps its mode; what is put into it is closed', () => {
+  const home = temporaryFolder();
+  chmodSync(home, 0o777);
+  const paths = valueOf(homePaths({ TRAINYARD_HOME: home }));
+  expect(statSync(home).mode & 0o777).toBe(0o777);
+  expect(statSync(paths.runs).mode & 0o777).toBe(0o700);
 });
 
 test('a home that cannot be made is a problem of the host with its path', () => {

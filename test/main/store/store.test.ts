@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -99,6 +99,15 @@ test('a process killed inside a write leaves the other working, and nothing of t
   expect(Date.now() - began).toBeLessThan(2_000);
   expect(valueOf(settings.get('after'))).toBe('y');
   expect(valueOf(settings.get('torn'))).toBeNull();
+  store.close();
+});
+
+test('the files are closed to others', () => {
+  const { path, store, folder } = freshStore();
+  valueOf(settingRows(store).set('a', 'b'));
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  for (const name of readdirSync(folder).filter((file) => file.startsWith('trainyard.db')))
+    expect(statSync(join(folder, name)).mode & 0o077).toBe(0);
   store.close();
 });
 

@@ -219,13 +219,16 @@ export function localHost(options: LocalHostOptions): Host {
         writeFileAtomically(path, JSON.stringify({ format: 1, requestedAt }));
       });
     },
-    deliverTokens: (id, inbox) => {
+    async deliverTokens(id, inbox) {
       const name = `${RUN.inbox}/${randomBytes(8).toString('hex')}.json`;
       const path = fileOf(id, name);
-      return writing(path, async () => {
-        await mkdir(fileOf(id, RUN.inbox), { recursive: true, mode: 0o700 });
-        writeFileAtomically(path, JSON.stringify(inbox));
-      });
+      // Its folder is not made here: a run that is over has none, and must get no token.
+      const written = await writing(path, () => writeFileAtomically(path, JSON.stringify(inbox)));
+      return written.ok ? ok(name) : written;
+    },
+    removeFile: (id, name) => {
+      const path = fileOf(id, name);
+      return writing(path, () => rm(path, { force: true }));
     },
     watchRun(id, changed) {
       const watchers = ['.', RUN.logs].map((name) => watchFolder(fileOf(id, name), changed));

@@ -17,7 +17,10 @@ export function registerEmulator(program: Command, run: Run): void {
     .argument('[options...]')
     .action((options: readonly string[]) =>
       run({}, async ({ files }) => {
-        const child = spawn(process.execPath, [files.emulator, ...options], { stdio: 'inherit' });
+        // The channel ends with this process, and the emulator with the channel, also when this process is killed.
+        const child = spawn(process.execPath, [files.emulator, ...options], {
+          stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+        });
         // The terminal's Ctrl+C reaches the child by itself; a signal sent to this process alone is handed on.
         const forward = (signal: NodeJS.Signals) => child.kill(signal);
         process.removeAllListeners('SIGINT');

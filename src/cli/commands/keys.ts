@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { KeyCard } from '../../shared/key.ts';
+import { hasEnded } from '../../shared/job-status.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 import { formatTime, shellWord } from '../format.ts';
@@ -96,9 +97,15 @@ export function registerKeys(program: Command, run: Run): void {
     .action((name: string, options: JsonOption) =>
       run(options, async (context) => {
         const services = await context.services();
-        const removed = valueOf(await services.keys.remove(name));
+        const card = valueOf(await services.keys.find(name));
+        const using = (await services.jobs.usingKey(card.id)).filter(
+          ({ state }) => !hasEnded(state),
+        );
+        const removed = valueOf(await services.keys.remove(card.id));
         if (options.json === true) context.output.json(removed);
-        else context.output.line(`${name} is removed from the vault.`);
+        else context.output.line(`${card.name} is removed from the vault.`);
+        for (const { id } of using)
+          context.output.warn(`The job ${id} uses it, and its access cannot be renewed any more.`);
         return 0;
       }),
     );

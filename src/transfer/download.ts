@@ -35,6 +35,8 @@ export interface DownloadOptions {
   readonly concurrency?: number;
   /** How long each request is tried again, milliseconds. Default two minutes. */
   readonly patienceMs?: number;
+  /** A stream that brings no byte for so long is broken off and tried again, milliseconds. Default 30,000. */
+  readonly stallMs?: number;
 }
 
 export interface DownloadReport {

@@ -29,6 +29,7 @@ export interface Wire {
   readonly signal: AbortSignal;
   readonly concurrency: number;
   readonly patienceMs: number;
+  readonly stallMs: number;
   readonly agent: Agent;
   close(): Promise<void>;
 }
@@ -43,6 +44,8 @@ export interface WireOptions {
   readonly concurrency?: number | undefined;
   /** How long each request is tried again while the network or the service is away, milliseconds. Default {@link PATIENCE}. */
   readonly patienceMs?: number | undefined;
+  /** A download that brings no byte for so long is broken off and tried again, milliseconds. Default 30,000. */
+  readonly stallMs?: number | undefined;
 }
 
 /** Opens no connection yet. `close` ends all. */
@@ -65,6 +68,7 @@ export function openWire(options: WireOptions): Wire {
     signal,
     concurrency,
     patienceMs: options.patienceMs ?? PATIENCE,
+    stallMs: options.stallMs ?? STALL,
     agent,
     close: () => agent.destroy(),
   };
@@ -203,8 +207,8 @@ export async function exchangeOnce<T>(
     },
     body: (request.body ?? null) as Uint8Array | null,
     signal: wire.signal,
-    bodyTimeout: STALL,
-    headersTimeout: request.body === undefined ? STALL : UPLOAD_ANSWER,
+    bodyTimeout: wire.stallMs,
+    headersTimeout: request.body === undefined ? wire.stallMs : UPLOAD_ANSWER,
   });
   try {
     return await read(answer, request);

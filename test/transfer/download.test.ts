@@ -274,6 +274,21 @@ describe('download over a faulty network', () => {
     for (const { problem } of report.failed) expect(problem.code).toMatch(/^network\./);
   });
 
+  it('notices a stream that stalls, small or large', async () => {
+    const stalled = new Set<string>();
+    const { done } = await faulty(
+      (path, range) => {
+        const part = `${path} ${range ?? ''}`;
+        if (stalled.has(part) || stalled.size >= 2 || !/a\.txt|middle/.test(path)) return 'pass';
+        stalled.add(part);
+        return { stallAfter: 3 };
+      },
+      { stallMs: 1000 },
+    );
+    expect(stalled.size).toBe(2);
+    expect(value(done)).toMatchObject({ objects: 6, failed: [] });
+  });
+
   it('notices an object that is replaced midway', async () => {
     await world.put(IN, 'data/moving', 'old');
     const { done } = await faulty(

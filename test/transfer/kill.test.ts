@@ -71,7 +71,7 @@ async function planted(mebibytes: number, small: number): Promise<string> {
 
 describe('a transfer whose process is killed', () => {
   it('download: goes on, fetches complete files no second time, large ones from their journal', async () => {
-    const source = await planted(96, 300);
+    const source = await planted(96, 200);
     const boss = { bucket: IN, prefix: 'data/', source, onlyOurs: true };
     const { upload } = await import('../../src/transfer/upload.ts');
     const put = await upload({
@@ -87,7 +87,7 @@ describe('a transfer whose process is killed', () => {
       destination: join(world.folder, 'destination'),
       journal: join(world.folder, 'download-journal'),
     };
-    const total = 96 * MIB + 300 * 2000;
+    const total = 96 * MIB + 200 * 2000;
     const before = (await world.emulator.requestLog()).length;
     let killed = 0;
     for (const part of [0.25, 0.3, 0.35]) {
@@ -97,7 +97,7 @@ describe('a transfer whose process is killed', () => {
     expect(killed).toBeGreaterThanOrEqual(1);
     const last = await run<DownloadReport>('download', options);
     const report = value(last!.done);
-    expect(report).toMatchObject({ objects: 301, failed: [], refused: [] });
+    expect(report).toMatchObject({ objects: 201, failed: [], refused: [] });
     expect(await tree(options.destination)).toEqual(await tree(source));
     const sent = (await world.emulator.requestLog())
       .slice(before)
@@ -113,7 +113,7 @@ describe('a transfer whose process is killed', () => {
   });
 
   it('upload: goes on with its session, sends nothing complete again, ends with the same bytes', async () => {
-    const source = await planted(96, 200);
+    const source = await planted(96, 60);
     const prefix = 'results/killed/';
     const options = {
       bucket: OUT,
@@ -132,7 +132,7 @@ describe('a transfer whose process is killed', () => {
     const last = await run<UploadReport>('upload', options);
     const report = value(last!.done);
     expect(report.failed).toEqual([]);
-    expect(report.objects).toHaveLength(201);
+    expect(report.objects).toHaveLength(61);
     const asked = (await world.emulator.requestLog()).slice(before);
     // No new session for the large file: the old one is asked and fed.
     expect(
@@ -164,7 +164,7 @@ describe('a transfer whose process is killed', () => {
 
 describe('memory', () => {
   it('grows by far less than the file', async () => {
-    const source = await planted(384, 0);
+    const source = await planted(256, 0);
     const up = await run<UploadReport>('upload', {
       bucket: OUT,
       prefix: 'results/memory/',
@@ -181,7 +181,7 @@ describe('memory', () => {
       destination: join(world.folder, 'memory'),
       journal: join(world.folder, 'memory-journal'),
     });
-    expect(value(down!.done)).toMatchObject({ bytes: 384 * MIB, failed: [] });
+    expect(value(down!.done)).toMatchObject({ bytes: 256 * MIB, failed: [] });
     expect(down!.memory).toBeLessThan(130 * MIB);
   });
 });

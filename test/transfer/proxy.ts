@@ -11,6 +11,8 @@ export type Fault =
   | { readonly cutAnswerAfter: number }
   /** The connection ends after so many bytes of the request. */
   | { readonly cutRequestAfter: number }
+  /** The answer stops after so many bytes, and the connection stays. */
+  | { readonly stallAfter: number }
   /** One byte of the answer is another. */
   | 'flip-byte'
   /** The service answers so, and is not asked. */
@@ -59,12 +61,19 @@ export async function startProxy(
         if (fault === 'flip-byte' && passed === 0) part[0] = (part[0] ?? 0) ^ 1;
         const limit =
           typeof fault === 'object' && 'cutAnswerAfter' in fault ? fault.cutAnswerAfter : Infinity;
+        if (typeof fault === 'object' && 'stallAfter' in fault) {
+          answer.write(part.subarray(0, Math.max(0, fault.stallAfter - passed)));
+          passed += part.length;
+          return;
+        }
         answer.write(part.subarray(0, Math.max(0, limit - passed)), () => {
           if (passed >= limit) incoming.socket.destroy();
         });
         passed += part.length;
       });
-      upstream.on('end', () => answer.end());
+      upstream.on('end', () => {
+        if (!(typeof fault === 'object' && 'stallAfter' in fault)) answer.end();
+      });
     });
     outgoing.on('error', () => answer.destroy());
     let sent = 0;

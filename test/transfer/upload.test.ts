@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { appendFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -354,6 +354,22 @@ describe('upload over a faulty network', () => {
 });
 
 describe('a file that changes', () => {
+  it('is not completed when it became shorter', async () => {
+    const wanted = await options({ exclude: (path) => path !== 'model.bin' });
+    const file = join(wanted.source, 'model.bin');
+    const report = value(
+      await through(
+        ({ method, range }) => {
+          if (method === 'PUT' && range.startsWith('bytes 0-')) void truncate(file, 17_000_000);
+          return 'pass';
+        },
+        (endpoints) => upload({ ...wanted, endpoints }),
+      ),
+    );
+    expect(report.failed).toMatchObject([{ problem: { code: 'transfer.changed' } }]);
+    expect(await world.names(OUT, wanted.prefix)).toEqual([]);
+  });
+
   it('is not completed while it is written', async () => {
     const wanted = await options({ exclude: (path) => path !== 'model.bin' });
     const file = join(wanted.source, 'model.bin');

@@ -40,6 +40,8 @@ export interface AccessOptions {
   /** The data is in place: its token is not needed any more. */
   readonly staged?: boolean;
   readonly signal?: AbortSignal;
+  /** For minting in all, milliseconds; default 20,000. */
+  readonly timeoutMs?: number;
 }
 
 /** Mints what a run needs and collects the keys that its plan hands over. Errors: those of keys and of minting. */
@@ -69,14 +71,14 @@ export async function mintTokens(
   clock: Clock,
   options: AccessOptions = {},
 ): Promise<Result<{ readonly granted: readonly GrantedToken[]; readonly record: AccessRecord }>> {
-  const { staged = false, signal } = options;
+  const { staged = false, signal, timeoutMs = MINT_TIME } = options;
   const issuedAt = clock.now();
   const minted = await Promise.all(
     tokensNeeded(plan, staged).map(async ({ account, purpose }): Promise<Result<GrantedToken>> => {
       const card = await cardFor(keys, account);
       if (!card.ok) return card;
       const access = await keys.mint(card.value.id, purpose, plan.endpoints, {
-        timeoutMs: MINT_TIME,
+        timeoutMs,
         ...(signal === undefined ? {} : { signal }),
       });
       return access.ok ? ok({ keyId: account.keyId, purpose, access: access.value }) : access;

@@ -154,7 +154,11 @@ export function jobService(given: JobServiceParts): JobService {
       // Nobody carries it, but its workers may still run: an agent takes it up, stops them and saves what they made.
       const plan = await run.value.reader.plan();
       if (!plan.ok) return plan;
-      const access = await gatherAccess(parts.keys, plan.value, parts.clock, { staged: true });
+      // Without a network it is stopped all the same; its output then waits for access.
+      const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
+        staged: true,
+        timeoutMs: STOP_NETWORK_TIME,
+      });
       return start(run.value, access.ok ? access.value : NO_ACCESS, { keepStop: true });
     },
     async retry(id, signal) {
@@ -239,6 +243,9 @@ async function settledView(run: KnownRun): Promise<JobView> {
 /** How long an agent may take to leave: ten seconds. Milliseconds. */
 const LEAVING_EVERY = 100;
 const LEAVING_LOOKS = 100;
+
+/** How long a stop waits for a token that it can do without. Milliseconds. */
+const STOP_NETWORK_TIME = 4_000;
 
 const NO_SECRETS: AgentSecrets = { format: 1, tokens: [], keys: [] };
 const NO_ACCESS: Access = { secrets: NO_SECRETS, record: { format: 1, tokens: [] } };

@@ -12,6 +12,7 @@ const theme = createTheme({
     'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   fontSizes: { xs: '11px', sm: '12px', md: '13px', lg: '15px', xl: '18px' },
   defaultRadius: 'sm',
+  primaryShade: 8,
   cursorType: 'pointer',
 });
 

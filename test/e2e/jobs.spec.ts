@@ -250,6 +250,6 @@ test('a home that cannot be opened is told with its reason', async ({ profile })
     env: { TRAINYARD_OAUTH_ENDPOINT: 'http://elsewhere.example/token' },
   });
   await expect(page.getByRole('alert')).toContainText('TRAINYARD_OAUTH_ENDPOINT');
-  await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
-  await expect(page.locator('tr[data-job]')).toHaveCount(0);
+  // Nothing in the window could mend it.
+  await expect(page.getByRole('button')).toHaveCount(0);
 });

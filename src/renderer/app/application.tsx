@@ -53,9 +53,11 @@ function Jobs({ about }: { readonly about: About | null }) {
       <div className="centre">
         <div className="centre-box">
           <ProblemAlert {...problemOf(jobs.error)} />
-          <Button size="xs" mt="sm" loading={jobs.isFetching} onClick={() => void jobs.refetch()}>
-            Try again
-          </Button>
+          {about !== null && (
+            <Button size="xs" mt="sm" loading={jobs.isFetching} onClick={() => void jobs.refetch()}>
+              Try again
+            </Button>
+          )}
         </div>
       </div>
     );

@@ -92,7 +92,13 @@ function StopButton({ name, busy, onStop }: StopButtonProps) {
       >
         Stop
       </Button>
-      <Modal opened={asks} onClose={() => setAsks(false)} title={`Stop ${name}?`} centered>
+      <Modal
+        opened={asks}
+        onClose={() => setAsks(false)}
+        title={`Stop ${name}?`}
+        closeButtonProps={{ 'aria-label': 'Close' }}
+        centered
+      >
         <Text size="md" mb="md">
           Its workers are asked to end, and ended after a grace time. What they produced is kept,
           and uploaded where the job has an output.

@@ -32,10 +32,10 @@ const ANSWER = 3;
  * Exit status 0 when the run came to an end, whichever.
  */
 export async function carry(directory: string): Promise<number> {
-  process.umask(0o077);
+  const umask = process.umask(0o077).toString(8);
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
-  const opened = await open(directory, await readAll(process.stdin));
+  const opened = await open(directory, await readAll(process.stdin), umask);
   if (!opened.ok) {
     answer({ started: false, problem: opened.problem });
     return 1;
@@ -60,6 +60,7 @@ function answer(value: StartAnswer): void {
 async function open(
   directory: string,
   text: string,
+  umask: string,
 ): Promise<Result<{ readonly run: Run; readonly lock: HeldLock }>> {
   const read = readPlan(directory);
   if (!read.ok) return read;
@@ -68,8 +69,9 @@ async function open(
   const agent = ownIdentity();
   const lock = await takeRunLock(directory, plan, agent);
   if (!lock.ok) return lock;
-  const opened = openRun(directory, plan, secrets, agent);
+  const opened = openRun(directory, plan, secrets, agent, umask);
   if (!opened.ok) {
+    removeFile(path.join(directory, RUN.lock));
     lock.value.release();
     return opened;
   }
@@ -142,6 +144,7 @@ function openRun(
   plan: RunPlan,
   secrets: AgentSecrets,
   agent: Run['agent'],
+  umask: string,
 ): Result<Run> {
   const at = (name: string): string => path.join(directory, name);
   for (const folder of [
@@ -191,6 +194,7 @@ function openRun(
       tell: (event) => events.value.append(event),
     }),
     keys,
+    umask,
     environment: () =>
       (environment ??= captureEnvironment().then((captured) => {
         if (captured.warning !== null)

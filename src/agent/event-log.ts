@@ -8,7 +8,7 @@ import { errorCode } from './files.ts';
 export interface EventLog {
   /** What earlier attempts wrote. */
   readonly earlier: readonly RunEvent[];
-  /** Appends one event; durable when it returns, but for progress. */
+  /** Appends one event; durable when it returns, but for progress. Nothing once it is closed. */
   append(event: RunEventBody): void;
   close(): void;
 }
@@ -44,16 +44,21 @@ export function openEventLog(file: string): Result<EventLog> {
   }
   const fd = openSync(file, 'a', 0o600);
   if (text !== '' && !text.endsWith('\n')) writeSync(fd, '\n');
+  let open = true;
   return ok({
     earlier,
     append(event) {
+      if (!open) return;
       last += 1;
       const { kind, ...rest } = event;
       const line = { format: RUN_FORMAT, seq: last, time: new Date().toISOString(), kind, ...rest };
       writeSync(fd, `${JSON.stringify(line)}\n`);
       if (kind !== 'stage-progress') fdatasyncSync(fd);
     },
-    close: () => closeSync(fd),
+    close() {
+      open = false;
+      closeSync(fd);
+    },
   });
 }
 

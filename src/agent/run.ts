@@ -25,6 +25,8 @@ export interface Run<Plan extends RunPlan = RunPlan> {
   readonly access: AccessDesk;
   /** Keys that the plan hands over, by id. */
   readonly keys: ReadonlyMap<string, ServiceAccountKey>;
+  /** The user's own file mode mask, octal: for workers. */
+  readonly umask: string;
   /** The environment that workers inherit. */
   environment(): Promise<Readonly<Record<string, string>>>;
   /** A path inside the run directory. */

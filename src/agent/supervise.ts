@@ -22,6 +22,8 @@ export const instructionSchema = z.strictObject({
   /** Working directory, absolute. */
   folder: z.string(),
   environment: z.record(z.string(), z.string()),
+  /** Octal: the user's own, not that of the agent, which keeps its files to itself. */
+  umask: z.string().regex(/^[0-7]+$/),
   logLimitBytes: z.int().positive(),
   stopGraceSeconds: z.number().positive(),
   gpus: z.array(z.strictObject({ uuid: z.string(), index: z.int(), name: z.string() })),
@@ -35,7 +37,7 @@ export const workerLogFull = (worker: number): string => `${workerFolder(worker)
  * The worker begins once a line comes on pipe 3, which is sent after `started.json` is on the disk: where the supervisor dies before that,
  * the pipe ends and the worker never begins.
  */
-const GATE = 'read -r go <&3 || exit 125; exec 3<&-; exec bash -c "$1"';
+const GATE = 'read -r go <&3 || exit 125; exec 3<&-; umask "$2"; exec bash -c "$1"';
 
 /** How long processes that a worker left behind may take to end after SIGTERM, and a log to end after the last process. Milliseconds. */
 const LEFTOVER_TIME = 5_000;
@@ -105,7 +107,7 @@ async function runWorker(
   stop: AbortSignal,
   started: (process: WorkerStarted['process']) => void,
 ): Promise<Outcome> {
-  const child = spawn('/bin/sh', ['-c', GATE, 'sh', instruction.command], {
+  const child = spawn('/bin/sh', ['-c', GATE, 'sh', instruction.command, instruction.umask], {
     cwd: instruction.folder,
     env: instruction.environment,
     detached: true,

@@ -34,6 +34,8 @@ export function workerEnvironment(options: WorkerEnvironmentOptions): Record<str
     ),
   };
   return {
+    // A worker's output is a pipe: without this, Python would show its lines late.
+    PYTHONUNBUFFERED: '1',
     ...options.inherited,
     CLOUDSDK_CONFIG: options.cloudSdkConfig,
     ...(plan.endpoints.emulated ? { STORAGE_EMULATOR_HOST: plan.endpoints.storage } : {}),

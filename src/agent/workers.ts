@@ -118,6 +118,7 @@ export function startWorker(
     command: run.plan.workers[worker] ?? 'exit 127',
     folder: run.at(workerCode(worker)),
     environment: { ...environment },
+    umask: run.umask,
     logLimitBytes: run.plan.logLimitBytes,
     stopGraceSeconds: run.plan.stopGraceSeconds,
     gpus: gpus.map(({ uuid, index, name }) => ({ uuid, index, name })),

@@ -7,12 +7,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { manifestSchema } from '../../src/shared/manifest.ts';
 import type { JobPlan } from '../../src/shared/plan.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
 import { makeWorld, pause, until, type TestRun, type World } from './harness.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
 
 let world: World;
 let emulator: RunningEmulator;

@@ -73,4 +73,5 @@ test('a job with a local input goes through all stages and leaves results and no
 
   const again = await run.start();
   expect(again).toMatchObject({ started: false, problem: { code: 'input.run-finished' } });
+  expect(existsSync(run.at('lock'))).toBe(false);
 });

@@ -55,7 +55,7 @@ export const pause = (milliseconds: number): Promise<void> =>
 export async function until(
   test: () => boolean | Promise<boolean>,
   what: string,
-  milliseconds = 20_000,
+  milliseconds = 40_000,
 ): Promise<void> {
   const end = Date.now() + milliseconds;
   while (!(await test())) {
@@ -155,7 +155,7 @@ async function makeRun(
       if (!answer.started) throw new Error(JSON.stringify(answer.problem));
       return answer.agent;
     },
-    async waitFor(kind, test = () => true, milliseconds = 20_000) {
+    async waitFor(kind, test = () => true, milliseconds = 40_000) {
       type Wanted = RunEvent & { kind: typeof kind };
       let found: Wanted | undefined;
       try {
@@ -180,7 +180,7 @@ async function makeRun(
       }
       return found!;
     },
-    async ended(attempt = 1, milliseconds = 30_000) {
+    async ended(attempt = 1, milliseconds = 60_000) {
       const started = await run.waitFor('agent-started', (event) => event.attempt === attempt);
       const ended = await run.waitFor('ended', (event) => event.seq > started.seq, milliseconds);
       return ended;

@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync, appendFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { WorkerStarted } from '../../src/shared/agent-protocol.ts';
 import { deriveJobStatus } from '../../src/shared/job-status.ts';
 import { isAlive } from '../../src/agent/identity.ts';
 import { kill, makeWorld, pause, processesOf, until, type TestRun, type World } from './harness.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
 
 let world: World;
 beforeAll(async () => {

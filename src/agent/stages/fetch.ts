@@ -56,19 +56,40 @@ export function tellRefused(
   });
 }
 
+export interface InputSource {
+  readonly bucket: string;
+  readonly target: InputTarget;
+  readonly account: Account | null;
+}
+
+/**
+ * Runs a transfer, and once more where it failed for a passing reason after it had waited for access: the wait has used up the patience of its
+ * requests, and what is done already is not done again.
+ */
+export async function patiently<T>(
+  run: Run,
+  transfer: () => Promise<Result<T>>,
+): Promise<Result<T>> {
+  for (;;) {
+    const waits = run.access.waits();
+    const done = await transfer();
+    if (done.ok || !done.problem.retryable || run.access.waits() === waits) return done;
+  }
+}
+
 /**
  * Downloads a target into a folder and tells `data-staged`; resumes what an earlier attempt began.
  * Errors: those of download(); the first failure when objects failed.
  */
-export async function fetchTarget(
+export function fetchTarget(
   run: Run,
-  from: {
-    readonly bucket: string;
-    readonly target: InputTarget;
-    readonly account: Account | null;
-  },
+  from: InputSource,
   destination: string,
 ): Promise<Result<void>> {
+  return patiently(run, () => fetchOnce(run, from, destination));
+}
+
+async function fetchOnce(run: Run, from: InputSource, destination: string): Promise<Result<void>> {
   const journal = run.at(`${RUN.journals}/data`);
   makeFolder(journal);
   makeFolder(destination);

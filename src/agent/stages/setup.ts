@@ -32,12 +32,16 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
   });
   const log = openLogPipe(run.at(RUN.stageLog), run.plan.logLimitBytes, () => undefined);
   const began = performance.now();
-  const child = spawn('bash', ['-c', command], {
-    cwd: run.at(RUN.code),
-    env: environment,
-    detached: true,
-    stdio: ['ignore', log.writer, log.writer],
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'umask "$2"; exec bash -c "$1"', 'sh', command, run.umask],
+    {
+      cwd: run.at(RUN.code),
+      env: environment,
+      detached: true,
+      stdio: ['ignore', log.writer, log.writer],
+    },
+  );
   log.closeWriter();
   const exit = new Promise<{ exitCode: number | null; signal: string | null }>((resolve) => {
     child.once('error', () => resolve({ exitCode: 127, signal: null }));

@@ -13,6 +13,9 @@ import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
 import { fetchTarget } from './fetch.ts';
 
+/** How many notes on the code are told one by one. */
+const NOTES = 20;
+
 /** The stage `staging`: code, setup, data; each once per run. */
 export async function stage(run: JobRun): Promise<Result<void>> {
   const { history, plan } = run;
@@ -54,7 +57,14 @@ async function snapshot(run: JobRun, folder: string): Promise<Result<StagedCode>
   const planned = await planSnapshot(folder, { leaveOut: [run.home] });
   if (!planned.ok) return planned;
   const { entries, files, bytes, notes } = planned.value;
-  for (const message of notes) run.events.append({ kind: 'warning', message, hint: '' });
+  for (const message of notes.slice(0, NOTES))
+    run.events.append({ kind: 'warning', message, hint: '' });
+  if (notes.length > NOTES)
+    run.events.append({
+      kind: 'warning',
+      message: `${notes.length - NOTES} more like these.`,
+      hint: '',
+    });
   try {
     await copyEntries(entries, folder, run.at(RUN.code), run.stop.asked);
   } catch (error) {

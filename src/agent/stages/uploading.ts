@@ -16,7 +16,7 @@ import {
 import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
 import { readWorker } from '../workers.ts';
-import { progressTeller, summaryOf, tellRefused } from './fetch.ts';
+import { patiently, progressTeller, summaryOf, tellRefused } from './fetch.ts';
 
 type State = Manifest['state'];
 
@@ -31,13 +31,9 @@ export async function uploadOutput(run: JobRun, state: State): Promise<Result<vo
   if (output !== null) {
     const began = performance.now();
     const access = accessFor(run, output);
-    const sent = output.archive
-      ? await sendArchives(run, output, access)
-      : await sendFiles(run, output, access);
+    const sent = await patiently(run, () => sendAll(run, output, access, state));
     if (!sent.ok) return sent;
-    const { objects, failure } = sent.value;
-    const manifest = keepManifest(run, output, state, objects);
-    if (failure !== null) return fail(failure);
+    const { objects, manifest } = sent.value;
     run.events.append({
       kind: 'output-uploaded',
       objects: objects.length,
@@ -45,21 +41,44 @@ export async function uploadOutput(run: JobRun, state: State): Promise<Result<vo
       seconds: (performance.now() - began) / 1_000,
     });
     if (state === 'finished') {
-      const marked = await uploadBytes({
-        ...access,
-        journal: run.at(`${RUN.journals}/manifest.jsonl`),
-        // The name holds the job's id.
-        onlyOurs: true,
-        object: output.manifest,
-        bytes: manifest,
-        contentType: 'application/json',
-      });
+      const marked = await patiently(run, () =>
+        uploadBytes({
+          ...access,
+          journal: run.at(`${RUN.journals}/manifest.jsonl`),
+          // The name holds the job's id.
+          onlyOurs: true,
+          object: output.manifest,
+          bytes: manifest,
+          contentType: 'application/json',
+        }),
+      );
       if (!marked.ok) return marked;
       run.events.append({ kind: 'manifest-uploaded', object: output.manifest });
     }
   }
   run.events.append({ kind: 'stage-ended', stage: 'uploading' });
   return ok();
+}
+
+interface Uploaded {
+  readonly objects: readonly UploadedObject[];
+  /** The bytes of `manifest.json`, which lists them. */
+  readonly manifest: Buffer;
+}
+
+async function sendAll(
+  run: JobRun,
+  output: OutputPlan,
+  access: UploadAccess,
+  state: State,
+): Promise<Result<Uploaded>> {
+  const sent = output.archive
+    ? await sendArchives(run, output, access)
+    : await sendFiles(run, output, access);
+  if (!sent.ok) return sent;
+  const { objects, failure } = sent.value;
+  const manifest = keepManifest(run, output, state, objects);
+  return failure === null ? ok({ objects, manifest }) : fail(failure);
 }
 
 function accessFor(run: JobRun, output: OutputPlan): UploadAccess {

@@ -20,13 +20,27 @@ export interface LogPipe {
   end(milliseconds: number): Promise<void>;
 }
 
+/** A named pipe in the folder, or where its disk knows none, among the temporary files; it is unlinked as soon as it is open. */
+function makeFifo(folder: string): string {
+  const name = `.trainyard-log-${randomBytes(12).toString('hex')}`;
+  for (const place of [folder, tmpdir()]) {
+    const fifo = path.join(place, name);
+    try {
+      execFileSync('mkfifo', ['-m', '600', fifo], { stdio: 'ignore' });
+      return fifo;
+    } catch {
+      // The next place may know named pipes.
+    }
+  }
+  throw new Error(`no named pipe can be made in ${folder}`);
+}
+
 /** Bytes are appended as they come. At `limit` bytes the log says so and `onFull` is called; what follows is read and dropped. */
 export function openLogPipe(file: string, limit: number, onFull: () => void): LogPipe {
   const log = openSync(file, 'a', 0o600);
   let size = fstatSync(log).size;
   let full = size >= limit;
-  const fifo = path.join(tmpdir(), `trainyard-log-${randomBytes(12).toString('hex')}`);
-  execFileSync('mkfifo', ['-m', '600', fifo]);
+  const fifo = makeFifo(path.dirname(file));
   const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const writer = openSync(fifo, 'w');
   removeFile(fifo);

@@ -10,7 +10,7 @@ import {
   workerPid,
   workerStarted,
 } from '../shared/run-directory.ts';
-import { readJson, sleep, writeJsonAtomic } from './files.ts';
+import { errorMessage, readJson, sleep, writeJsonAtomic } from './files.ts';
 import { groupExists, identityOf, ownIdentity, sendSignal } from './identity.ts';
 import { openLogPipe, type LogPipe } from './log-pipe.ts';
 import { readAll } from './start.ts';
@@ -70,9 +70,13 @@ export async function supervise(run: string, worker: number): Promise<void> {
     record({ exitCode: null, signal: null });
     return;
   }
-  const log = openLogPipe(file(workerLog), instruction.logLimitBytes, () =>
+  const log = openLog(file(workerLog), instruction.logLimitBytes, () =>
     writeJsonAtomic(file(workerLogFull), { limit: instruction.logLimitBytes }),
   );
+  if (log === null) {
+    record({ exitCode: 127, signal: null });
+    return;
+  }
   if (instruction.start > 1) log.say(`start ${instruction.start} of this worker`);
   const outcome = await runWorker(instruction, log, stop.signal, (process) => {
     const started: WorkerStarted = {
@@ -85,6 +89,16 @@ export async function supervise(run: string, worker: number): Promise<void> {
   });
   await log.end(DRAIN_TIME);
   record(outcome);
+}
+
+/** Null where there can be no log; why stands in the agent's. */
+function openLog(file: string, limit: number, onFull: () => void): LogPipe | null {
+  try {
+    return openLogPipe(file, limit, onFull);
+  } catch (error) {
+    process.stderr.write(`the log ${file} cannot be opened: ${errorMessage(error)}\n`);
+    return null;
+  }
 }
 
 async function readInstruction(): Promise<Instruction | null> {

@@ -58,8 +58,15 @@ export async function until(
   milliseconds = 40_000,
 ): Promise<void> {
   const end = Date.now() + milliseconds;
-  while (!(await test())) {
-    if (Date.now() > end) throw new Error(`not within ${milliseconds} ms: ${what}`);
+  for (;;) {
+    let reason = '';
+    try {
+      if (await test()) return;
+    } catch (error) {
+      // What it looks at may not be there yet.
+      reason = String(error);
+    }
+    if (Date.now() > end) throw new Error(`not within ${milliseconds} ms: ${what} ${reason}`);
     await pause(25);
   }
 }

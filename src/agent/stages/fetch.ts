@@ -7,19 +7,22 @@ import { download } from '../../transfer/download.ts';
 import { makeFolder } from '../files.ts';
 import type { Run } from '../run.ts';
 
-const TELL_EVERY = 1_000;
+/** Milliseconds, and the part of the time passed so far: a long transfer does not fill the events. */
+const TELL = { least: 1_000, most: 30_000, part: 0.01 };
 
-/** Tells a transfer's progress in events, at most once a second. */
+/** Tells a transfer's progress in events, at most once a second, and less often the longer it takes. */
 export function progressTeller(
   run: Run,
   stage: Stage,
   what: 'code' | 'data' | 'output',
 ): (progress: Progress) => void {
+  const began = performance.now();
   let last = 0;
   return (progress) => {
     const now = performance.now();
+    const every = Math.min(TELL.most, Math.max(TELL.least, (now - began) * TELL.part));
     const done = progress.objects >= progress.objectsTotal;
-    if (last !== 0 && now - last < TELL_EVERY && !done) return;
+    if (last !== 0 && now - last < every && !done) return;
     last = now;
     run.events.append({ kind: 'stage-progress', stage, what, progress });
   };

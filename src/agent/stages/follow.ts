@@ -7,7 +7,7 @@ import type { JobRun } from '../run.ts';
 import { isLogFull, readWorker } from '../workers.ts';
 
 /** A worker's records are looked at often at first, then at this pace. Milliseconds. */
-const PACE = { first: 20, last: 400, step: 1.25 };
+const PACE = { first: 20, last: 400, perWorker: 4, step: 1.25 };
 
 /**
  * Follows one worker to its end and tells it in events, each thing once over all attempts. Asks its supervisor to stop it when the run is stopped.
@@ -19,6 +19,7 @@ export async function followWorker(
   options: { readonly adopted: boolean },
 ): Promise<WorkerExit | null> {
   const teller = new Teller(run, worker, options.adopted);
+  const slowest = Math.max(PACE.last, PACE.perWorker * run.plan.workers.length);
   let pace = PACE.first;
   let asked: ProcessIdentity | null = null;
   for (;;) {
@@ -50,7 +51,7 @@ export async function followWorker(
       asked = files.supervisor;
     }
     await sleep(pace, run.stop.asked.aborted ? undefined : run.stop.asked);
-    pace = Math.min(PACE.last, pace * PACE.step);
+    pace = Math.min(slowest, pace * PACE.step);
   }
 }
 

@@ -69,7 +69,7 @@ async function planted(mebibytes: number, small: number): Promise<string> {
   return source;
 }
 
-describe('a transfer whose process is killed', () => {
+describe('a transfer whose process is killed', { timeout: 120_000 }, () => {
   it('download: goes on, fetches complete files no second time, large ones from their journal', async () => {
     const source = await planted(96, 200);
     const boss = { bucket: IN, prefix: 'data/', source, onlyOurs: true };
@@ -162,7 +162,7 @@ describe('a transfer whose process is killed', () => {
   });
 });
 
-describe('memory', () => {
+describe('memory', { timeout: 120_000 }, () => {
   it('grows by far less than the file', async () => {
     const source = await planted(256, 0);
     const up = await run<UploadReport>('upload', {

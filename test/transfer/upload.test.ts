@@ -81,7 +81,7 @@ async function through<T>(
   }
 }
 
-describe('upload', () => {
+describe('upload', { timeout: 60_000 }, () => {
   it('puts a folder into the bucket with the right to create alone', async () => {
     const wanted = await options();
     const before = (await world.emulator.requestLog()).length;
@@ -251,7 +251,7 @@ describe('upload', () => {
   });
 });
 
-describe('upload over a faulty network', () => {
+describe('upload over a faulty network', { timeout: 60_000 }, () => {
   const media = (path: string) => path.includes('uploadType=multipart');
 
   it('takes a lost answer for its own under a prefix of its own, and says so', async () => {
@@ -353,7 +353,7 @@ describe('upload over a faulty network', () => {
   });
 });
 
-describe('a file that changes', () => {
+describe('a file that changes', { timeout: 60_000 }, () => {
   it('is not completed when it became shorter', async () => {
     const wanted = await options({ exclude: (path) => path !== 'model.bin' });
     const file = join(wanted.source, 'model.bin');

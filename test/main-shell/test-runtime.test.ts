@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -16,16 +17,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const failureSchema = z
+  .object({ code: z.number(), stdout: z.string(), stderr: z.string() })
+  .transform(({ code, stdout, stderr }) => ({ status: code, stdout, stderr }));
+
 const ask = (env: Record<string, string>) =>
   run(process.execPath, [join(ROOT, 'scripts/test-runtime.mjs')], {
     env: { HOME: folder, PATH: process.env['PATH'] ?? '', ...env },
   }).then(
     ({ stdout }) => ({ status: 0, stdout, stderr: '' }),
-    (error: { code: number; stdout: string; stderr: string }) => ({
-      status: error.code,
-      stdout: error.stdout,
-      stderr: error.stderr,
-    }),
+    (error: unknown) => failureSchema.parse(error),
   );
 
 describe.skipIf(hasOfficial)('where the official Electron is not', () => {

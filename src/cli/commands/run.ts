@@ -120,7 +120,7 @@ export function tellDetached(
 ): void {
   if (json) output.json({ id });
   else output.line(id);
-  if (accessExpiresAt === null) output.note('The job needs nobody: its access does not run out.');
+  if (accessExpiresAt === null) output.note('It goes on by itself: its access does not run out.');
   else {
     const left = Math.max(0, (accessExpiresAt - Date.now()) / 1000);
     output.note(

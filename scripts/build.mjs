@@ -1,7 +1,15 @@
 // Builds every program into out/. One esbuild call a program: electron-vite would build three of the six, and refuses where
 // Electron itself was not downloaded.
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './lib/root.mjs';
@@ -45,7 +53,12 @@ async function buildAgent() {
   const files = Object.fromEntries(
     readdirSync(folder)
       .sort()
-      .map((name) => [name, createHash('sha256').update(readFileSync(join(folder, name))).digest('hex')]),
+      .map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex'),
+      ]),
   );
   const content = createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 12);
   writeFileSync(
@@ -58,7 +71,8 @@ async function buildAgent() {
 function nativeChecksumFile() {
   const scope = join(root, 'node_modules', '@node-rs');
   for (const name of readdirSync(scope)) {
-    if (!name.startsWith(`crc32-${process.platform}-${process.arch}`) || name.endsWith('musl')) continue;
+    if (!name.startsWith(`crc32-${process.platform}-${process.arch}`) || name.endsWith('musl'))
+      continue;
     const file = readdirSync(join(scope, name)).find((entry) => entry.endsWith('.node'));
     if (file !== undefined) return join(scope, name, file);
   }
@@ -85,6 +99,7 @@ if (!(buildIsCurrent() && !process.argv.includes('--force'))) {
       bundle: true,
       platform: 'browser',
       format: 'cjs',
+      minify: true,
       target: 'chrome130',
       external: ['electron'],
       logLevel: 'warning',

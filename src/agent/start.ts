@@ -17,7 +17,7 @@ import { sweepRuns } from './private-folder.ts';
 const LEAST_ROOM = 16 * 1024 * 1024;
 
 /** How long the agent may take to hold the lock and answer. Milliseconds. */
-const ANSWER_TIME = 20_000;
+const ANSWER_TIME = 50_000;
 
 export async function readAll(stream: Readable): Promise<string> {
   const chunks: Buffer[] = [];

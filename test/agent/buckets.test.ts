@@ -12,7 +12,7 @@ import { manifestSchema } from '../../src/shared/manifest.ts';
 import type { JobPlan } from '../../src/shared/plan.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
-import { makeWorld, pause, until, type TestRun, type World } from './harness.ts';
+import { kill, makeWorld, pause, until, type TestRun, type World } from './harness.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -462,5 +462,55 @@ test.concurrent(
     } finally {
       await short.stop();
     }
+  },
+);
+
+test.concurrent(
+  'a stop while the upload waits ends it; a retry uploads and runs nothing again',
+  async () => {
+    const out = output(unique());
+    const run = await job({
+      workers: ['echo ran; echo x > "$TRAINYARD_OUTPUT_PATH/x"'],
+      output: out,
+    });
+    await run.begin();
+    await run.waitFor('access-awaited');
+    await run.stop();
+    expect(await run.ended(1)).toMatchObject({ state: 'stopped', stage: 'uploading' });
+    await run.begin(await trainer.secrets('write'));
+    expect(await run.ended(2)).toMatchObject({ state: 'finished' });
+    expect(await below(out.prefix)).toEqual(['manifest.json', 'worker-0/x']);
+    expect(run.read('logs/worker-0.log')).toBe('ran\n');
+  },
+);
+
+test.concurrent(
+  'the agent is killed inside the upload: the next one uploads the rest',
+  async () => {
+    const out = output(unique());
+    const run = await job({
+      workers: [
+        'cd "$TRAINYARD_OUTPUT_PATH"; for n in $(seq 300); do echo $n > f$n; done; head -c 20000000 /dev/urandom > large',
+      ],
+      output: out,
+    });
+    const first = await run.begin({ format: 1, tokens: [await trainer.token('write')], keys: [] });
+    await run.waitFor('stage-started', (event) => event.stage === 'uploading');
+    await pause(120);
+    kill(first.pid);
+    await run.begin(await trainer.secrets('write'));
+    expect(await run.ended(2)).toMatchObject({ state: 'finished' });
+    const names = await below(out.prefix);
+    expect(names).toHaveLength(302);
+    const manifest = manifestSchema.parse(
+      JSON.parse(await admin.get('outputs', `${out.prefix}manifest.json`)),
+    );
+    expect(manifest.objects.map((object) => object.name).toSorted()).toEqual(
+      names
+        .filter((name) => name !== 'manifest.json')
+        .map((name) => `${out.prefix}${name}`)
+        .toSorted(),
+    );
+    expect(run.events().filter((event) => event.kind === 'worker-started')).toHaveLength(1);
   },
 );

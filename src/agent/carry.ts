@@ -19,7 +19,7 @@ import { takeLock, type HeldLock } from './lock.ts';
 import { captureEnvironment } from './login-shell.ts';
 import { emptyPrivate } from './private-folder.ts';
 import { note, runLockFolder, type Run } from './run.ts';
-import { readAll } from './start.ts';
+import { cannotStart, readAll } from './start.ts';
 import { watchStop } from './stop-watch.ts';
 import { agentVersion } from './version.ts';
 import type { Ending } from './ending.ts';
@@ -35,7 +35,14 @@ export async function carry(directory: string): Promise<number> {
   const umask = process.umask(0o077).toString(8);
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
-  const opened = await open(directory, await readAll(process.stdin), umask);
+  const opened = await open(directory, await readAll(process.stdin), umask).catch(
+    (error: unknown) => {
+      note(
+        `cannot begin: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+      return fail(cannotStart(directory, errorMessage(error)));
+    },
+  );
   if (!opened.ok) {
     answer({ started: false, problem: opened.problem });
     return 1;

@@ -83,7 +83,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function cannotStart(directory: string, reason: string): Problem {
+/** The agent did not come as far as to carry the run. */
+export function cannotStart(directory: string, reason: string): Problem {
   return problem({
     code: 'host.agent-not-started',
     op: 'start the run',

@@ -301,6 +301,12 @@ test.concurrent(
       started: false,
       problem: { code: 'input.plan' },
     });
+    const broken = await world.run();
+    await mkdir(broken.at('control'));
+    writeFileSync(broken.at('control/lock'), 'a file where a folder belongs');
+    const refused = await broken.start();
+    expect(refused).toMatchObject({ started: false, problem: { code: 'host.agent-not-started' } });
+    if (!refused.started) expect(refused.problem.message).toContain('control/lock');
     const events = await world.run();
     writeFileSync(events.at('events.jsonl'), '{"format":7,"seq":1,"kind":"x","time":""}\n');
     expect(await events.start()).toMatchObject({

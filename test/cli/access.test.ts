@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
+import { mintFor } from './mint.ts';
 import { eventsOf, makeHome, type TestHome } from './harness.ts';
 
 const BUCKET = 'artifacts-bucket';
@@ -19,7 +20,6 @@ beforeAll(async () => {
   });
   home = await makeHome(google.environment);
   await home.json(['keys', 'add', google.keyFiles['trainer'] ?? '', '--name', 'lab']);
-  const { mintFor } = await import('./mint.ts');
   const made = await fetch(`${google.url}/storage/v1/b?project=demo-project`, {
     method: 'POST',
     headers: {
@@ -51,7 +51,6 @@ const jobFile = (name: string, more: readonly string[] = []) =>
 
 describe('access that lasts three seconds', () => {
   beforeAll(async () => {
-    const { mkdir } = await import('node:fs/promises');
     await mkdir(path.join(home.folder, 'code'));
   });
 

@@ -1,8 +1,9 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
+import { mintFor } from './mint.ts';
 import { eventsOf, makeHome, type TestHome } from './harness.ts';
 
 const INPUT = 'input-data-bucket';
@@ -18,7 +19,6 @@ async function admin(
   address: string,
   body?: string | Uint8Array,
 ): Promise<Response> {
-  const { mintFor } = await import('./mint.ts');
   const token = await mintFor(google, 'setup');
   return fetch(`${google.url}${address}`, {
     method,
@@ -79,7 +79,6 @@ beforeAll(async () => {
         )
       ).status,
     ).toBe(200);
-  const { mkdir } = await import('node:fs/promises');
   await mkdir(path.join(home.folder, 'code'));
   await writeFile(path.join(home.folder, 'code', 'note.txt'), 'from the code\n');
   for (const [name, account] of [
@@ -156,7 +155,7 @@ describe('buckets', () => {
   it('copies one object to a name, and one file to a name', async () => {
     const file = path.join(home.folder, 'one.txt');
     const copies = path.join(home.home, 'copies');
-    const before = await readdir(copies);
+    const before = await readdir(copies).catch(() => []);
     expect((await home.run(['cp', `gs://${INPUT}/data/a.txt`, file, '--key', 'lab'])).status).toBe(
       0,
     );
@@ -251,6 +250,58 @@ describe('jobs', () => {
     expect(refused.status).toBe(3);
     expect(refused.stderr).toContain('storage.objects.list');
     expect(await home.json<JobView[]>(['jobs'])).toHaveLength(before);
+  });
+
+  it('keeps the output when the bucket refuses it, says what to ask for, and retry uploads it once the grant is there', async () => {
+    const file = await jobFile(
+      'closed',
+      ['echo kept > "$TRAINYARD_OUTPUT_PATH/kept.txt"'],
+      [`output: { gcs: gs://${OUTPUT}/closed, key: lab }`],
+    );
+    const refused = await home.run(['run', file]);
+    expect(refused.status, refused.stderr).toBe(1);
+    expect(refused.stderr).toMatch(/Storage Object Creator|roles\/storage\.objectCreator/);
+    expect(refused.stderr).toContain(`objects/closed/`);
+    const job = await home.job('latest');
+    expect(job).toMatchObject({ state: 'failed', workers: [{ state: 'finished', exitCode: 0 }] });
+    expect(await readFile(path.join(job.runDirectory, 'output/worker-0/kept.txt'), 'utf8')).toBe(
+      'kept\n',
+    );
+
+    const address = `/storage/v1/b/${OUTPUT}/iam`;
+    const policy = (await (
+      await admin('GET', `${address}?optionsRequestedPolicyVersion=3`)
+    ).json()) as { bindings?: unknown[] };
+    const bindings = [
+      ...(policy.bindings ?? []),
+      { role: 'roles/storage.objectCreator', members: [`serviceAccount:${trainer}`] },
+    ];
+    const repaired = await admin(
+      'PUT',
+      address,
+      JSON.stringify({ ...policy, version: 3, bindings }),
+    );
+    expect(repaired.status).toBe(200);
+    const retried = await home.run(['retry', job.id]);
+    expect(retried, retried.stderr).toMatchObject({ status: 0 });
+    const after = await home.job(job.id);
+    expect(after.workers[0]?.starts).toBe(1);
+    expect(await namesBelow(OUTPUT, `closed/closed/${job.id}`)).toEqual([
+      `closed/closed/${job.id}/manifest.json`,
+      `closed/closed/${job.id}/worker-0/kept.txt`,
+    ]);
+  });
+
+  it('shows a run directory that cannot be read among the others', async () => {
+    const folder = path.join(home.home, 'runs', '20200101-000000-abcdef');
+    await mkdir(folder, { recursive: true });
+    await writeFile(path.join(folder, 'plan.json'), '{"format":2,"kind":"training"}');
+    const jobs = await home.json<JobView[]>(['jobs']);
+    expect(jobs.length).toBeGreaterThan(1);
+    expect(jobs.at(-1)).toMatchObject({ id: '20200101-000000-abcdef' });
+    const shown = await home.run(['job', '20200101']);
+    expect(shown.stdout).toMatch(/update/i);
+    await rm(folder, { recursive: true });
   });
 
   it('is left running by SIGINT without a terminal (130), can be followed by its log, and stopped', async () => {

@@ -4,6 +4,9 @@ import { acceptedTokenUris, endpointsFromEnvironment } from '../../src/google/en
 import { parseServiceAccountFile } from '../../src/google/service-account-file.ts';
 import type { RunningEmulator } from '../emulator/start.ts';
 
+/** Policies may be changed with it, too. */
+const FULL_CONTROL = 'https://www.googleapis.com/auth/devstorage.full_control';
+
 const sources = new Map<string, TokenSource>();
 
 /** A token of one of the emulator's accounts that may read and write. */
@@ -18,7 +21,7 @@ export async function mintFor(google: RunningEmulator, account: string): Promise
       acceptedTokenUris: acceptedTokenUris(endpoints.value),
     });
     if (!key.ok) throw new Error(key.problem.message);
-    source = keyTokenSource(key.value, 'write', endpoints.value);
+    source = keyTokenSource(key.value, [FULL_CONTROL], endpoints.value);
     sources.set(file, source);
   }
   const token = await source.token();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
@@ -138,7 +138,6 @@ describe('a killed agent', () => {
   it('loses no job with the database', async () => {
     const before = await home.json<JobView[]>(['jobs']);
     expect(before.length).toBeGreaterThan(3);
-    const { rm } = await import('node:fs/promises');
     for (const suffix of ['', '-wal', '-shm'])
       await rm(path.join(home.home, `trainyard.db${suffix}`), { force: true });
     const after = await home.json<JobView[]>(['jobs']);

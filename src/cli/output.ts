@@ -94,6 +94,7 @@ export function createOutput(
     endLive: () => {
       clearLive();
       liveText = '';
+      lastSparse = null;
     },
     paint: (style, text, sink = stderr) =>
       coloured(sink) ? styleText(style, text, { validateStream: false }) : text,

@@ -4,6 +4,9 @@ import { gcsAddressSchema } from './address.ts';
 /**
  * The job file: what a user writes, in YAML or in the form. `docs/job-file.md` explains each field;
  * paths are as written, relative ones are taken from the job file's folder when the plan is made.
+ *
+ * `docs/job-file.schema.json` is made from these schemas for editors (`npm run schema`). What a schema checks in code, `meta` says again
+ * in the words of JSON Schema; it also leaves out what is in the format but cannot be run yet, as `refusals` of the job file does.
  */
 
 export const JOB_KINDS = ['training', 'notebook', 'transfer'] as const;
@@ -13,7 +16,16 @@ export const WORKER_KEY_MODES = ['token', 'account-token', 'key-file'] as const;
 
 export const MAX_WORKERS = 1_000;
 
-const keyName = z.string().min(1, 'the name of a key, see `trainyard keys list`');
+const keyName = z
+  .string()
+  .min(1, 'the name of a key, see `trainyard keys list`')
+  .describe('The name of a key in the vault (`trainyard keys list`).');
+
+const bucketKey = keyName
+  .optional()
+  .describe(
+    'The name of a key in the vault (`trainyard keys list`). Without it no credential is sent, which serves public buckets.',
+  );
 
 export const jobNameSchema = z
   .string()
@@ -25,7 +37,8 @@ export const jobNameSchema = z
 const command = z
   .string()
   .refine((value) => value.trim() !== '', 'a command')
-  .refine((value) => !value.includes('\0'), 'no NUL character');
+  .refine((value) => !value.includes('\0'), 'no NUL character')
+  .meta({ pattern: '^[^\\u0000]*\\S[^\\u0000]*$' });
 
 const environmentName = z
   .string()
@@ -33,44 +46,132 @@ const environmentName = z
   .refine(
     (name) => !/^(TRAINYARD|TRAINML)_/.test(name),
     'a name that does not begin with TRAINYARD_ or TRAINML_, which are set for the worker',
-  );
+  )
+  .meta({ pattern: '^(?!(TRAINYARD|TRAINML)_)[A-Za-z_][A-Za-z0-9_]*$' });
+
+const address = (description: string) =>
+  gcsAddressSchema.meta({
+    description,
+    pattern: '^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\\r\\n]*)?$',
+    examples: ['gs://bucket/path'],
+  });
+
+const INPUT_ADDRESS =
+  'A name that ends with .zip, .tar, .tar.gz, .tgz or .tar.bz2 is one object, unpacked; one that ends with "/" is everything below it; otherwise everything below PATH/ where there is something, else the one object PATH.';
 
 export const inputSpecSchema = z.union([
-  z.strictObject({ gcs: gcsAddressSchema, key: keyName.optional() }),
-  z.strictObject({ dir: z.string().min(1) }),
+  z
+    .strictObject({
+      gcs: address(`Where the input lies in Cloud Storage. ${INPUT_ADDRESS}`),
+      key: bucketKey,
+    })
+    .describe('Objects of a bucket, fetched before the workers start.'),
+  z
+    .strictObject({
+      dir: z.string().min(1).describe("Relative paths are taken from the job file's folder."),
+    })
+    .describe('A folder of this machine, used in place and never written.'),
 ]);
 
 export const outputSpecSchema = z.strictObject({
-  gcs: gcsAddressSchema,
-  key: keyName.optional(),
-  archive: z.boolean().default(false),
-  layout: z.enum(OUTPUT_LAYOUTS).default('per-run'),
+  gcs: address('Where results go in Cloud Storage: always a prefix.'),
+  key: bucketKey,
+  archive: z
+    .boolean()
+    .default(false)
+    .describe('true: one worker-<n>.tar.gz for each worker instead of single files.'),
+  layout: z
+    .enum(OUTPUT_LAYOUTS)
+    .default('per-run')
+    .describe(
+      'per-run: <output>/<job name>/<job id>/worker-<n>/...; exact: <output>/... for one worker, <output>/worker-<n>/... for several. Nothing is ever overwritten.',
+    ),
 });
 
 export const codeSpecSchema = z.union([
-  z.strictObject({ dir: z.string().min(1) }),
-  z.strictObject({ git: z.string().min(1), ref: z.string().min(1).optional() }),
+  z
+    .strictObject({
+      dir: z.string().min(1).describe("Relative paths are taken from the job file's folder."),
+    })
+    .describe('A folder of this machine: a snapshot that follows .gitignore.'),
+  z
+    .strictObject({
+      git: z
+        .string()
+        .min(1)
+        .meta({ description: 'The address of a git repository.', pattern: '^[^-]' }),
+      ref: z
+        .string()
+        .min(1)
+        .meta({ description: 'A branch, a tag or a commit.', pattern: '^[^-]' })
+        .optional(),
+    })
+    .describe('A git repository.'),
 ]);
 
 export const workerKeySpecSchema = z.strictObject({
   key: keyName,
-  mode: z.enum(WORKER_KEY_MODES),
+  mode: z.enum(WORKER_KEY_MODES).meta({
+    description:
+      'key-file: the worker finds a key file through GOOGLE_APPLICATION_CREDENTIALS, removed at the end.',
+    enum: ['key-file'],
+  }),
 });
 
-export const jobSpecSchema = z.strictObject({
-  name: jobNameSchema,
-  kind: z.enum(JOB_KINDS).default('training'),
-  host: z.string().min(1),
-  resources: z.strictObject({ gpus: z.int().min(0).max(64).default(0) }).default({ gpus: 0 }),
-  code: codeSpecSchema,
-  setup: command.optional(),
-  workers: z.array(command).min(1, 'at least one command').max(MAX_WORKERS),
-  env: z.record(environmentName, z.string()).default({}),
-  input: inputSpecSchema.optional(),
-  output: outputSpecSchema.optional(),
-  workerKeys: z.array(workerKeySpecSchema).max(1, 'at most one key').default([]),
-  unattended: z.boolean().default(false),
-});
+export const jobSpecSchema = z
+  .strictObject({
+    name: jobNameSchema.describe(
+      'The job\'s name, part of the output\'s address: letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 63.',
+    ),
+    kind: z
+      .enum(JOB_KINDS)
+      .default('training')
+      .meta({ description: 'What kind of job it is.', enum: ['training'] }),
+    host: z
+      .string()
+      .min(1)
+      .meta({ description: 'The machine that runs it: local, this one.', enum: ['local'] }),
+    resources: z
+      .strictObject({
+        gpus: z
+          .int()
+          .min(0)
+          .max(64)
+          .default(0)
+          .describe('Whole cards for each worker; 0 hides the cards from it.'),
+      })
+      .default({ gpus: 0 })
+      .describe('What each worker needs.'),
+    code: codeSpecSchema.describe('What the workers run. Each runs in a copy of its own.'),
+    setup: command
+      .optional()
+      .describe('A command that runs once per job, in the code folder, before the workers.'),
+    workers: z
+      .array(command)
+      .min(1, 'at least one command')
+      .max(MAX_WORKERS)
+      .describe('One command for each worker, run by `bash -c`.'),
+    env: z
+      .record(environmentName, z.string())
+      .default({})
+      .describe('Variables for setup and workers. Values are texts: quote numbers and true.'),
+    input: inputSpecSchema.optional().describe('What lies in TRAINYARD_DATA_PATH.'),
+    output: outputSpecSchema
+      .optional()
+      .describe('Where results go. Without it they stay in the run directory.'),
+    workerKeys: z
+      .array(workerKeySpecSchema)
+      .max(1, 'at most one key')
+      .default([])
+      .describe('Hands a key to the workers.'),
+    unattended: z
+      .boolean()
+      .default(false)
+      .describe(
+        'true: the agent is handed the keys of code, input and output themselves, keeps them in memory alone, and never waits for fresh access.',
+      ),
+  })
+  .meta({ title: 'Trainyard job file', description: 'See docs/job-file.md.' });
 
 /** A job file after defaults. */
 export type JobSpec = Readonly<z.infer<typeof jobSpecSchema>>;

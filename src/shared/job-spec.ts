@@ -38,7 +38,7 @@ const command = z
   .string()
   .refine((value) => value.trim() !== '', 'a command')
   .refine((value) => !value.includes('\0'), 'no NUL character')
-  .meta({ pattern: '^[^\\u0000]*\\S[^\\u0000]*$' });
+  .meta({ pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' });
 
 const environmentName = z
   .string()

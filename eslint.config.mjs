@@ -1,5 +1,4 @@
 import globals from 'globals';
-import importX from 'eslint-plugin-import-x';
 import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
@@ -20,23 +19,23 @@ const layers = {
 
 const servicesFolders = ['keys', 'buckets', 'hosts', 'jobs', 'store', 'platform'];
 
-const zones = [
-  ...Object.entries(layers).map(([folder, allowed]) => ({
-    target: `./src/${folder}`,
-    from: './src',
-    except: [`./${folder}`, ...allowed.map((name) => `./${name}`)],
+/** An import of ours, from whatever depth, that leads into one of these folders of src. Their names stand nowhere else below src. */
+const leadsInto = (folders) => `^(\\.{1,2}/)+(${folders.join('|')})(/|$)`;
+
+/** What a folder may not import of ours. */
+const bannedFolders = (folder) => {
+  const allowed = layers[folder];
+  const banned = Object.keys(layers).filter((name) => name !== folder && !allowed.includes(name));
+  return {
+    regex: leadsInto(banned),
     message: `src/${folder} may import ${allowed.length === 0 ? 'no other folder' : `only ${allowed.join(', ')}`} (docs/architecture.md).`,
-  })),
-  {
-    target: [
-      './src/cli',
-      ...servicesFolders.map((name) => `./src/main/${name}`),
-      './src/main/services.ts',
-    ],
-    from: ['./src/main/app', './src/main/ipc', './src/main/preload', './src/main/index.ts'],
-    message: 'Services and the CLI import no Electron part of src/main (docs/architecture.md).',
-  },
-];
+  };
+};
+
+const electronParts = {
+  regex: '^(\\.{1,2}/)+(main/)?(app/|ipc/|preload/|index(\\.ts)?$)',
+  message: 'Services and the CLI import no Electron part of src/main (docs/architecture.md).',
+};
 
 const electron = {
   group: ['electron', 'electron/*'],
@@ -91,9 +90,7 @@ export default tseslint.config(
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
     },
-    plugins: { 'import-x': importX },
     rules: {
-      'import-x/no-restricted-paths': ['error', { zones }],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         { considerDefaultExhaustiveForUnions: true },
@@ -119,19 +116,22 @@ export default tseslint.config(
     files: ['src/renderer/**/*.{ts,tsx}'],
     extends: [reactHooks.configs.flat.recommended],
   },
-  restrict(['src/shared/**', 'src/renderer/**'], electron, googleLibraries, node),
-  restrict(['src/main/preload/**'], googleLibraries, node),
-  restrict(['src/google/**'], electron),
+  restrict(['src/shared/**'], bannedFolders('shared'), electron, googleLibraries, node),
+  restrict(['src/renderer/**'], bannedFolders('renderer'), electron, googleLibraries, node),
+  restrict(['src/google/**'], bannedFolders('google'), electron),
+  ...['transfer', 'agent', 'emulator'].map((folder) =>
+    restrict([`src/${folder}/**`], bannedFolders(folder), electron, googleLibraries),
+  ),
+  restrict(['src/cli/**'], bannedFolders('cli'), electronParts, electron, googleLibraries),
+  restrict(['src/main/{app,ipc}/**', 'src/main/index.ts'], bannedFolders('main'), googleLibraries),
+  restrict(['src/main/preload/**'], bannedFolders('main'), googleLibraries, node),
   restrict(
-    [
-      'src/{transfer,agent,cli,emulator}/**',
-      `src/main/{${servicesFolders.join(',')}}/**`,
-      'src/main/services.ts',
-    ],
+    [`src/main/{${servicesFolders.join(',')}}/**`, 'src/main/services.ts'],
+    bannedFolders('main'),
+    electronParts,
     electron,
     googleLibraries,
   ),
-  restrict(['src/main/{app,ipc}/**', 'src/main/index.ts'], googleLibraries),
   {
     files: ['test/**/*.{ts,tsx}'],
     rules: {

@@ -18,35 +18,37 @@ async function refusals(filePath: string, specifier: string): Promise<readonly s
   return (result?.messages ?? []).map((message) => message.ruleId ?? message.message);
 }
 
-const PATHS = 'import-x/no-restricted-paths';
-const PACKAGES = '@typescript-eslint/no-restricted-imports';
+const RULE = '@typescript-eslint/no-restricted-imports';
 
-const broken: readonly (readonly [file: string, specifier: string, rule: string])[] = [
-  ['src/shared/x.ts', '../google/endpoints.ts', PATHS],
-  ['src/shared/x.ts', 'node:fs', PACKAGES],
-  ['src/shared/x.ts', 'electron', PACKAGES],
-  ['src/google/x.ts', '../transfer/download.ts', PATHS],
-  ['src/google/x.ts', 'electron', PACKAGES],
-  ['src/transfer/x.ts', '../agent/main.ts', PATHS],
-  ['src/transfer/x.ts', '@google-cloud/storage', PACKAGES],
-  ['src/agent/x.ts', '../main/services.ts', PATHS],
-  ['src/agent/x.ts', 'google-auth-library', PACKAGES],
-  ['src/main/index.ts', '../transfer/download.ts', PATHS],
-  ['src/main/jobs/x.ts', '../../emulator/main.ts', PATHS],
-  ['src/main/jobs/x.ts', 'electron', PACKAGES],
-  ['src/main/keys/x.ts', '../ipc/door.ts', PATHS],
-  ['src/main/keys/x.ts', '@google-cloud/storage', PACKAGES],
-  ['src/main/ipc/x.ts', '@google-cloud/storage', PACKAGES],
-  ['src/main/preload/x.ts', 'node:fs', PACKAGES],
-  ['src/renderer/x.ts', '../main/services.ts', PATHS],
-  ['src/renderer/x.ts', 'node:path', PACKAGES],
-  ['src/renderer/x.ts', 'electron', PACKAGES],
-  ['src/cli/x.ts', '../agent/main.ts', PATHS],
-  ['src/cli/x.ts', '../emulator/main.ts', PATHS],
-  ['src/cli/x.ts', '../main/index.ts', PATHS],
-  ['src/cli/x.ts', 'electron', PACKAGES],
-  ['src/emulator/x.ts', '../google/endpoints.ts', PATHS],
-  ['src/emulator/x.ts', '@google-cloud/storage', PACKAGES],
+const broken: readonly (readonly [file: string, specifier: string])[] = [
+  ['src/shared/x.ts', '../google/endpoints.ts'],
+  ['src/shared/x.ts', 'node:fs'],
+  ['src/shared/x.ts', 'electron'],
+  ['src/google/x.ts', '../transfer/download.ts'],
+  ['src/google/x.ts', 'electron'],
+  ['src/transfer/x.ts', '../agent/main.ts'],
+  ['src/transfer/x.ts', '@google-cloud/storage'],
+  ['src/agent/x.ts', '../main/services.ts'],
+  ['src/agent/x.ts', 'google-auth-library'],
+  ['src/main/index.ts', '../transfer/download.ts'],
+  ['src/main/jobs/x.ts', '../../emulator/main.ts'],
+  ['src/main/jobs/x.ts', 'electron'],
+  ['src/main/keys/x.ts', '../ipc/door.ts'],
+  ['src/main/keys/x.ts', '@google-cloud/storage'],
+  ['src/main/ipc/x.ts', '@google-cloud/storage'],
+  ['src/main/preload/x.ts', 'node:fs'],
+  ['src/renderer/x.ts', '../main/services.ts'],
+  ['src/renderer/x.ts', 'node:path'],
+  ['src/renderer/x.ts', 'electron'],
+  ['src/cli/x.ts', '../agent/main.ts'],
+  ['src/cli/x.ts', '../emulator/main.ts'],
+  ['src/cli/x.ts', '../main/index.ts'],
+  ['src/cli/x.ts', 'electron'],
+  ['src/cli/commands/x.ts', '../../agent/main.ts'],
+  ['src/cli/commands/x.ts', '../../main/ipc/door.ts'],
+  ['src/agent/stages/x.ts', '../../main/services.ts'],
+  ['src/emulator/x.ts', '../google/endpoints.ts'],
+  ['src/emulator/x.ts', '@google-cloud/storage'],
 ];
 
 const allowed: readonly (readonly [file: string, specifier: string])[] = [
@@ -56,6 +58,10 @@ const allowed: readonly (readonly [file: string, specifier: string])[] = [
   ['src/transfer/x.ts', '../google/endpoints.ts'],
   ['src/agent/x.ts', '../transfer/download.ts'],
   ['src/main/index.ts', 'electron'],
+  ['src/main/index.ts', './app/window.ts'],
+  ['src/renderer/x.ts', '../app/application.tsx'],
+  ['src/main/jobs/x.ts', '../store/open.ts'],
+  ['src/main/jobs/x.ts', './service.ts'],
   ['src/main/jobs/x.ts', '../../google/endpoints.ts'],
   ['src/cli/x.ts', '../main/services.ts'],
   ['src/cli/x.ts', '../transfer/download.ts'],
@@ -64,13 +70,11 @@ const allowed: readonly (readonly [file: string, specifier: string])[] = [
 ];
 
 describe('the import table', () => {
-  it.each(broken)('%s may not import %s', async (file, specifier, rule) => {
-    expect(await refusals(file, specifier)).toContain(rule);
+  it.each(broken)('%s may not import %s', async (file, specifier) => {
+    expect(await refusals(file, specifier)).toContain(RULE);
   });
 
   it.each(allowed)('%s may import %s', async (file, specifier) => {
-    const rules = await refusals(file, specifier);
-    expect(rules).not.toContain(PATHS);
-    expect(rules).not.toContain(PACKAGES);
+    expect(await refusals(file, specifier)).not.toContain(RULE);
   });
 });

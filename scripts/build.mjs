@@ -42,12 +42,37 @@ const program = (entry, outfile, target, external = native) =>
     logLevel: 'warning',
   });
 
+/** The checker of data knows its messages in fifty languages: every process of the agent would load them all. */
+const inEnglishAlone = {
+  name: 'in-english-alone',
+  setup: (build) =>
+    build.onLoad({ filter: /[/\\]zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    })),
+};
+
 async function buildAgent() {
   const folder = join(out, 'agent');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  await program('src/agent/main.ts', 'agent/agent.mjs', 'node24', ['@node-rs/crc32']);
-  rmSync(join(folder, 'agent.mjs.map'), { force: true });
+  // In parts, each loaded when its verb is asked for: a supervisor lives as long as its worker, and needs little.
+  await build({
+    entryPoints: { agent: join(root, 'src/agent/main.ts') },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: '[name]-[hash]',
+    splitting: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    banner: requireBanner,
+    external: ['@node-rs/crc32'],
+    plugins: [inEnglishAlone],
+    define: { __TRAINYARD_VERSION__: JSON.stringify(version) },
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
   const nativeChecksum = nativeChecksumFile();
   if (nativeChecksum !== null) copyFileSync(nativeChecksum, join(folder, 'crc32c.node'));
   const files = Object.fromEntries(

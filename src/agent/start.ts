@@ -9,7 +9,7 @@ import {
 } from '../shared/agent-protocol.ts';
 import { problem, type Problem } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
-import { errorMessage, makeFolder } from './files.ts';
+import { errorMessage, makeFolder, readAll } from './files.ts';
 import { withoutControls } from './own-environment.ts';
 import { sweepRuns } from './private-folder.ts';
 
@@ -18,12 +18,6 @@ const LEAST_ROOM = 16 * 1024 * 1024;
 
 /** How long the agent may take to hold the lock and answer. Milliseconds. */
 const ANSWER_TIME = 50_000;
-
-export async function readAll(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
-}
 
 /**
  * The verb `start`: starts the agent of a run, detached, and prints one {@link StartAnswer}. Exit status 0 when it started, 1 when not.

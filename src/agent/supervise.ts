@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { z } from 'zod';
-import { lockSchema, type WorkerExit, type WorkerStarted } from '../shared/agent-protocol.ts';
-import { sameProcess } from '../shared/process-identity.ts';
+import type { WorkerExit, WorkerStarted } from '../shared/agent-protocol.ts';
+import { processIdentitySchema, sameProcess } from '../shared/process-identity.ts';
 import {
   workerExit,
   workerFolder,
@@ -10,10 +10,9 @@ import {
   workerPid,
   workerStarted,
 } from '../shared/run-directory.ts';
-import { errorMessage, readJson, sleep, writeJsonAtomic } from './files.ts';
+import { errorMessage, readAll, readJson, sleep, writeJsonAtomic } from './files.ts';
 import { groupExists, identityOf, ownIdentity, sendSignal } from './identity.ts';
 import { openLogPipe, type LogPipe } from './log-pipe.ts';
-import { readAll } from './start.ts';
 
 /** What the agent tells a supervisor over its stdin. No secret but what the user put into the worker's environment. */
 export const instructionSchema = z.strictObject({
@@ -54,7 +53,7 @@ export async function supervise(run: string, worker: number): Promise<void> {
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => stop.abort());
   const instruction = await readInstruction();
-  const named = readJson(path.join(run, workerPid(worker)), lockSchema);
+  const named = readJson(path.join(run, workerPid(worker)), processIdentitySchema);
   if (instruction === null || named === null || !sameProcess(named, ownIdentity())) return;
   const file = (name: (worker: number) => string): string => path.join(run, name(worker));
   const record = (outcome: Outcome): void => {

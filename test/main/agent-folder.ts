@@ -10,8 +10,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export async function buildAgentFolder(folder: string, version = '0.0.0-test'): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await build({
-    entryPoints: [join(root, 'src/agent/main.ts')],
-    outfile: join(folder, 'agent.mjs'),
+    entryPoints: { agent: join(root, 'src/agent/main.ts') },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: '[name]-[hash]',
+    splitting: true,
     bundle: true,
     platform: 'node',
     format: 'esm',

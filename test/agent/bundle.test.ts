@@ -1,0 +1,29 @@
+import path from 'node:path';
+import { build } from 'esbuild';
+import { expect, test } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+test('a supervisor, which lives as long as its worker, loads neither transfers nor plans', async () => {
+  const { metafile } = await build({
+    entryPoints: { supervise: path.join(root, 'src/agent/supervise.ts') },
+    absWorkingDir: root,
+    outdir: 'unused',
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['@node-rs/crc32'],
+    logLevel: 'error',
+  });
+  const own = Object.keys(metafile.inputs).filter((name) => !name.startsWith('node_modules/zod/'));
+  expect(own.toSorted()).toEqual([
+    'src/agent/files.ts',
+    'src/agent/identity.ts',
+    'src/agent/log-pipe.ts',
+    'src/agent/supervise.ts',
+    'src/shared/process-identity.ts',
+    'src/shared/run-directory.ts',
+  ]);
+});

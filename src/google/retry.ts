@@ -24,7 +24,7 @@ export interface AttemptContext {
 
 export interface RetryOptions {
   readonly signal: AbortSignal;
-  /** For all attempts and the waits between them, milliseconds. Default 60,000. */
+  /** For all attempts and the waits between them, milliseconds, without the time that {@link tokens} took to answer. Default 60,000. */
   readonly deadlineMs?: number;
   /** Default 8. */
   readonly maxAttempts?: number;
@@ -102,7 +102,8 @@ function refusedToken(op: string, subject: string, email: string | null): Proble
 /**
  * The one place that retries. Runs `attempt` until it succeeds, fails for good (`retryable: false`), the attempts or the time are used up, or
  * `signal` is aborted. A 401 (`unauthorized`) fetches another token once and goes on at once; a second one is final.
- * The deadline cannot cut an attempt short: attempts have timeouts of their own, and their `signal` is the caller's.
+ * The deadline cannot cut an attempt short: attempts have timeouts of their own, and their `signal` is the caller's. It does not run while the
+ * token source is asked: that may wait for hours until somebody renews the access.
  *
  * Errors: the last attempt's problem; the token source's; `access.token-refused`; `job.cancelled`.
  */
@@ -116,12 +117,15 @@ export async function withRetry<T>(
   const maxAttempts = options.maxAttempts ?? RETRY.maxAttempts;
   const random = options.random ?? Math.random;
   const started = performance.now();
+  let waited = 0;
   let refused: string | null = null;
   for (let number = 1; ; number += 1) {
     if (isAborted(signal)) return fail(cancelledProblem({ op, subject }));
     let token: string | null = null;
     if (tokens !== null) {
+      const asked = performance.now();
       const access = await tokens.token({ signal, ...(refused === null ? {} : { refused }) });
+      waited += performance.now() - asked;
       if (!access.ok) return access;
       token = access.value.token;
     }
@@ -133,7 +137,7 @@ export async function withRetry<T>(
       refused = token;
       continue;
     }
-    const spent = performance.now() - started;
+    const spent = performance.now() - started - waited;
     const waitMs = backoffMs(number, random, outcome.retryAfterMs ?? null);
     if (!outcome.problem.retryable) return fail(outcome.problem);
     if (number >= maxAttempts || spent + waitMs > deadlineMs)

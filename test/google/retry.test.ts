@@ -147,6 +147,46 @@ describe('withRetry', () => {
     expect(JSON.stringify(result)).not.toContain('token-1');
   });
 
+  test('the time of waiting for access is not its own', async () => {
+    let attempts = 0;
+    const source: TokenSource = {
+      email: null,
+      token: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        return ok({ token: 'late', expiresAt: Date.now() + 60_000 });
+      },
+    };
+    const result = await withRetry(
+      'ask',
+      async () => {
+        attempts += 1;
+        return attempts < 3 ? busy() : { ok: true, value: 'done' };
+      },
+      { signal, tokens: source, deadlineMs: 1_000, random: () => 0 },
+    );
+    expect(result).toEqual({ ok: true, value: 'done' });
+    expect(attempts).toBe(3);
+  });
+
+  test('what is told of the tries leaves the time of waiting for access out', async () => {
+    const source: TokenSource = {
+      email: null,
+      token: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 900));
+        return ok({ token: 'late', expiresAt: Date.now() + 60_000 });
+      },
+    };
+    const result = await withRetry('ask', async () => busy(), {
+      signal,
+      tokens: source,
+      maxAttempts: 2,
+      random: () => 0,
+    });
+    expect(result).toMatchObject({
+      problem: { message: 'It answered 503. Tried 2 times in 1 s.' },
+    });
+  });
+
   test('a problem of the token source ends it', async () => {
     const source: TokenSource = {
       email: null,

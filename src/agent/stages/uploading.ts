@@ -16,7 +16,7 @@ import {
 import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
 import { readWorker } from '../workers.ts';
-import { patiently, progressTeller, summaryOf, tellRefused } from './fetch.ts';
+import { progressTeller, summaryOf, tellRefused } from './fetch.ts';
 
 type State = Manifest['state'];
 
@@ -31,7 +31,7 @@ export async function uploadOutput(run: JobRun, state: State): Promise<Result<vo
   if (output !== null) {
     const began = performance.now();
     const access = accessFor(run, output);
-    const sent = await patiently(run, () => sendAll(run, output, access, state));
+    const sent = await sendAll(run, output, access, state);
     if (!sent.ok) return sent;
     const { objects, manifest } = sent.value;
     run.events.append({
@@ -41,17 +41,15 @@ export async function uploadOutput(run: JobRun, state: State): Promise<Result<vo
       seconds: (performance.now() - began) / 1_000,
     });
     if (state === 'finished') {
-      const marked = await patiently(run, () =>
-        uploadBytes({
-          ...access,
-          journal: run.at(`${RUN.journals}/manifest.jsonl`),
-          // The name holds the job's id.
-          onlyOurs: true,
-          object: output.manifest,
-          bytes: manifest,
-          contentType: 'application/json',
-        }),
-      );
+      const marked = await uploadBytes({
+        ...access,
+        journal: run.at(`${RUN.journals}/manifest.jsonl`),
+        // The name holds the job's id.
+        onlyOurs: true,
+        object: output.manifest,
+        bytes: manifest,
+        contentType: 'application/json',
+      });
       if (!marked.ok) return marked;
       run.events.append({ kind: 'manifest-uploaded', object: output.manifest });
     }

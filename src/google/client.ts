@@ -100,14 +100,11 @@ export async function createStorage(
   endpoints: GoogleEndpoints,
   call: StorageCall,
 ): Promise<Storage> {
-  const [library, { PassThroughClient }] = await Promise.all([
-    import('@google-cloud/storage'),
-    import('google-auth-library'),
-  ]);
+  const library = await import('./library.ts');
   const storage = new library.Storage({
     apiEndpoint: endpoints.storage,
     useAuthWithCustomEndpoint: true,
-    authClient: new PassThroughClient(),
+    authClient: new library.PassThroughClient(),
     projectId: 'not-used',
     retryOptions: { autoRetry: false, maxRetries: 0 },
   });

@@ -17,22 +17,79 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   return Buffer.concat(pieces);
 }
 
-const received = new WeakMap<IncomingMessage, number>();
+/** How a request's body is read: the one place where its bytes pass, so that faults can be put in between. */
+interface Body {
+  readonly source: AsyncIterator<Buffer>;
+  /** Pieces that were looked at before they were asked for. */
+  readonly ahead: Buffer[];
+  received: number;
+  shape: ((pieces: AsyncIterable<Buffer>) => AsyncIterable<Buffer>) | null;
+}
+
+const bodies = new WeakMap<IncomingMessage, Body>();
+
+function bodyOf(request: IncomingMessage): Body {
+  const known = bodies.get(request);
+  if (known !== undefined) return known;
+  const source = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+  const body: Body = { source, ahead: [], received: 0, shape: null };
+  bodies.set(request, body);
+  return body;
+}
 
 /** The bytes of a request's body that were read so far. */
 export function bytesReceived(request: IncomingMessage): number {
-  return received.get(request) ?? 0;
+  return bodies.get(request)?.received ?? 0;
+}
+
+/** Has the body pass through `shape` when it is read. */
+export function shapeBody(request: IncomingMessage, shape: NonNullable<Body['shape']>): void {
+  bodyOf(request).shape = shape;
+}
+
+/** Looks at the beginning of the body, until it is `enough` or `limit` bytes long or ends; who reads the body later gets it all the same. */
+export async function peekBody(
+  request: IncomingMessage,
+  limit: number,
+  enough: (text: string) => boolean,
+): Promise<string> {
+  const { source, ahead } = bodyOf(request);
+  let text = '';
+  while (text.length < limit && !enough(text)) {
+    const next = await source.next();
+    if (next.done === true) break;
+    ahead.push(next.value);
+    text = Buffer.concat(ahead).toString('utf8');
+  }
+  return text;
+}
+
+/** Reads on to nowhere what is left of a body that was begun, so that the connection can serve the next request. */
+export async function dropBody(request: IncomingMessage): Promise<void> {
+  const body = bodies.get(request);
+  if (body === undefined || request.readableEnded || request.destroyed) return;
+  await body.source.return?.();
+  request.resume();
 }
 
 /**
  * A request's body piece by piece, as buffers. Ends with an exception when the connection is cut. Who stops early leaves the connection open, so
  * that an answer can still be given.
  */
-export async function* bodyPieces(request: IncomingMessage): AsyncGenerator<Buffer> {
-  for await (const piece of request.iterator({ destroyOnReturn: false })) {
-    const bytes = piece as Buffer;
-    received.set(request, bytesReceived(request) + bytes.length);
-    yield bytes;
+export function bodyPieces(request: IncomingMessage): AsyncIterable<Buffer> {
+  const body = bodyOf(request);
+  const pieces = rawPieces(body);
+  return body.shape === null ? pieces : body.shape(pieces);
+}
+
+async function* rawPieces(body: Body): AsyncGenerator<Buffer> {
+  while (true) {
+    const ahead = body.ahead.shift();
+    const next =
+      ahead === undefined ? await body.source.next() : { done: false as const, value: ahead };
+    if (next.done === true) return;
+    body.received += next.value.length;
+    yield next.value;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { FaultRegister } from './faults/register.ts';
 import type { AccessRules, Principal } from './iam/evaluate.ts';
 import type { AccountRegister } from './oauth/accounts.ts';
 import type { TokenRegister } from './oauth/token.ts';
@@ -18,6 +19,7 @@ export interface Emulator {
   readonly accounts: AccountRegister;
   readonly tokens: TokenRegister;
   readonly sessions: Sessions;
+  readonly faults: FaultRegister;
 }
 
 /** One request, as a handler sees it. */
@@ -27,6 +29,8 @@ export interface Context {
   readonly method: string;
   readonly query: URLSearchParams;
   readonly principal: Principal;
+  /** How far the clock is ahead for this request, milliseconds: not 0 only by a fault rule. */
+  readonly clockOffset: number;
   /** What the request is about, for the log. A handler that learns the object from the body, or a session, says so here. */
   readonly subject: { readonly bucket: string | null; object: string | null };
 }

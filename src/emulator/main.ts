@@ -1,11 +1,13 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ENDPOINT_VARIABLES } from '../shared/endpoints.ts';
 import { exitStatusOf } from '../shared/problem.ts';
 import type { Emulator } from './context.ts';
+import { FaultRegister } from './faults/register.ts';
+import { parseFaults } from './faults/rules.ts';
 import { AccountRegister, registerAccount } from './oauth/accounts.ts';
 import { TokenRegister } from './oauth/token.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
@@ -32,6 +34,8 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function run(options: Options): Promise<void> {
+  const faults = await readFaults(options);
+  if (faults === null) return;
   let server;
   try {
     server = await listen(options.port);
@@ -98,6 +102,7 @@ async function run(options: Options): Promise<void> {
     accounts,
     tokens: new TokenRegister(options.tokenLifetimeSeconds),
     sessions: new Sessions(),
+    faults,
   };
   serve(server, emulator, options.requestLog, (error) => {
     process.stderr.write(`${error instanceof Error ? String(error.stack) : String(error)}\n`);
@@ -113,6 +118,23 @@ async function run(options: Options): Promise<void> {
       .map(([name, value]) => `export ${name}=${value}\n`)
       .join(''),
   );
+}
+
+/** The rules that the emulator begins with; null: the file is wrong, which was said. */
+async function readFaults(options: Options): Promise<FaultRegister | null> {
+  const { faults: file, allowFaults } = options;
+  if (file === null) return new FaultRegister(allowFaults, []);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    end(`The faults file ${file} cannot be read (${codeOf(error)}).\n`, 2);
+    return null;
+  }
+  const parsed = parseFaults(text);
+  if (parsed.ok) return new FaultRegister(true, parsed.rules);
+  end(`The faults file ${file} is wrong: ${parsed.message}\n`, 2);
+  return null;
 }
 
 function codeOf(error: unknown): string {

@@ -21,6 +21,10 @@ export interface Options {
   readonly evaluateListPrefix: boolean;
   readonly overwriteAnswers403: boolean;
   readonly requestLog: string | null;
+  /** A file of fault rules. */
+  readonly faults: string | null;
+  /** The rules may be changed by requests. */
+  readonly allowFaults: boolean;
 }
 
 export const USAGE = `Usage: trainyard emulator [options]
@@ -40,6 +44,8 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --evaluate-list-prefix    answer the list prefix attribute in policies of buckets
   --overwrite-answers-403   answer a create-only clash by 403 instead of 412
   --request-log FILE        append one JSON object a line for every request
+  --faults FILE             go wrong by the rules of this JSON file (docs/emulator.md)
+  --allow-faults            rules may be set while it runs, at /trainyard/faults
 `;
 
 const refuse = (subject: string, message: string): ReturnType<typeof fail> =>
@@ -123,6 +129,8 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         'evaluate-list-prefix': flag,
         'overwrite-answers-403': flag,
         'request-log': text,
+        faults: text,
+        'allow-faults': flag,
         help: { type: 'boolean', short: 'h' },
       },
     }));
@@ -172,5 +180,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     evaluateListPrefix: values['evaluate-list-prefix'] === true,
     overwriteAnswers403: values['overwrite-answers-403'] === true,
     requestLog: values['request-log'] ?? null,
+    faults: values.faults ?? null,
+    allowFaults: values['allow-faults'] === true,
   });
 }

@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 export type Headers = Readonly<Record<string, string>>;
 
 /** What a handler wants to be answered. It is data until the one place in `server.ts` writes it, so that faults can be put in between. */
-export type Reply = JsonReply | EmptyReply | ErrorReply | MediaReply;
+export type Reply = JsonReply | EmptyReply | TextReply | ErrorReply | MediaReply;
 
 export interface JsonReply {
   readonly kind: 'json';
@@ -19,6 +19,14 @@ export interface EmptyReply {
   readonly kind: 'empty';
   readonly status: number;
   readonly headers?: Headers;
+}
+
+/** Text that is not the service's own: a fault rule's. */
+export interface TextReply {
+  readonly kind: 'text';
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Headers;
 }
 
 /** Becomes Google's JSON error body, plain text for media, or XML for the XML-style address. */
@@ -53,6 +61,15 @@ export function plainJson(body: unknown, status = 200, headers: Headers = {}): J
 
 export function empty(status: number, headers: Headers = {}): EmptyReply {
   return { kind: 'empty', status, headers };
+}
+
+export function text(status: number, content: string, headers: Headers = {}): TextReply {
+  return {
+    kind: 'text',
+    status,
+    text: content,
+    headers: { 'content-type': 'text/html; charset=UTF-8', ...headers },
+  };
 }
 
 export function refuse(

@@ -17,6 +17,8 @@ export interface LogLine {
   readonly bytes: number;
   /** E-mail address; null without a token. */
   readonly account: string | null;
+  /** The fault rules that befell it; absent where none did. */
+  readonly faults?: readonly string[];
 }
 
 const SECRET = new Set(['access_token', 'upload_id', 'key', 'assertion', 'oauth_token']);

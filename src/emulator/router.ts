@@ -93,7 +93,13 @@ export async function route(context: Context, target: Target): Promise<Reply> {
   const { emulator, request } = context;
   switch (target.service) {
     case 'token':
-      return answerToken(request, emulator.accounts, emulator.tokens, `${emulator.origin}/token`);
+      return answerToken(
+        request,
+        emulator.accounts,
+        emulator.tokens,
+        `${emulator.origin}/token`,
+        Date.now() + context.clockOffset,
+      );
     case 'security-token':
       return plainJson(
         {

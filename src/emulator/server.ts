@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { bytesReceived } from './body.ts';
-import type { Emulator } from './context.ts';
+import { bytesReceived, dropBody } from './body.ts';
+import type { Context, Emulator } from './context.ts';
+import { answerControl, CONTROL_PATH } from './faults/control.ts';
+import { FaultRun, type Grasp } from './faults/run.ts';
+import { ConnectionCut } from './faults/stream.ts';
+import { nameFromBody } from './faults/subject.ts';
 import type { Principal } from './iam/evaluate.ts';
+import { operationOf } from './operation.ts';
 import { invalid, refuse, type ErrorReply, type Reply } from './reply.ts';
 import { appendLog, openQuery } from './request-log.ts';
 import { readTarget, route, styleOf, subjectOf, type Target } from './router.ts';
@@ -36,7 +41,7 @@ export function serve(
   });
 }
 
-/** The one place that every request passes through: who asks, what is answered, how it is written, the line in the log. */
+/** The one place that every request passes through: what goes wrong, who asks, what is answered, how it is written, the line in the log. */
 async function handle(
   emulator: Emulator,
   request: IncomingMessage,
@@ -48,9 +53,17 @@ async function handle(
   const query = new URLSearchParams(search.join('?'));
   const read = readTarget(path);
   const target = read ?? { service: 'nothing', below: [] };
-  const caller =
-    read === null ? invalid('The path is not UTF-8.') : identify(emulator, request, target);
+  if (path === CONTROL_PATH && emulator.faults.controllable) {
+    const asked = { method, style: 'json', fields: null } as const;
+    const reply = await answerControl(request, emulator.faults);
+    await new ReplyWriter(response, asked, () => undefined).write(reply);
+    return;
+  }
   const subject = subjectOf(target, query);
+  const faults = emulator.faults.active
+    ? await beginFaults(emulator, request, response, target, query, subject)
+    : null;
+  let caller: Principal | ErrorReply = { kind: 'anonymous' };
   let logged = false;
   const log = (status: number, sent: number): void => {
     if (logged) return;
@@ -65,6 +78,7 @@ async function handle(
       status,
       bytes: method === 'GET' || method === 'HEAD' ? sent : bytesReceived(request),
       account: caller.kind === 'account' ? caller.email : null,
+      ...(faults === null || faults.names.length === 0 ? {} : { faults: faults.names }),
     });
   };
 
@@ -73,23 +87,97 @@ async function handle(
     { method, style: styleOf(target, query), fields: query.get('fields') },
     log,
   );
-  let reply: Reply;
   try {
-    reply =
-      caller.kind === 'error'
+    const instead = (await faults?.before(graspOf(emulator, request, query))) ?? null;
+    caller =
+      read === null ? invalid('The path is not UTF-8.') : identify(emulator, request, target);
+    const reply =
+      instead ??
+      (caller.kind === 'error'
         ? caller
-        : await route({ emulator, request, method, query, principal: caller, subject }, target);
+        : await route(
+            {
+              emulator,
+              request,
+              method,
+              query,
+              principal: caller,
+              subject,
+              clockOffset: faults?.clockOffset ?? 0,
+            },
+            target,
+          ));
+    if (faults === null || instead !== null) await writer.write(reply);
+    else await finish(faults, writer, reply, log);
   } catch (error) {
-    // The client went away in the middle of its request: nobody is there to be answered.
-    if (request.destroyed || request.errored !== null) {
+    // The client went away in the middle of its request, or a fault rule sent it away: nobody is there to be answered.
+    if (error instanceof ConnectionCut || request.destroyed || request.errored !== null) {
       log(499, 0);
       response.destroy();
       return;
     }
-    await writer.write(refuse(500, 'internalError', 'The emulator failed.'));
+    if (!response.headersSent)
+      await writer.write(refuse(500, 'internalError', 'The emulator failed.'));
     throw error;
+  } finally {
+    await dropBody(request);
   }
-  await writer.write(reply);
+}
+
+/** Writes a reply as the rules for answers will have it. */
+async function finish(
+  faults: FaultRun,
+  writer: ReplyWriter,
+  reply: Reply,
+  log: (status: number, sent: number) => void,
+): Promise<void> {
+  let handedOn = false;
+  try {
+    const instead = await faults.after(reply.status);
+    handedOn = instead === null;
+    await writer.write(instead ?? reply, faults.shape);
+  } catch (error) {
+    // What was done is told in the log, though the client never hears of it.
+    if (error instanceof ConnectionCut) log(reply.status, 0);
+    throw error;
+  } finally {
+    if (!handedOn && reply.kind === 'media') await reply.file.close();
+  }
+}
+
+/** Finds out what the request is about, as far as rules look at it. */
+async function beginFaults(
+  emulator: Emulator,
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: Target,
+  query: URLSearchParams,
+  subject: Context['subject'],
+): Promise<FaultRun> {
+  const method = request.method ?? 'GET';
+  const operation = operationOf(method, target, query, request.headers['content-range']);
+  const session = query.get('upload_id');
+  let { object } = subject;
+  if (session !== null) object = emulator.sessions.objectOf(session);
+  else if (object === null && emulator.faults.namesMatter)
+    object = await nameFromBody(request, operation).catch(() => null);
+  const about = { method, operation, bucket: subject.bucket, object };
+  return new FaultRun(emulator.faults, about, request, response);
+}
+
+/** What rules may take away from the caller of this request. */
+function graspOf(emulator: Emulator, request: IncomingMessage, query: URLSearchParams): Grasp {
+  const session = query.get('upload_id');
+  const token = tokenOf(request);
+  return {
+    expireToken: () => token !== null && emulator.tokens.revoke(token),
+    expireSession: () => session !== null && emulator.sessions.expire(session),
+  };
+}
+
+/** The bearer token of a request; null where there is none. */
+function tokenOf(request: IncomingMessage): string | null {
+  return /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null;
 }
 
 /** Who asks. A token that is unknown or expired is refused, whatever is asked for; the token endpoints look at no header. */
@@ -103,8 +191,8 @@ function identify(
   const header = request.headers.authorization;
   if (header === undefined)
     return emulator.open ? { kind: 'everyone-allowed' } : { kind: 'anonymous' };
-  const token = /^Bearer\s+(\S+)$/i.exec(header)?.[1];
-  const access = token === undefined ? null : emulator.tokens.find(token);
+  const token = tokenOf(request);
+  const access = token === null ? null : emulator.tokens.find(token);
   return access === null
     ? refuse(401, 'authError', 'Invalid Credentials', {
         'www-authenticate': 'Bearer realm="https://accounts.google.com/", error="invalid_token"',

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FaultReport } from '../../src/emulator/faults/register.ts';
+import type { FaultRuleInput } from '../../src/emulator/faults/rules.ts';
 
 /** The entry of the emulator, run directly by Node.js 24. */
 export const EMULATOR_ENTRY = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url));
@@ -23,6 +25,8 @@ export interface EmulatorOptions {
   readonly tokenLifetimeSeconds?: number;
   /** Where objects are kept and survive a stop. */
   readonly dir?: string;
+  /** What goes wrong from the start on (docs/emulator.md); `setFaults` changes it. */
+  readonly faults?: readonly FaultRuleInput[];
   /** Further arguments, as they are. */
   readonly flags?: readonly string[];
 }
@@ -37,6 +41,8 @@ export interface LoggedRequest {
   readonly status: number;
   readonly bytes: number;
   readonly account: string | null;
+  /** The names of the fault rules that befell it. */
+  readonly faults?: readonly string[];
 }
 
 export interface RunningEmulator {
@@ -49,6 +55,10 @@ export interface RunningEmulator {
   readonly keyFiles: Record<string, string>;
   /** What was asked so far, oldest first. */
   requestLog(): Promise<LoggedRequest[]>;
+  /** Puts fault rules in force, in place of those that were. Throws when one is wrong. */
+  setFaults(rules: readonly FaultRuleInput[]): Promise<void>;
+  /** The rules in force, with how many requests each matched and how often its fault happened. */
+  firedFaults(): Promise<readonly FaultReport[]>;
   /** Ends the process and removes the helper's temporary folder. May be called twice. */
   stop(): Promise<void>;
 }
@@ -63,7 +73,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   const folder = await mkdtemp(join(tmpdir(), 'trainyard-emulator-test-'));
   const requestLogFile = join(folder, 'requests.jsonl');
   const keyFiles: Record<string, string> = {};
-  const argv = ['--port', '0', '--request-log', requestLogFile];
+  const argv = ['--port', '0', '--request-log', requestLogFile, '--allow-faults'];
+  if (options.faults !== undefined) {
+    const faultsFile = join(folder, 'faults.json');
+    await writeFile(faultsFile, JSON.stringify({ rules: options.faults }));
+    argv.push('--faults', faultsFile);
+  }
   if (options.open === true) argv.push('--open');
   if (options.dir !== undefined) argv.push('--dir', options.dir);
   if (options.tokenLifetimeSeconds !== undefined)
@@ -130,6 +145,18 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
     await stop();
     throw new Error(`The emulator printed ${stdout}`);
   }
+  const askFaults = async (
+    method: 'GET' | 'PUT',
+    rules?: readonly FaultRuleInput[],
+  ): Promise<readonly FaultReport[]> => {
+    const response = await fetch(`${url}/trainyard/faults`, {
+      method,
+      ...(rules === undefined ? {} : { body: JSON.stringify({ rules }) }),
+    });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`The fault rules were refused: ${text}`);
+    return (JSON.parse(text) as { rules: FaultReport[] }).rules;
+  };
   return {
     url,
     pid: child.pid,
@@ -142,6 +169,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as LoggedRequest);
     },
+    setFaults: async (rules) => {
+      await askFaults('PUT', rules);
+    },
+    firedFaults: () => askFaults('GET'),
     stop,
   };
 }

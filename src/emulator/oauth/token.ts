@@ -34,6 +34,11 @@ export class TokenRegister {
     return token;
   }
 
+  /** Ends a token before its time. False: it was unknown. */
+  revoke(token: string): boolean {
+    return this.#tokens.delete(token);
+  }
+
   /** `null`: unknown or expired. */
   find(token: string): Access | null {
     const known = this.#tokens.get(token);
@@ -72,6 +77,7 @@ export function exchange(
   accounts: AccountRegister,
   tokens: TokenRegister,
   ownAddress: string,
+  nowMs: number = Date.now(),
 ): Reply {
   const parts = assertion.split('.');
   const [head = '', body = '', signature = ''] = parts;
@@ -82,7 +88,7 @@ export function exchange(
   if (header.alg !== 'RS256') return invalidGrant('Invalid JWT: the algorithm must be RS256.');
   if (claims.aud !== ownAddress && claims.aud !== GOOGLE_TOKEN_ADDRESS)
     return invalidGrant('Invalid JWT: Failed audience check.');
-  const now = Date.now() / 1000;
+  const now = nowMs / 1000;
   const short = claims.exp > claims.iat && claims.exp - claims.iat <= LONGEST;
   if (!short || claims.iat > now + SKEW || claims.exp < now - SKEW)
     return invalidGrant(
@@ -115,12 +121,13 @@ export function exchange(
   );
 }
 
-/** Answers a request to the token endpoint. */
+/** Answers a request to the token endpoint. `nowMs`: what the server's clock says, milliseconds since 1970. */
 export async function answerToken(
   request: IncomingMessage,
   accounts: AccountRegister,
   tokens: TokenRegister,
   ownAddress: string,
+  nowMs: number = Date.now(),
 ): Promise<Reply> {
   if (request.method !== 'POST') return refuse('invalid_request', 'Use POST.', 405);
   const body = await readBody(request, 64 * 1024);
@@ -130,7 +137,7 @@ export async function answerToken(
     return refuse('unsupported_grant_type', `Invalid grant_type: ${form['grant_type'] ?? ''}`);
   const assertion = form['assertion'];
   if (assertion === undefined) return refuse('invalid_request', 'Missing parameter: assertion');
-  return exchange(assertion, accounts, tokens, ownAddress);
+  return exchange(assertion, accounts, tokens, ownAddress, nowMs);
 }
 
 /** A form, or the same fields as JSON, which some of Google's clients send. */

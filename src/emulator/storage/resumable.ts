@@ -60,7 +60,7 @@ async function answerTurn(context: Context, session: Session): Promise<Reply> {
     if (typeof state === 'string') session.state = 'cancelled';
     return refuse(499, 'cancelled', 'Client Closed Request');
   }
-  if (state === 'cancelled') return refuse(410, 'gone', 'Gone');
+  if (state === 'cancelled' || state === 'expired') return refuse(410, 'gone', 'Gone');
   if (typeof state === 'object')
     return json(objectResource(state.completed, context.emulator.origin));
   const range = parseContentRange(context.request.headers['content-range']);

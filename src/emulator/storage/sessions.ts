@@ -10,7 +10,7 @@ export interface Session {
   /** Bytes, if the client said how many there will be. */
   readonly declaredLength: number | null;
   readonly startedAt: number;
-  state: 'receiving' | 'cancelled' | { readonly completed: ObjectRecord };
+  state: 'receiving' | 'cancelled' | 'expired' | { readonly completed: ObjectRecord };
   /** Requests of one session run one after the other. */
   turn: Promise<unknown>;
 }
@@ -35,10 +35,24 @@ export class Sessions {
     return id;
   }
 
+  /** The object that a session is to become; null: no such session. */
+  objectOf(id: string): string | null {
+    return this.#sessions.get(id)?.target.name ?? null;
+  }
+
+  /** Ends a session before its time. False: there is none that could end. */
+  expire(id: string): boolean {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.state === 'expired') return false;
+    session.state = 'expired';
+    return true;
+  }
+
   /** `null`: no such session. */
   find(id: string): Session | 'expired' | null {
     const session = this.#sessions.get(id);
     if (session === undefined) return null;
-    return Date.now() - session.startedAt > LIFETIME ? 'expired' : session;
+    const over = session.state === 'expired' || Date.now() - session.startedAt > LIFETIME;
+    return over ? 'expired' : session;
   }
 }

@@ -11,6 +11,7 @@ import { RUN } from '../shared/run-directory.ts';
 import { openAccessDesk } from './access.ts';
 import { carryJob } from './carry-job.ts';
 import { carryTransfer } from './carry-transfer.ts';
+import { diskProblem, noRoom } from './disk-problem.ts';
 import { openEventLog } from './event-log.ts';
 import { errorMessage, makeFolder, readAll, removeFile, sleep, writeJsonAtomic } from './files.ts';
 import { readHistory } from './history.ts';
@@ -24,6 +25,9 @@ import { watchStop } from './stop-watch.ts';
 import { agentVersion } from './version.ts';
 import type { Ending } from './ending.ts';
 
+/** See openEventLog. */
+const RESERVE = 'control/reserve';
+
 /** The pipe on which `start` waits for the answer. */
 const ANSWER = 3;
 
@@ -35,12 +39,18 @@ export async function carry(directory: string): Promise<number> {
   const umask = process.umask(0o077).toString(8);
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
+  // A full disk takes no more lines of logs/agent.log: no reason to end.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
   const opened = await open(directory, await readAll(process.stdin), umask).catch(
     (error: unknown) => {
       note(
         `cannot begin: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       );
-      return fail(cannotStart(directory, errorMessage(error)));
+      return fail(
+        diskProblem(error, 'start the run', directory) ??
+          cannotStart(directory, errorMessage(error)),
+      );
     },
   );
   if (!opened.ok) {
@@ -51,7 +61,7 @@ export async function carry(directory: string): Promise<number> {
   answer({ started: true, agent: run.agent });
   note(`carries ${run.plan.id}, attempt ${run.attempt}`);
   const ending = await carryOn(run);
-  finish(run, lock, ending);
+  await finish(run, lock, ending);
   return 0;
 }
 
@@ -164,7 +174,7 @@ function openRun(
     RUN.checkpoints,
   ])
     makeFolder(at(folder));
-  const events = openEventLog(at(RUN.events));
+  const events = openEventLog(at(RUN.events), at(RESERVE));
   if (!events.ok) return events;
   const history = readHistory(events.value.earlier);
   if (history.ended?.state === 'finished')
@@ -181,6 +191,10 @@ function openRun(
   if (history.ended !== null) removeFile(at(RUN.stopRequest));
   const attempt = history.attempts + 1;
   events.value.append({ kind: 'agent-started', agent, version: agentVersion(), attempt });
+  if (events.value.stuck()) {
+    events.value.close();
+    return fail(noRoom(directory));
+  }
   const keys = new Map(secrets.keys.map(({ keyId, key }) => [keyId, key]));
   let environment: ReturnType<Run['environment']> | null = null;
   return ok({
@@ -222,7 +236,8 @@ async function carryOn(run: Run): Promise<Ending> {
     note(
       `an error of the agent itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
-    return { state: 'failed', stage: null, problem: bug(run, error) };
+    const cause = diskProblem(error, 'carry the run', run.directory) ?? bug(run, error);
+    return { state: 'failed', stage: null, problem: cause };
   }
 }
 
@@ -237,14 +252,14 @@ function bug(run: Run, error: unknown): Problem {
   });
 }
 
-/** The end of an attempt: secrets gone first, then the last event, then the lock. */
-function finish(run: Run, lock: HeldLock, ending: Ending): void {
+/** The end of an attempt: secrets gone first, then the last event, which waits for room on a full disk, then the lock. */
+async function finish(run: Run, lock: HeldLock, ending: Ending): Promise<void> {
   run.stop.close();
   run.access.close();
   if (existsSync(run.at(RUN.stopRequest))) removeFile(run.at(RUN.stopRequest));
   emptyPrivate(run.directory);
   run.events.append({ kind: 'ended', ...ending });
-  run.events.close();
+  await run.events.end();
   note(`ended: ${ending.state}`);
   removeFile(run.at(RUN.lock));
   lock.release();

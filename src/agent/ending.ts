@@ -19,9 +19,13 @@ export function cancelled(run: Run): Problem {
   });
 }
 
-/** The ending of a step that failed, or was stopped. */
+/** The ending of a step that failed, or was stopped. What a transfer calls no room is the full disk of this host. */
 export function endedAt(run: Run, stage: Stage, cause: Problem): Ending {
   return run.stop.asked.aborted
     ? { state: 'stopped', stage, problem: null }
-    : { state: 'failed', stage, problem: cause };
+    : {
+        state: 'failed',
+        stage,
+        problem: cause.code === 'transfer.no-room' ? { ...cause, code: 'host.no-room' } : cause,
+      };
 }

@@ -20,6 +20,11 @@ export function errorCode(error: unknown): string {
     : '';
 }
 
+/** Whether an error of the file system says that there is no room: space, inodes or quota. */
+export function isNoRoom(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error));
+}
+
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -41,14 +46,20 @@ export function readJson<T>(file: string, schema: z.ZodType<T>): T | null {
 export function writeJsonAtomic(file: string, value: unknown): void {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
+  const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
   const fd = openSync(temporary, 'wx', 0o600);
   try {
-    writeSync(fd, `${JSON.stringify(value)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    removeFile(temporary);
+    throw error;
   }
-  renameSync(temporary, file);
   syncFolder(folder);
 }
 

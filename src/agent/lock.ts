@@ -23,7 +23,7 @@ export type LockHolder = Readonly<z.infer<typeof holderSchema>>;
 const entrySchema = z.union([holderSchema, z.strictObject({ released: z.literal(true) })]);
 
 export interface HeldLock {
-  /** Gives the lock up; the holder may go on running. */
+  /** Gives the lock up; the holder may go on running. Where the disk refuses, it is free once the holder has ended. */
   release(): void;
 }
 
@@ -80,6 +80,15 @@ export function takeLock(
     }
     for (const name of readdirSync(folder))
       if (/^\d+$/.test(name) && Number(name) < own) removeFile(path.join(folder, name));
-    return { kind: 'held', lock: { release: () => writeJsonAtomic(entry, { released: true }) } };
+    return { kind: 'held', lock: { release: () => release(entry) } };
+  }
+}
+
+/** On a disk that cannot be written the lock is given up by the end of its holder. */
+function release(entry: string): void {
+  try {
+    writeJsonAtomic(entry, { released: true });
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
   }
 }

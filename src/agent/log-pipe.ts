@@ -35,40 +35,80 @@ function makeFifo(folder: string): string {
   throw new Error(`no named pipe can be made in ${folder}`);
 }
 
-/** Bytes are appended as they come. At `limit` bytes the log says so and `onFull` is called; what follows is read and dropped. */
+/**
+ * Bytes are appended as they come. At `limit` bytes the log says so and `onFull` is called; what follows is read and dropped. What a full disk
+ * does not take is dropped too, and the log says how much once there is room again: the writer never waits for the disk.
+ */
 export function openLogPipe(file: string, limit: number, onFull: () => void): LogPipe {
   const log = openSync(file, 'a', 0o600);
   let size = fstatSync(log).size;
   let full = size >= limit;
-  const fifo = makeFifo(path.dirname(file));
+  let toldFull = full;
+  let lost = 0;
+  let fifo: string;
+  try {
+    fifo = makeFifo(path.dirname(file));
+  } catch (error) {
+    closeSync(log);
+    throw error;
+  }
   const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const writer = openSync(fifo, 'w');
   removeFile(fifo);
   let writerOpen = true;
 
-  const append = (bytes: Uint8Array): void => {
-    let offset = 0;
-    while (offset < bytes.length) offset += writeSync(log, bytes, offset);
-    size += bytes.length;
+  /** How many bytes the disk took. */
+  const append = (bytes: Uint8Array): number => {
+    let done = 0;
+    try {
+      while (done < bytes.length) done += writeSync(log, bytes, done);
+    } catch {
+      // No room: see above.
+    }
+    size += done;
+    return done;
+  };
+  /** A line of our own, whole or, where the disk refuses, maybe torn; whether it is whole. */
+  const say = (text: string): boolean => {
+    const line = Buffer.from(`[Trainyard: ${text}]\n`);
+    return append(line) === line.length;
+  };
+  const tellLost = (): boolean => {
+    if (lost === 0) return true;
+    const text = `${lost} bytes of the log are lost here: the disk was full`;
+    const line = Buffer.from(`\n[Trainyard: ${text}]\n`);
+    if (append(line) < line.length) return false;
+    lost = 0;
+    return true;
+  };
+  const tellFull = (): void => {
+    if (toldFull) return;
+    const line = Buffer.from(
+      `\n[Trainyard: the log has reached its limit of ${limit} bytes; what follows is not kept]\n`,
+    );
+    if (append(line) < line.length) return;
+    try {
+      onFull();
+      toldFull = true;
+    } catch {
+      // Once there is room.
+    }
   };
   const source = new Socket({ fd: reader, readable: true, writable: false });
-  let lost = false;
   source.on('data', (chunk: Buffer) => {
-    if (full || lost) return;
-    try {
-      append(chunk.subarray(0, Math.max(0, limit - size)));
-      if (size < limit) return;
-      full = true;
-      append(
-        Buffer.from(
-          `\n[Trainyard: the log has reached its limit of ${limit} bytes; what follows is not kept]\n`,
-        ),
-      );
-      onFull();
-    } catch {
-      // The disk is full: the worker goes on without its log.
-      lost = true;
+    if (full) {
+      tellFull();
+      return;
     }
+    if (!tellLost()) {
+      lost += chunk.length;
+      return;
+    }
+    const kept = chunk.subarray(0, Math.max(0, limit - size));
+    lost = kept.length - append(kept);
+    if (size < limit) return;
+    full = true;
+    tellFull();
   });
   source.on('error', () => undefined);
   const ended = new Promise<void>((resolve) => source.once('close', () => resolve()));
@@ -79,7 +119,7 @@ export function openLogPipe(file: string, limit: number, onFull: () => void): Lo
       writerOpen = false;
     },
     say(text) {
-      if (!full) append(Buffer.from(`[Trainyard: ${text}]\n`));
+      if (!full) say(text);
     },
     async end(milliseconds) {
       this.closeWriter();
@@ -87,7 +127,13 @@ export function openLogPipe(file: string, limit: number, onFull: () => void): Lo
       await Promise.race([ended, sleep(milliseconds, timer.signal)]);
       timer.abort();
       source.destroy();
-      fsyncSync(log);
+      if (full) tellFull();
+      else tellLost();
+      try {
+        fsyncSync(log);
+      } catch {
+        // What the disk has is there.
+      }
       closeSync(log);
     },
   };

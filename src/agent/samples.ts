@@ -1,8 +1,15 @@
-import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 import type { Sample } from '../shared/gpu.ts';
 import { RUN } from '../shared/run-directory.ts';
-import { errorMessage, sleep } from './files.ts';
+import { errorMessage, isNoRoom, sleep } from './files.ts';
 import { sampleGpus } from './gpu/nvidia-smi.ts';
 import { note, type JobRun } from './run.ts';
 
@@ -10,6 +17,9 @@ const EVERY = 2_000;
 /** At this size every other sample is dropped, and the pace halved: a long run keeps an even picture. Bytes. */
 const SIZE_LIMIT = 8 * 1024 * 1024;
 const MIB = 1024 * 1024;
+/** Below these the user is told that the disk fills up. Bytes, and files. */
+const LOW_ROOM = 16 * MIB;
+const LOW_FILES = 100;
 
 /** Busy and total time of all processors since the boot. */
 function processorTimes(): { readonly busy: number; readonly total: number } {
@@ -33,7 +43,7 @@ function memoryUsed(): number {
   return Math.round((totalmem() - freemem()) / MIB);
 }
 
-/** Appends a {@link Sample} to `logs/samples.jsonl` every two seconds while workers run. */
+/** Appends a {@link Sample} to `logs/samples.jsonl` every two seconds while workers run, and tells when the disk fills up. */
 export function startSampling(run: JobRun): { stop(): Promise<void> } {
   const file = run.at(RUN.samples);
   const end = new AbortController();
@@ -58,13 +68,31 @@ export function startSampling(run: JobRun): { stop(): Promise<void> } {
         memoryTotal: Math.round(totalmem() / MIB),
       };
       before = now;
-      appendFileSync(file, `${JSON.stringify(sample)}\n`, { mode: 0o600 });
-      if (statSync(file).size > SIZE_LIMIT) {
-        thin(file);
-        every *= 2;
+      try {
+        appendFileSync(file, `${JSON.stringify(sample)}\n`, { mode: 0o600 });
+        if (statSync(file).size > SIZE_LIMIT) {
+          thin(file);
+          every *= 2;
+        }
+      } catch (error) {
+        if (!isNoRoom(error)) throw error;
       }
+      tellRoom();
       await sleep(every, end.signal);
     }
+  };
+  let toldRoom = false;
+  const tellRoom = (): void => {
+    const { bavail, bsize, files, ffree } = statfsSync(run.directory);
+    const free = bavail * bsize;
+    const low = free < LOW_ROOM || (files > 0 && ffree < LOW_FILES);
+    if (low && !toldRoom)
+      run.events.append({
+        kind: 'warning',
+        message: `The disk of ${run.directory} is nearly full: ${Math.floor(free / MIB)} MiB${files > 0 ? ` and ${ffree} files` : ''} are left. What workers write, and their logs, may be lost.`,
+        hint: 'Make room on that disk now; the run goes on.',
+      });
+    toldRoom = low;
   };
   const running = loop().catch((error: unknown) => note(`no more samples: ${errorMessage(error)}`));
   return {

@@ -9,6 +9,7 @@ import {
 } from '../shared/agent-protocol.ts';
 import { problem, type Problem } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
+import { diskProblem } from './disk-problem.ts';
 import { errorMessage, makeFolder, readAll } from './files.ts';
 import { withoutControls } from './own-environment.ts';
 import { sweepRuns } from './private-folder.ts';
@@ -37,7 +38,8 @@ async function tryStart(directory: string, secrets: string): Promise<StartAnswer
     makeFolder(path.join(directory, RUN.logs));
     return await spawnAgent(directory, secrets);
   } catch (error) {
-    return { started: false, problem: cannotStart(directory, errorMessage(error)) };
+    const cause = diskProblem(error, 'start the run', directory);
+    return { started: false, problem: cause ?? cannotStart(directory, errorMessage(error)) };
   }
 }
 

@@ -10,7 +10,7 @@ import {
   workerPid,
   workerStarted,
 } from '../shared/run-directory.ts';
-import { errorMessage, readAll, readJson, sleep, writeJsonAtomic } from './files.ts';
+import { errorMessage, isNoRoom, readAll, readJson, sleep, writeJsonAtomic } from './files.ts';
 import { groupExists, identityOf, ownIdentity, sendSignal } from './identity.ts';
 import { openLogPipe, type LogPipe } from './log-pipe.ts';
 
@@ -41,6 +41,8 @@ const GATE = 'read -r go <&3 || exit 125; exec 3<&-; umask "$2"; exec bash -c "$
 /** How long processes that a worker left behind may take to end after SIGTERM, and a log to end after the last process. Milliseconds. */
 const LEFTOVER_TIME = 5_000;
 const DRAIN_TIME = 2_000;
+/** How often a full disk is tried again. Milliseconds. */
+const ROOM_EVERY = 500;
 
 /**
  * The verb `supervise`: runs one worker to its end. Owns its log and its exit record. It begins only when its instruction came whole and
@@ -52,28 +54,33 @@ export async function supervise(run: string, worker: number): Promise<void> {
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => stop.abort());
+  // A full disk takes no more lines of logs/agent.log: no reason to end.
+  process.stderr.on('error', () => undefined);
   const instruction = await readInstruction();
   const named = readJson(path.join(run, workerPid(worker)), processIdentitySchema);
   if (instruction === null || named === null || !sameProcess(named, ownIdentity())) return;
   const file = (name: (worker: number) => string): string => path.join(run, name(worker));
-  const record = (outcome: Outcome): void => {
+  const record = (outcome: Outcome): Promise<unknown> => {
     const exit: WorkerExit = {
       ...outcome,
       start: instruction.start,
       stopped: stop.signal.aborted,
       time: new Date().toISOString(),
     };
-    writeJsonAtomic(file(workerExit), exit);
+    return onceThereIsRoom(() => writeJsonAtomic(file(workerExit), exit));
   };
   if (stop.signal.aborted) {
-    record({ exitCode: null, signal: null });
+    await record({ exitCode: null, signal: null });
     return;
   }
-  const log = openLog(file(workerLog), instruction.logLimitBytes, () =>
-    writeJsonAtomic(file(workerLogFull), { limit: instruction.logLimitBytes }),
+  const log = await openLog(
+    file(workerLog),
+    instruction.logLimitBytes,
+    () => writeJsonAtomic(file(workerLogFull), { limit: instruction.logLimitBytes }),
+    stop.signal,
   );
   if (log === null) {
-    record({ exitCode: 127, signal: null });
+    await record({ exitCode: 127, signal: null });
     return;
   }
   if (instruction.start > 1) log.say(`start ${instruction.start} of this worker`);
@@ -84,16 +91,41 @@ export async function supervise(run: string, worker: number): Promise<void> {
       start: instruction.start,
       gpus: [...instruction.gpus],
     };
-    writeJsonAtomic(file(workerStarted), started);
+    return onceThereIsRoom(() => writeJsonAtomic(file(workerStarted), started), stop.signal);
   });
   await log.end(DRAIN_TIME);
-  record(outcome);
+  await record(outcome);
 }
 
-/** Null where there can be no log; why stands in the agent's. */
-function openLog(file: string, limit: number, onFull: () => void): LogPipe | null {
+/**
+ * Does something that takes room on the disk of the run, again and again while there is none: what a worker did must not be lost for the lack of
+ * a few bytes. False where the signal was aborted first.
+ */
+async function onceThereIsRoom(work: () => void, signal?: AbortSignal): Promise<boolean> {
+  while (signal?.aborted !== true)
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      await sleep(ROOM_EVERY, signal);
+    }
+  return false;
+}
+
+/** Null where there can be no log (why stands in the agent's), or a stop came first. */
+async function openLog(
+  file: string,
+  limit: number,
+  onFull: () => void,
+  stop: AbortSignal,
+): Promise<LogPipe | null> {
+  let log: LogPipe | null = null;
   try {
-    return openLogPipe(file, limit, onFull);
+    await onceThereIsRoom(() => {
+      log = openLogPipe(file, limit, onFull);
+    }, stop);
+    return log;
   } catch (error) {
     process.stderr.write(`the log ${file} cannot be opened: ${errorMessage(error)}\n`);
     return null;
@@ -118,7 +150,8 @@ async function runWorker(
   instruction: Instruction,
   log: LogPipe,
   stop: AbortSignal,
-  started: (process: WorkerStarted['process']) => void,
+  /** Whether it could be recorded. */
+  started: (process: WorkerStarted['process']) => Promise<boolean>,
 ): Promise<Outcome> {
   const child = spawn('/bin/sh', ['-c', GATE, 'sh', instruction.command, instruction.umask], {
     cwd: instruction.folder,
@@ -135,11 +168,11 @@ async function runWorker(
     log.say(`the worker could not be started: ${failed.error ?? 'its shell ended at once'}`);
     return { exitCode: failed.exitCode ?? 127, signal: failed.signal };
   }
-  started(identity);
+  const begins = await started(identity);
   const gate = child.stdio[3];
   if (gate !== null && gate !== undefined && 'end' in gate) {
     gate.on('error', () => undefined);
-    gate.end('go\n');
+    gate.end(begins ? 'go\n' : '');
   }
   const grace = instruction.stopGraceSeconds * 1_000;
   const end = new AbortController();

@@ -1,6 +1,7 @@
 import type { WorkerExit } from '../../shared/agent-protocol.ts';
 import { formatServiceAccountFile } from '../../google/service-account-file.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { diskProblem } from '../disk-problem.ts';
 import { errorMessage, sleep } from '../files.ts';
 import { isAlive, killGroupOf } from '../identity.ts';
 import { placeCloudSdkConfig, placeKeyFile } from '../private-folder.ts';
@@ -135,7 +136,10 @@ async function startAndFollow(
       await prepareAndStart(run, worker, standing.start, prepared.value);
       following[worker] = followWorker(run, worker, { adopted: false });
     } catch (error) {
-      refused = fail(notStarted(run, worker, errorMessage(error)));
+      refused = fail(
+        diskProblem(error, 'start a worker', run.directory) ??
+          notStarted(run, worker, errorMessage(error)),
+      );
     }
   }
   const exits = await Promise.all(following);

@@ -30,7 +30,14 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
     cloudSdkConfig: placeCloudSdkConfig(run.directory),
     keyFile: null,
   });
-  const log = openLogPipe(run.at(RUN.stageLog), run.plan.logLimitBytes, () => undefined);
+  const limit = run.plan.logLimitBytes;
+  const log = openLogPipe(run.at(RUN.stageLog), limit, () =>
+    run.events.append({
+      kind: 'warning',
+      message: `The output of setup has reached the log's limit of ${limit} bytes: what follows is not kept.`,
+      hint: 'Let setup write less, or write what you need into a file.',
+    }),
+  );
   const began = performance.now();
   const child = spawn(
     '/bin/sh',

@@ -19,7 +19,10 @@ const TESTS = [
   ['curl'],
   ['rclone'],
   ['procps'],
+  ['libglib2.0-bin'],
   ['unzip'],
+  ['python3'],
+  ['bzip2'],
 ];
 
 /**

@@ -137,7 +137,7 @@ describe('a killed agent', () => {
 
   it('loses no job with the database', async () => {
     const before = await home.json<JobView[]>(['jobs']);
-    expect(before.length).toBeGreaterThan(3);
+    expect(before.length).toBeGreaterThan(0);
     for (const suffix of ['', '-wal', '-shm'])
       await rm(path.join(home.home, `trainyard.db${suffix}`), { force: true });
     const after = await home.json<JobView[]>(['jobs']);

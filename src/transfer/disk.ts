@@ -1,10 +1,20 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readFile, statfs, type FileHandle } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import {
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  statfs,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { crc32c } from './native-crc32c.ts';
-import { PARTIAL_SUFFIX } from './download-plan.ts';
+import { PARTIAL_SUFFIX } from './name-mapping.ts';
 
 export const errorCodeOf = (error: unknown): string | null =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
@@ -37,6 +47,13 @@ export function diskProblem(error: unknown, context: DiskContext): Problem {
         message:
           code === 'EROFS' ? 'The disk is read-only.' : `The system does not allow it (${code}).`,
         hint: 'Check the permissions of the file and of the folder it lies in.',
+      });
+    case 'ENAMETOOLONG':
+      return problem({
+        code: 'transfer.name-too-long',
+        ...context,
+        message: 'The path is longer than the disk allows.',
+        hint: 'Use a folder with a shorter path, or another disk.',
       });
     case 'ENOENT':
       return problem({
@@ -84,10 +101,72 @@ export async function bootId(): Promise<string | null> {
 
 /** The name of a file while it is incomplete: beside its final one, so that a rename completes it. */
 export function partialPath(path: string): string {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const name = basename(path);
   if (Buffer.byteLength(name) + PARTIAL_SUFFIX.length <= 255) return path + PARTIAL_SUFFIX;
   const short = createHash('sha256').update(name).digest('hex').slice(0, 32);
   return join(dirname(path), `.${short}${PARTIAL_SUFFIX}`);
+}
+
+/**
+ * Gives a complete file its final name. Unless it `replaces` one of ours, nothing may be there: what came there meanwhile is somebody else's,
+ * or another object's that this disk takes for the same name.
+ */
+export async function putInPlace(partial: string, path: string, replaces: boolean): Promise<void> {
+  const there = replaces ? null : await lstat(path).catch(() => null);
+  if (there !== null)
+    throw new DiskFault(
+      problem({
+        code: 'transfer.exists',
+        op: 'download to',
+        subject: path,
+        message: 'Another file came into its place meanwhile, and nothing is overwritten.',
+        hint: 'Move it away, or download to another folder.',
+      }),
+    );
+  await rename(partial, path);
+}
+
+/** Makes the folder that files go to. Throws a {@link DiskFault}. */
+export async function makeDestination(folder: string): Promise<void> {
+  await onDisk({ op: 'make the folder', subject: folder }, async () => {
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (error) {
+      // What stands in the way of a folder is told so.
+      if (errorCodeOf(error) === 'EEXIST' || errorCodeOf(error) === 'ENOTDIR')
+        throw new DiskFault(
+          problem({
+            code: 'transfer.exists',
+            op: 'download to',
+            subject: folder,
+            message: 'A file is where the folder is needed.',
+            hint: 'Move it away, or download to another folder.',
+          }),
+        );
+      throw error;
+    }
+  });
+}
+
+/**
+ * Whether the disk of a folder takes letters of another case, or composed another way, for the same: tried with a file of such a name.
+ * Where none can be made, what is usual on this system.
+ */
+export async function foldsNames(folder: string): Promise<boolean> {
+  const mark = randomBytes(8).toString('hex');
+  const name = (letters: string) => join(folder, `.${mark}-${letters}${PARTIAL_SUFFIX}`);
+  const made = name('A\u00e9');
+  try {
+    await writeFile(made, '', { flag: 'wx' });
+    const others = await Promise.all(
+      ['a\u00e9', 'Ae\u0301'].map((letters) => lstat(name(letters)).catch(() => null)),
+    );
+    return others.some((one) => one !== null);
+  } catch {
+    return process.platform === 'darwin' || process.platform === 'win32';
+  } finally {
+    await rm(made, { force: true }).catch(() => undefined);
+  }
 }
 
 /** Opens a file to write it, made new and empty unless `keep`; a link in its place is not followed. */

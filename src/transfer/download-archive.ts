@@ -4,10 +4,9 @@ import { z } from 'zod';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { ArchiveFormat } from '../shared/job-spec.ts';
 import { ok, type Result } from '../shared/problem.ts';
-import type { DownloadOptions, DownloadReport } from './download.ts';
+import type { Placed } from './download-files.ts';
+import type { DownloadOptions } from './download.ts';
 import { unpack } from './unpack.ts';
-
-type Report = Omit<DownloadReport, 'seconds'>;
 
 /** Kept beside the journal: the archive that was unpacked, so that a restart does not fetch it again. */
 const unpackedSchema = z.object({
@@ -26,7 +25,7 @@ async function unpackedEarlier(
   record: string,
   object: ObjectInfo,
   destination: string,
-): Promise<Report | null> {
+): Promise<Placed | null> {
   let value: unknown;
   try {
     value = JSON.parse(await readFile(record, 'utf8'));
@@ -40,7 +39,9 @@ async function unpackedEarlier(
     data.object === object.name &&
     data.generation === object.generation &&
     data.destination === destination;
-  return same ? { ...data.report, skipped: data.report.objects, failed: [] } : null;
+  return same
+    ? { ...data.report, skipped: data.report.objects, written: [], mapped: [], failed: [] }
+    : null;
 }
 
 /**
@@ -52,8 +53,8 @@ export async function downloadArchive(
   format: ArchiveFormat,
   object: ObjectInfo,
   folder: string,
-  fetch: () => Promise<Result<Report>>,
-): Promise<Result<Report>> {
+  fetch: () => Promise<Result<Placed>>,
+): Promise<Result<Placed>> {
   const destination = resolve(options.destination);
   const record = join(options.journal, 'unpacked.json');
   const earlier = await unpackedEarlier(record, object, destination);
@@ -61,7 +62,9 @@ export async function downloadArchive(
   const fetched = await fetch();
   if (!fetched.ok || fetched.value.failed.length > 0 || fetched.value.refused.length > 0)
     return fetched;
-  const path = join(folder, object.name.slice(object.name.lastIndexOf('/') + 1));
+  const placed = [...fetched.value.written, ...fetched.value.mapped][0];
+  if (placed === undefined) return fetched;
+  const path = join(folder, placed.path);
   const unpacked = await unpack(path, format, destination, {
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
@@ -78,5 +81,5 @@ export async function downloadArchive(
     JSON.stringify({ format: 1, object: name, generation, destination, report }),
   );
   await rm(folder, { recursive: true, force: true });
-  return ok({ ...report, skipped: 0, failed: [] });
+  return ok({ ...report, skipped: 0, written: [], mapped: [], failed: [] });
 }

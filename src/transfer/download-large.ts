@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
-import { rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import { crc32cCombine } from './crc32c.ts';
-import { checksumOf, diskProblem, DiskFault, onDisk, openPartial, partialPath } from './disk.ts';
+import {
+  checksumOf,
+  diskProblem,
+  DiskFault,
+  onDisk,
+  openPartial,
+  partialPath,
+  putInPlace,
+} from './disk.ts';
 import { mismatch, type FetchTask } from './download-whole.ts';
 import { openJournal, readJournal, type Journal } from './journal.ts';
 import type { Limiter } from './limiter.ts';
@@ -105,7 +113,7 @@ async function trustedSegments(
 }
 
 /** How many bytes of an object an earlier attempt left on the disk: for the room check. */
-export async function bytesLeftBehind(task: FetchTask): Promise<number> {
+export async function bytesLeftBehind(task: Pick<FetchTask, 'object' | 'path'>): Promise<number> {
   try {
     const { blocks, size } = await stat(partialPath(task.path));
     return Math.min(blocks * 512, size, task.object.size);
@@ -239,7 +247,7 @@ async function complete(
     const attempt = wrongBytes<undefined>(mediaRequest(context.wire, object).subject, wrong, true);
     return attempt.ok ? ok() : fail(attempt.problem);
   }
-  await rename(partialPath(path), path);
+  await putInPlace(partialPath(path), path, task.replaces);
   return ok();
 }
 

@@ -5,6 +5,7 @@ import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { bootId, diskProblem, DiskFault, roomFor } from './disk.ts';
 import { downloadLarge, LARGE } from './download-large.ts';
+import { refusalReason } from './download-plan.ts';
 import { downloadWhole } from './download-whole.ts';
 import type { DownloadOptions } from './download.ts';
 import { limiter } from './limiter.ts';
@@ -46,11 +47,22 @@ export async function downloadObject(options: DownloadObjectOptions): Promise<Re
     if (!listed.ok) return listed;
     const object = listed.value[0];
     if (object === undefined) return fail(cancelledProblem({ op: 'download', subject }));
+    const refused = refusalReason(object);
+    if (refused !== null)
+      return fail(
+        problem({
+          code: 'transfer.refused',
+          op: 'download',
+          subject,
+          message: `It cannot be downloaded: ${refused}.`,
+          hint: 'Fetch it with a program that has the key.',
+        }),
+      );
     await mkdir(dirname(file), { recursive: true });
     const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
     if (!room.ok) return room;
     const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
-    const task = { object, path: file };
+    const task = { object, path: file, replaces: options.overwrite === true };
     const requests = limiter(wire.concurrency);
     const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
     const done =

@@ -18,7 +18,7 @@ function inTheWay(path: string, what: string): Problem {
 }
 
 /**
- * What the disk has in the place of a planned file: the file itself (`have`), nothing or an older state of our own (`fetch`), or something
+ * What the disk has in the place of a planned file: the file itself (`have`), nothing (`fetch`), an older state of our own (`replace`), or something
  * that is not ours (a problem). The journal's word is taken while the machine runs and the file's size and time are the same;
  * otherwise the bytes are read and compared.
  */
@@ -30,7 +30,7 @@ export async function stateOf(
     readonly wire: Wire;
   },
   file: PlannedDownload,
-): Promise<'have' | 'fetch' | Problem> {
+): Promise<'have' | 'fetch' | 'replace' | Problem> {
   const { object } = file;
   const path = join(context.destination, file.path);
   try {
@@ -59,7 +59,7 @@ export async function stateOf(
       }
     }
     // Ours, of another generation; or ours, and lost with the power.
-    if (untouched || (record !== null && !sameBoot)) return 'fetch';
+    if (untouched || (record !== null && !sameBoot)) return 'replace';
     return inTheWay(path, 'Another file');
   } catch (error) {
     const code = errorCodeOf(error);

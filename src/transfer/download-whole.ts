@@ -1,9 +1,9 @@
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { ok, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import { decodeCrc32c } from './crc32c.ts';
-import { onDisk, openPartial, partialPath } from './disk.ts';
+import { onDisk, openPartial, partialPath, putInPlace } from './disk.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
@@ -16,6 +16,8 @@ export interface FetchTask {
   readonly object: ObjectInfo;
   /** Absolute. */
   readonly path: string;
+  /** A file in its place is an older one of ours, and may be replaced. */
+  readonly replaces: boolean;
 }
 
 /** What does not match between what arrived and what was listed; null where all does. An object may come without a checksum. */
@@ -68,7 +70,7 @@ async function receiveWhole(
       counted.wrong += 1;
       return wrongBytes(request.subject, wrong, counted.wrong < CHECKSUM_ATTEMPTS);
     }
-    await onDisk(disk, () => rename(partial, path));
+    await onDisk(disk, () => putInPlace(partial, path, task.replaces));
     return { ok: true, value: undefined };
   } catch (error) {
     return diskAttempt(error);

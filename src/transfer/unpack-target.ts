@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { problem, type Problem } from '../shared/problem.ts';
 import { errorCodeOf, folderMaker, formatBytes, onDisk } from './disk.ts';
-import { pathReason } from './download-plan.ts';
+import { entryNameReason } from './entry-name.ts';
 
 export interface UnpackLimits {
   /** Bytes written at most. */
@@ -101,7 +101,7 @@ export function unpackTarget(
     entries += 1;
     if (entries > limits.entries) throw stop(`It holds more than ${limits.entries} entries.`);
     const path = tidy(name);
-    const reason = pathReason(path, process.platform === 'win32');
+    const reason = entryNameReason(path, process.platform === 'win32');
     if (reason === null) return path;
     refuse(name, reason);
     return null;
@@ -172,7 +172,7 @@ export function unpackTarget(
       const path = accept(name);
       if (path === null || !(await prepared(name, dirname(path)))) return;
       const from = tidy(to);
-      const source = pathReason(from) === null ? join(root, from) : null;
+      const source = entryNameReason(from, false) === null ? join(root, from) : null;
       const stats = source === null ? null : await lstat(source).catch(() => null);
       if (source === null || stats?.isFile() !== true) {
         refuse(name, 'it is a link to something that is not in the archive');

@@ -151,22 +151,6 @@ describe('download', () => {
     expect(Object.keys(await tree(elsewhere))).toEqual(['keep']);
   });
 
-  it('refuses hostile names one by one', async () => {
-    await world.put(IN, 'data/hostile/../../evil', 'x');
-    await world.put(IN, 'data/hostile//abs', 'x');
-    await world.put(IN, 'data/hostile/both', 'x');
-    await world.put(IN, 'data/hostile/both/below', 'x');
-    const wanted = await options({ target: { kind: 'folder', prefix: 'data/hostile/' } });
-    const report = value(await download(wanted));
-    expect(report.refused.map(({ object }) => object).sort()).toEqual([
-      'data/hostile/../../evil',
-      'data/hostile//abs',
-      'data/hostile/both',
-    ]);
-    expect(Object.keys(await tree(wanted.destination))).toEqual(['both/below']);
-    for (const name of await world.names(IN, 'data/hostile/')) await world.remove(IN, name);
-  });
-
   it('says who may not list, and what to ask for', async () => {
     const listing = refusal(
       await download(await options({ target: { kind: 'folder', prefix: '' }, tokens: null })),

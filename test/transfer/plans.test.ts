@@ -1,8 +1,9 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkRoom } from '../../src/transfer/disk.ts';
 import { planDownload } from '../../src/transfer/download-plan.ts';
+import { objectPathOf } from '../../src/transfer/name-mapping.ts';
 import { progressMeter } from '../../src/transfer/progress.ts';
 import { gapsOf, orderly } from '../../src/transfer/segments.ts';
 import { objectNameReason, planUpload } from '../../src/transfer/upload-plan.ts';
@@ -35,20 +36,47 @@ describe('the plan of a download', () => {
       folder,
     );
     expect(made.files.map(({ path }) => path)).toEqual(['a', 'b/c']);
-    expect(made.folders).toEqual(['empty']);
+    expect(made.folders).toEqual([
+      { object: 'data/', path: '', mapped: false },
+      { object: 'data/empty/', path: 'empty', mapped: false },
+    ]);
     expect(made).toMatchObject({ bytes: 7, objects: 2, refused: [] });
   });
 
   it.each([
-    ['data/../x', '".."'],
-    ['data/a/../../x', '".."'],
-    ['data/./x', '"."'],
-    ['data//x', 'empty part'],
-    ['data//', 'slash'],
-    ['data/a\u0000b', 'control'],
-    ['data/a\nb', 'control'],
-    [`data/${'x'.repeat(256)}`, '255'],
-    ['data/x.trainyard-partial', 'incomplete'],
+    ['data/../x', '%2E%2E/x'],
+    ['data/a/../../x', 'a/%2E%2E/%2E%2E/x'],
+    ['data/./x', '%2E/x'],
+    ['data//x', '%empty/x'],
+    ['data//', '%empty/%empty'],
+    ['data/a\u0000b', 'a%00b'],
+    ['data/a\nb\u007f', 'a%0Ab%7F'],
+    ['data/x.trainyard-partial', 'x%2Etrainyard-partial'],
+    ['data/x.Trainyard-Partial', 'x%2ETrainyard-Partial'],
+    ['data/100%25', '100%2525'],
+    ['data/%empty', '%25empty'],
+  ])('maps %j', (name, path) => {
+    const made = plan([name, 'data/fine']);
+    expect(made.files.map((file) => [file.path, file.mapped])).toEqual([
+      [path, true],
+      ['fine', false],
+    ]);
+    expect(objectPathOf(path, 'posix')).toBe(name.slice('data/'.length));
+  });
+
+  it.each([
+    'data/100%',
+    'data/a%20b',
+    'data/%2e',
+    'data/a b.',
+    'data/CON',
+    'data/a\\b',
+    'data/-rf',
+  ])('leaves %j as it is', (name) => {
+    expect(plan([name]).files).toMatchObject([{ path: name.slice(5), mapped: false }]);
+  });
+
+  it.each([
     ['data/x\ud800', 'Unicode'],
     ['other/x', 'prefix'],
   ])('refuses %j and lets the others through', (name, reason) => {
@@ -59,52 +87,173 @@ describe('the plan of a download', () => {
     ]);
   });
 
-  it('refuses a name that is both file and folder, whichever comes first', () => {
+  it('refuses what Cloud Storage tells no checksum of', () => {
+    const made = planDownload([{ ...info('data/a'), crc32c: '' }, info('data/b')], folder);
+    expect(made.files.map(({ path }) => path)).toEqual(['b']);
+    expect(made.refused).toMatchObject([{ object: 'data/a' }]);
+    expect(made.refused[0]?.reason).toContain('encrypted');
+  });
+
+  it('cuts parts that are too long, keeps their ending, and keeps them apart', () => {
+    const long = 'ü'.repeat(200);
+    const made = plan([`data/${long}a.jpeg`, `data/${long}b.jpeg`, `data/${'x'.repeat(255)}`]);
+    const paths = made.files.map(({ path }) => path);
+    expect(new Set(paths).size).toBe(3);
+    for (const path of paths) expect(Buffer.byteLength(path)).toBeLessThanOrEqual(255);
+    expect(paths[0]).toMatch(/^ü+%cut-[0-9a-f]{32}\.jpeg$/);
+    expect(paths[2]).toBe('x'.repeat(255));
+    expect(objectPathOf(paths[0]!, 'posix')).toBeNull();
+    // The cut form itself, as a name, is another file.
+    expect(plan([`data/${paths[0]!}`, `data/${long}a.jpeg`]).files[0]?.path).not.toBe(paths[0]);
+  });
+
+  it('has room for a name that is both file and folder, whichever comes first', () => {
     for (const names of [
       ['data/a', 'data/a/b'],
       ['data/a/b', 'data/a'],
-    ])
-      expect(plan(names)).toMatchObject({
-        files: [{ path: 'a/b' }],
-        refused: [{ object: 'data/a' }],
-      });
+    ]) {
+      const made = plan(names);
+      expect(made.files.map(({ path }) => path).sort()).toEqual(['a%file', 'a/b']);
+      expect(made.refused).toEqual([]);
+    }
+    const marker = planDownload([info('data/a/', 0), info('data/a', 3)], folder);
+    expect(marker.folders).toMatchObject([{ path: 'a' }]);
+    expect(marker.files).toMatchObject([{ path: 'a%file' }]);
+    const bytes = planDownload([info('data/a/', 4), info('data/', 3)], folder);
+    expect(bytes.files.map(({ path }) => path)).toEqual(['a/%empty', '%empty']);
   });
 
   it('tells names apart as the disk does', () => {
-    const names = ['data/A', 'data/a', 'data/\u00e9', 'data/e\u0301'];
-    expect(plan(names).objects).toBe(4);
-    const folded = plan(names, { foldsNames: true });
-    expect(folded.files.map(({ path }) => path)).toEqual(['A', '\u00e9']);
-    expect(folded.refused.map(({ object }) => object)).toEqual(['data/a', 'data/e\u0301']);
+    const names = [
+      'data/A',
+      'data/a',
+      'data/a/x',
+      'data/\u00e9',
+      'data/e\u0301',
+      'data/straße',
+      'data/STRASSE',
+    ];
+    expect(plan(names).files.filter(({ mapped }) => mapped)).toMatchObject([{ path: 'a%file' }]);
+    const folded = plan(names, { foldsNames: true }).files;
+    const keys = folded.map(({ path }) => path.normalize('NFC').toLowerCase());
+    expect(new Set(keys).size).toBe(names.length);
+    for (const { object, path } of folded)
+      expect(objectPathOf(path, 'posix')).toBe(object.name.slice('data/'.length));
   });
 
-  it('knows the names that Windows cannot have', () => {
-    const names = ['data/con', 'data/NUL.txt', 'data/a:b', 'data/a\\..\\b', 'data/dot.', 'data/ok'];
-    expect(plan(names).refused).toEqual([]);
-    expect(plan(names, { windows: true }).files.map(({ path }) => path)).toEqual(['ok']);
+  it('maps the names that Windows cannot have', () => {
+    const names = [
+      'data/con',
+      'data/NUL.txt',
+      'data/a:b',
+      'data/a\\..\\b',
+      'data/dot.',
+      'data/space ',
+      'data/LONGNA~1.TXT',
+      'data/COM¹',
+      'data/ok',
+    ];
+    const made = plan(names, { platform: 'windows', foldsNames: true });
+    expect(made.files.map(({ path }) => path)).toEqual([
+      '%63on',
+      '%4EUL.txt',
+      'a%3Ab',
+      'a%5C..%5Cb',
+      'dot%2E',
+      'space%20',
+      'LONGNA%7E1.TXT',
+      '%43OM¹',
+      'ok',
+    ]);
+    for (const { object, path } of made.files)
+      expect(objectPathOf(path, 'windows')).toBe(object.name.slice('data/'.length));
   });
 
-  it('never leaves the folder, never has one path twice, loses no object silently', () => {
-    const part = fc.oneof(
-      fc.constantFrom('', '.', '..', 'a', 'A', 'b', '\\', '/', '\u0000', 'con', '~', '-rf', 'é'),
-      fc.string({ maxLength: 4 }),
-    );
-    const name = fc.array(part, { maxLength: 5 }).map((parts) => `data/${parts.join('/')}`);
-    fc.assert(
-      fc.property(fc.uniqueArray(name, { maxLength: 30 }), (names) => {
-        const made = plan(names);
-        const root = '/destination';
-        for (const { path } of made.files)
-          expect(resolve(join(root, path)).startsWith(`${root}/`)).toBe(true);
-        expect(new Set(made.files.map(({ path }) => path)).size).toBe(made.files.length);
-        const told = new Set([
-          ...made.files.map(({ object }) => object.name),
-          ...made.refused.map(({ object }) => object),
-        ]);
-        expect([...told].sort()).toEqual([...names].sort());
-      }),
-    );
-  });
+  const part = fc.oneof(
+    fc.constantFrom(
+      '',
+      '.',
+      '..',
+      'a',
+      'A',
+      'b',
+      '\\',
+      '/',
+      '\u0000',
+      'con',
+      '~1',
+      '-rf',
+      'é',
+      'e\u0301',
+    ),
+    fc.constantFrom(
+      '%',
+      '%2E',
+      '%2e',
+      '%25',
+      '%empty',
+      '%file',
+      '%EMPTY',
+      'x.trainyard-partial',
+      'a ',
+      'a.',
+    ),
+    fc.constantFrom(
+      `%same-${'0'.repeat(16)}`,
+      `%cut-${'0'.repeat(32)}`,
+      'x'.repeat(256),
+      'ü'.repeat(128),
+    ),
+    fc.string({ maxLength: 4, unit: 'binary' }),
+    fc
+      .array(fc.constantFrom('%', '2', 'E', '5', '.', 'f', 'file'), { maxLength: 5 })
+      .map((all) => all.join('')),
+  );
+  const name = fc
+    .array(part, { minLength: 1, maxLength: 5 })
+    .map((parts) => `data/${parts.join('/')}`)
+    .filter((text) => !/\p{Surrogate}/u.test(text));
+
+  it.each([
+    { platform: 'posix', foldsNames: false },
+    { platform: 'posix', foldsNames: true },
+    { platform: 'windows', foldsNames: true },
+  ] as const)(
+    'never leaves the folder, never has one path twice, loses no object, and can be reversed: %j',
+    (rules) => {
+      fc.assert(
+        fc.property(fc.uniqueArray(name, { maxLength: 30 }), (names) => {
+          const made = plan(names, rules);
+          expect(made.refused).toEqual([]);
+          const root = '/destination';
+          const key = (path: string) =>
+            rules.foldsNames ? path.normalize('NFC').toLowerCase() : path;
+          const folders = new Set<string>();
+          for (const { path, object, mapped } of made.files) {
+            expect(join(root, path)).toBe(`${root}/${path}`);
+            for (const segment of path.split('/'))
+              expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(255);
+            expect(/[\u0000-\u001f\u007f]/.test(path)).toBe(false);
+            if (rules.platform === 'windows')
+              expect(/[<>:"|?*\\]|[. ](\/|$)|(^|\/)con(\/|$)/i.test(path)).toBe(false);
+            const own = object.name.slice('data/'.length);
+            expect(mapped).toBe(path !== own);
+            const back = objectPathOf(path, rules.platform);
+            if (back === null) expect(path).toContain('%cut-');
+            else expect(back).toBe(own);
+            const parts = path.split('/');
+            for (let end = 1; end < parts.length; end += 1)
+              folders.add(key(parts.slice(0, end).join('/')));
+          }
+          const paths = made.files.map(({ path }) => key(path));
+          expect(new Set(paths).size).toBe(names.length);
+          for (const path of paths) expect(folders.has(path)).toBe(false);
+          expect(made.files.map(({ object }) => object.name)).toEqual(names);
+        }),
+        { numRuns: 500 },
+      );
+    },
+  );
 
   it('names one object after the last part of its name', () => {
     const target = { kind: 'object', object: 'a/b/c.bin' } as const;

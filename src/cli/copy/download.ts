@@ -47,19 +47,18 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
     const done = await downloadObject({ ...common, object: target.object, file });
     if (!done.ok) return done;
     const seconds = (performance.now() - started) / 1000;
-    return ok({ objects: 1, bytes: done.value.size, seconds, skipped: 0, refused: [], failed: [] });
+    return ok({
+      objects: 1,
+      bytes: done.value.size,
+      seconds,
+      skipped: 0,
+      written: [{ object: target.object, path: file }],
+      mapped: [],
+      refused: [],
+      failed: [],
+    });
   }
-  const done = await download({ ...common, target, destination: folder });
-  if (!done.ok) return done;
-  const { objects, bytes, seconds, skipped, refused, failed } = done.value;
-  return ok({
-    objects,
-    bytes,
-    seconds,
-    skipped,
-    refused: refused.map(({ object, reason }) => ({ name: object, reason })),
-    failed: failed.map((entry) => ({ name: entry.object, problem: entry.problem })),
-  });
+  return download({ ...common, target, destination: folder });
 }
 
 /** Where to copy: into a folder, or for one object to a file of a name that the user gave. */

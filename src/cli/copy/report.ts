@@ -3,25 +3,41 @@ import type { ExitStatus } from '../exit.ts';
 import { formatBytes, formatSeconds, plural, printable } from '../format.ts';
 import type { Output } from '../output.ts';
 
-/** What a copy came to, in either direction. `name`: the object's name or the file's path. */
+/** An object and its file: `path` is below the folder that was named, with `/`; of a copy to or from one file, its own path. */
+export interface CopiedObject {
+  readonly object: string;
+  readonly path: string;
+}
+
+/**
+ * What a copy came to, in either direction. What was to be copied is named by its object when it came from a bucket, by its path when it went
+ * there, and is in exactly one of the four lists.
+ */
 export interface CopyReport {
   readonly objects: number;
   readonly bytes: number;
   readonly seconds: number;
   /** Of these, how many an earlier attempt had copied. */
   readonly skipped: number;
-  /** What has a name that the other side cannot have, or is no file. */
-  readonly refused: readonly { readonly name: string; readonly reason: string }[];
-  readonly failed: readonly { readonly name: string; readonly problem: Problem }[];
+  readonly written: readonly CopiedObject[];
+  /** Copied under another name, because the disk cannot have its own: docs/names.md. */
+  readonly mapped: readonly CopiedObject[];
+  /** What the other side cannot have, or is no file. */
+  readonly refused: readonly (Named & { readonly reason: string })[];
+  readonly failed: readonly (Named & { readonly problem: Problem })[];
 }
+
+export type Named = { readonly object: string } | { readonly path: string };
+
+const nameOf = (named: Named): string => ('object' in named ? named.object : named.path);
 
 /** As many failures are told one by one on a terminal; `--json` has all. */
 const MAX_TOLD = 20;
 
-/** Prints the report; exit 1 when a part failed. When nothing at all could be copied, for one reason, that reason's status. */
+/** Prints the report; exit 1 when a part was refused or failed. When nothing at all could be copied, for one reason, that reason's status. */
 export function tellReport(output: Output, report: CopyReport, json: boolean): ExitStatus {
   output.endLive();
-  const { objects, failed, refused } = report;
+  const { objects, failed, refused, mapped } = report;
   if (json) output.json(report);
   else {
     const earlier =
@@ -30,15 +46,23 @@ export function tellReport(output: Output, report: CopyReport, json: boolean): E
       `Copied ${plural(objects, 'object')}, ${formatBytes(report.bytes)} in ${formatSeconds(report.seconds)}${earlier}.`,
     );
   }
-  for (const { name, reason } of refused.slice(0, MAX_TOLD))
-    output.note(`${output.paint('yellow', 'Refused:')} ${printable(name)}: ${printable(reason)}`);
-  for (const { name, problem } of failed.slice(0, MAX_TOLD)) {
+  for (const { object, path } of mapped.slice(0, MAX_TOLD))
+    output.note(`${output.paint('cyan', 'Renamed:')} ${printable(object)} is ${printable(path)}`);
+  for (const one of refused.slice(0, MAX_TOLD))
     output.note(
-      `${output.paint('red', 'Failed:')} ${printable(name)}: ${printable(problem.message)}`,
+      `${output.paint('yellow', 'Refused:')} ${printable(nameOf(one))}: ${printable(one.reason)}`,
+    );
+  for (const one of failed.slice(0, MAX_TOLD)) {
+    const { problem } = one;
+    output.note(
+      `${output.paint('red', 'Failed:')} ${printable(nameOf(one))}: ${printable(problem.message)}`,
     );
     if (problem.hint !== '') output.note(`  ${printable(problem.hint)}`);
   }
-  const untold = Math.max(0, failed.length - MAX_TOLD) + Math.max(0, refused.length - MAX_TOLD);
+  const untold = [mapped, failed, refused].reduce(
+    (sum, list) => sum + Math.max(0, list.length - MAX_TOLD),
+    0,
+  );
   if (untold > 0)
     output.note(`  and ${plural(untold, 'more')}; --json lists all.`.replace('mores', 'more'));
   if (failed.length === 0 && refused.length === 0) return 0;

@@ -48,14 +48,20 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
   };
   if (status.isFile()) {
     const started = performance.now();
-    const done = await uploadFile({
-      ...access,
-      file: copy.source,
-      object: objectNameFor(copy.target, copy.source),
-    });
+    const object = objectNameFor(copy.target, copy.source);
+    const done = await uploadFile({ ...access, file: copy.source, object });
     if (!done.ok) return done;
     const seconds = (performance.now() - started) / 1000;
-    return ok({ objects: 1, bytes: done.value.size, seconds, skipped: 0, refused: [], failed: [] });
+    return ok({
+      objects: 1,
+      bytes: done.value.size,
+      seconds,
+      skipped: 0,
+      written: [{ object, path: copy.source }],
+      mapped: [],
+      refused: [],
+      failed: [],
+    });
   }
   const done = await upload({ ...access, source: copy.source, prefix: asPrefix(copy.target.path) });
   if (!done.ok) return done;
@@ -65,7 +71,9 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
     bytes,
     seconds,
     skipped: 0,
-    refused: refused.map((file) => ({ name: file.path, reason: file.reason })),
-    failed: failed.map((file) => ({ name: file.path, problem: file.problem })),
+    written: objects.map(({ name, relativePath }) => ({ object: name, path: relativePath })),
+    mapped: [],
+    refused,
+    failed,
   });
 }

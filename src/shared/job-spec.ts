@@ -56,13 +56,13 @@ const address = (description: string) =>
     examples: ['gs://bucket/path'],
   });
 
-const INPUT_ADDRESS =
+const MEANING =
   'A name that ends with .zip, .tar, .tar.gz, .tgz or .tar.bz2 is one object, unpacked; one that ends with "/" is everything below it; otherwise everything below PATH/ where there is something, else the one object PATH.';
 
 export const inputSpecSchema = z.union([
   z
     .strictObject({
-      gcs: address(`Where the input lies in Cloud Storage. ${INPUT_ADDRESS}`),
+      gcs: address(`Where the input lies in Cloud Storage. ${MEANING}`),
       key: bucketKey,
     })
     .describe('Objects of a bucket, fetched before the workers start.'),
@@ -107,6 +107,12 @@ export const codeSpecSchema = z.union([
         .optional(),
     })
     .describe('A git repository.'),
+  z
+    .strictObject({
+      gcs: address(`Where the code lies in Cloud Storage. ${MEANING}`),
+      key: bucketKey,
+    })
+    .describe('An archive of a bucket, unpacked, or a folder of it.'),
 ]);
 
 export const workerKeySpecSchema = z.strictObject({

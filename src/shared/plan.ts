@@ -62,6 +62,14 @@ export const codePlanSchema = z.discriminatedUnion('kind', [
   /** An absolute folder of the host. */
   z.strictObject({ kind: z.literal('dir'), path: z.string() }),
   z.strictObject({ kind: z.literal('git'), url: z.string(), ref: z.string().nullable() }),
+  z.strictObject({
+    kind: z.literal('gcs'),
+    /** As the user wrote it. */
+    address: z.string(),
+    bucket: z.string(),
+    target: inputTargetSchema,
+    account,
+  }),
 ]);
 
 /** What one run is to do, frozen at submit. No secret in it. */

@@ -3,7 +3,7 @@ import type { Account } from '../../shared/key.ts';
 import type { InputTarget } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
-import { download } from '../../transfer/download.ts';
+import { download, type DownloadReport } from '../../transfer/download.ts';
 import { makeFolder } from '../files.ts';
 import type { Run } from '../run.ts';
 
@@ -84,16 +84,35 @@ export async function patiently<T>(
  * Downloads a target into a folder and tells `data-staged`; resumes what an earlier attempt began.
  * Errors: those of download(); the first failure when objects failed.
  */
-export function fetchTarget(
+export async function fetchTarget(
   run: Run,
   from: InputSource,
   destination: string,
 ): Promise<Result<void>> {
-  return patiently(run, () => fetchOnce(run, from, destination));
+  const fetched = await fetchObjects(run, from, destination, 'data');
+  if (!fetched.ok) return fetched;
+  const { objects, bytes, seconds } = fetched.value;
+  run.events.append({ kind: 'data-staged', objects, bytes, seconds });
+  return ok();
 }
 
-async function fetchOnce(run: Run, from: InputSource, destination: string): Promise<Result<void>> {
-  const journal = run.at(`${RUN.journals}/data`);
+/** {@link fetchTarget} for code or data, without its event. */
+export function fetchObjects(
+  run: Run,
+  from: InputSource,
+  destination: string,
+  what: 'code' | 'data',
+): Promise<Result<DownloadReport>> {
+  return patiently(run, () => fetchOnce(run, from, destination, what));
+}
+
+async function fetchOnce(
+  run: Run,
+  from: InputSource,
+  destination: string,
+  what: 'code' | 'data',
+): Promise<Result<DownloadReport>> {
+  const journal = run.at(`${RUN.journals}/${what}`);
   makeFolder(journal);
   makeFolder(destination);
   const signal = run.stop.asked;
@@ -105,21 +124,19 @@ async function fetchOnce(run: Run, from: InputSource, destination: string): Prom
     destination,
     journal,
     signal,
-    onProgress: progressTeller(run, 'staging', 'data'),
+    onProgress: progressTeller(run, 'staging', what),
   });
   if (!report.ok) return report;
-  const { objects, bytes, seconds, refused, failed } = report.value;
+  const { objects, refused, failed } = report.value;
   tellRefused(
     run,
     'objects',
     refused.map(({ object, reason }) => ({ name: object, reason })),
   );
   const failure = summaryOf(
-    'download the input',
+    what === 'code' ? 'download the code' : 'download the input',
     failed.map(({ object, problem: cause }) => ({ name: object, problem: cause })),
     objects + failed.length,
   );
-  if (failure !== null) return fail(failure);
-  run.events.append({ kind: 'data-staged', objects, bytes, seconds });
-  return ok();
+  return failure === null ? report : fail(failure);
 }

@@ -1,17 +1,17 @@
 import { access, constants, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { CodeState } from '../../shared/events.ts';
-import type { InputPlan } from '../../shared/plan.ts';
+import type { CodePlan, InputPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
 import { copyEntries } from '../code/copy-tree.ts';
-import { cloneRepository, readCodeState } from '../code/git.ts';
+import { cloneRepository, NO_CODE_STATE, readCodeState } from '../code/git.ts';
 import { CODE_LIMIT, biggestFiles, planSnapshot } from '../code/snapshot.ts';
 import { cancelled } from '../ending.ts';
 import { errorMessage } from '../files.ts';
 import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
-import { fetchTarget } from './fetch.ts';
+import { fetchObjects, fetchTarget } from './fetch.ts';
 
 /** How many notes on the code are told one by one. */
 const NOTES = 20;
@@ -39,11 +39,21 @@ export async function stage(run: JobRun): Promise<Result<void>> {
 }
 
 async function stageCode(run: JobRun): Promise<Result<void>> {
-  const { code } = run.plan;
-  const staged = code.kind === 'dir' ? await snapshot(run, code.path) : await clone(run, code);
+  const staged = await takeCode(run, run.plan.code);
   if (!staged.ok) return staged;
   run.events.append({ kind: 'code-staged', ...staged.value });
   return ok();
+}
+
+function takeCode(run: JobRun, code: CodePlan): Promise<Result<StagedCode>> {
+  switch (code.kind) {
+    case 'dir':
+      return snapshot(run, code.path);
+    case 'git':
+      return clone(run, code);
+    case 'gcs':
+      return fetchCode(run, code);
+  }
 }
 
 interface StagedCode {
@@ -113,6 +123,30 @@ async function clone(
   await rm(run.at(RUN.code), { recursive: true, force: true });
   await rename(partial, run.at(RUN.code));
   return ok({ files, bytes, state: state.value });
+}
+
+/**
+ * Fetches code from a bucket: an archive unpacked, a folder or one object as it is. Resumes what an earlier attempt began.
+ * Errors: those of download(); `input.code-too-big`.
+ */
+async function fetchCode(
+  run: JobRun,
+  code: Extract<CodePlan, { readonly kind: 'gcs' }>,
+): Promise<Result<StagedCode>> {
+  const fetched = await fetchObjects(run, code, run.at(RUN.code), 'code');
+  if (!fetched.ok) return fetched;
+  const { objects: files, bytes } = fetched.value;
+  if (bytes > CODE_LIMIT)
+    return fail(
+      problem({
+        code: 'input.code-too-big',
+        op: 'download the code',
+        subject: code.address,
+        message: `The code holds ${bytes} bytes in ${files} files; at most ${CODE_LIMIT} are taken.`,
+        hint: 'Keep data out of the code, and give it as the input of the job.',
+      }),
+    );
+  return ok({ files, bytes, state: NO_CODE_STATE });
 }
 
 async function stageData(run: JobRun, input: InputPlan | null): Promise<Result<void>> {

@@ -81,10 +81,7 @@ export function describePlan(plan: JobPlan, output: Output): void {
   const row = (title: string, text: string) =>
     output.note(`  ${output.paint('dim', title.padEnd(8))}${printable(text)}`);
   output.note(`Job ${output.paint('bold', plan.id)} (${plan.name}) on ${plan.host}`);
-  row(
-    'code',
-    plan.code.kind === 'dir' ? plan.code.path : `${plan.code.url} ${plan.code.ref ?? ''}`,
-  );
+  row('code', codeText(plan.code));
   const gpus = plan.gpusPerWorker === 0 ? 'no GPU' : plural(plan.gpusPerWorker, 'GPU');
   row('workers', `${plan.workers.length}, ${gpus} each`);
   if (plan.input !== null)
@@ -102,7 +99,18 @@ export function describePlan(plan: JobPlan, output: Output): void {
   );
 }
 
-function inputText(input: Extract<JobPlan['input'], { readonly kind: 'gcs' }>): string {
+function codeText(code: JobPlan['code']): string {
+  switch (code.kind) {
+    case 'dir':
+      return code.path;
+    case 'git':
+      return `${code.url} ${code.ref ?? ''}`;
+    case 'gcs':
+      return `${code.address} (${inputText(code)})`;
+  }
+}
+
+function inputText(input: Extract<JobPlan['code' | 'input'], { readonly kind: 'gcs' }>): string {
   const what = {
     folder: 'everything below it',
     object: 'one object',

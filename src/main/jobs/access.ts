@@ -37,7 +37,7 @@ export interface Access {
 }
 
 export interface AccessOptions {
-  /** The data is in place: its token is not needed any more. */
+  /** Code and data are in place: their tokens are not needed any more. */
   readonly staged?: boolean;
   readonly signal?: AbortSignal;
   /** For minting in all, milliseconds; default 20,000. */

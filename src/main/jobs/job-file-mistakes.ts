@@ -67,35 +67,24 @@ function explainUnion(
 ): readonly Mistake[] | null {
   const { input } = issue;
   if (input === undefined || !isMapping(input)) return input === undefined ? missing(path) : null;
-  const forms: readonly (readonly [string, string])[] =
-    path[0] === 'code'
-      ? [
-          ['dir', 'git'],
-          ['git', 'dir'],
-        ]
-      : [
-          ['gcs', 'dir'],
-          ['dir', 'gcs'],
-        ];
-  const chosen = forms.findIndex(([field]) => field in input);
-  const form = forms[chosen];
+  // In the order of the schema's forms.
+  const forms = path[0] === 'code' ? ['dir', 'git', 'gcs'] : ['gcs', 'dir'];
+  const chosen = forms.findIndex((form) => form in input);
+  const field = forms[chosen];
   const issues = issue.errors[chosen];
-  if (form === undefined || issues === undefined) {
+  if (field === undefined || issues === undefined) {
     const unknown = Object.keys(input).map((key) => unknownField(path, key));
     return unknown.length > 0 ? unknown : null;
   }
-  const [field, other] = form;
-  return issues.flatMap((inner) =>
-    inner.code === 'unrecognized_keys' && inner.keys.includes(other)
-      ? [
-          {
-            path: [...path, other],
-            at: 'key' as const,
-            message: `${showPath(path)} has both ${field} and ${other}. Give one of them.`,
-          },
-        ]
-      : explainIssue(inner, path, sourceAt),
-  );
+  return issues.flatMap((inner) => {
+    const other =
+      inner.code === 'unrecognized_keys'
+        ? forms.find((form) => inner.keys.includes(form))
+        : undefined;
+    if (other === undefined) return explainIssue(inner, path, sourceAt);
+    const message = `${showPath(path)} has both ${field} and ${other}. Give one of them.`;
+    return [{ path: [...path, other], at: 'key' as const, message }];
+  });
 }
 
 function missing(path: FieldPath): readonly Mistake[] {
@@ -111,6 +100,13 @@ function missing(path: FieldPath): readonly Mistake[] {
 
 function unknownField(path: FieldPath, key: string): Mistake {
   const known = fieldsBelow(path);
+  // A field of another form of the same mapping.
+  if (known.includes(key))
+    return {
+      path: [...path, key],
+      at: 'key',
+      message: `${showPath([...path, key])} does not go with the other fields here. Allowed: ${allowedAt(path) ?? ''}.`,
+    };
   const meant = didYouMean(key, known);
   return {
     path: [...path, key],

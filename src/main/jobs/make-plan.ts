@@ -100,7 +100,7 @@ export function accountOf(card: KeyCard): Account {
 /** The tokens a run needs. Pure. */
 export function tokensNeeded(
   plan: RunPlan,
-  /** Whether the data is in place already. */
+  /** Whether code and data are in place already. */
   staged = false,
 ): readonly { readonly account: Account; readonly purpose: AccessPurpose }[] {
   const needed: { account: Account; purpose: AccessPurpose }[] = [];
@@ -112,8 +112,13 @@ export function tokensNeeded(
       });
     return needed;
   }
-  if (!staged && plan.input?.kind === 'gcs' && plan.input.account !== null)
-    needed.push({ account: plan.input.account, purpose: 'read' });
+  const add = (account: Account, purpose: AccessPurpose): void => {
+    const same = (one: (typeof needed)[number]): boolean =>
+      one.account.keyId === account.keyId && one.purpose === purpose;
+    if (!needed.some(same)) needed.push({ account, purpose });
+  };
+  for (const from of staged ? [] : [plan.code, plan.input])
+    if (from?.kind === 'gcs' && from.account !== null) add(from.account, 'read');
   if (plan.output?.account) needed.push({ account: plan.output.account, purpose: 'write' });
   return needed;
 }

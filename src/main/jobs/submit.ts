@@ -56,7 +56,7 @@ export async function prepareJob(
   const outputKey = spec.output?.key;
   const [gpus, code, input, output, ...workers] = await Promise.all([
     checkGpus(host, spec, signal),
-    planCode(host, spec, options.baseFolder),
+    planCode(parts, host, spec, options.baseFolder, signal),
     planInput(parts, host, spec, options.baseFolder, signal),
     findAccount(parts.keys, outputKey),
     ...spec.workerKeys.map(({ key }) => findAccount(parts.keys, key)),
@@ -96,9 +96,16 @@ async function findAccount(
   return card.ok ? ok(accountOf(card.value)) : card;
 }
 
-async function planCode(host: Host, spec: JobSpec, base: string): Promise<Result<CodePlan>> {
+async function planCode(
+  parts: SubmitParts,
+  host: Host,
+  spec: JobSpec,
+  base: string,
+  signal: AbortSignal,
+): Promise<Result<CodePlan>> {
   if ('git' in spec.code)
     return ok({ kind: 'git', url: spec.code.git, ref: spec.code.ref ?? null });
+  if ('gcs' in spec.code) return planObjects(parts, spec.code, signal);
   const path = resolve(base, spec.code.dir);
   const there = await checkFolder(host, path, 'input.code-folder', 'code.dir');
   return there.ok ? ok({ kind: 'dir', path }) : there;
@@ -118,11 +125,20 @@ async function planInput(
     const there = await checkFolder(host, path, 'input.input-folder', 'input.dir');
     return there.ok ? ok({ kind: 'dir', path }) : there;
   }
-  const address = parseGcsAddress(input.gcs);
+  return planObjects(parts, input, signal);
+}
+
+/** What lies at an address of code or input. */
+async function planObjects(
+  parts: SubmitParts,
+  from: { readonly gcs: string; readonly key?: string | undefined },
+  signal: AbortSignal,
+): Promise<Result<Extract<InputPlan, { readonly kind: 'gcs' }>>> {
+  const address = parseGcsAddress(from.gcs);
   if (!address.ok) return address;
   let card: KeyCard | null = null;
-  if (input.key !== undefined) {
-    const found = await parts.keys.find(input.key);
+  if (from.key !== undefined) {
+    const found = await parts.keys.find(from.key);
     if (!found.ok) return found;
     card = found.value;
   }
@@ -138,7 +154,7 @@ async function planInput(
   if (!target.ok) return target;
   const { bucket } = address.value;
   const account = card === null ? null : accountOf(card);
-  return ok({ kind: 'gcs', address: input.gcs, bucket, target: target.value, account });
+  return ok({ kind: 'gcs', address: from.gcs, bucket, target: target.value, account });
 }
 
 async function checkFolder(

@@ -103,6 +103,17 @@ test('a plan says which tokens and keys its agent is given, and no more', () => 
   expect(tokensNeeded(plan, true)).toEqual([{ account, purpose: 'write' }]);
   expect(keysHandedOver(plan)).toEqual([other]);
   expect(keysHandedOver({ ...plan, unattended: true })).toEqual([account, other]);
+  const code = { kind: 'gcs', address: 'a', bucket: 'b', account: other } as const;
+  const archive = { kind: 'archive', object: 'o.zip', format: 'zip' } as const;
+  const fetched = { ...plan, code: { ...code, target: archive } };
+  expect(tokensNeeded(fetched)).toEqual([
+    { account: other, purpose: 'read' },
+    { account, purpose: 'read' },
+    { account, purpose: 'write' },
+  ]);
+  expect(tokensNeeded(fetched, true)).toEqual([{ account, purpose: 'write' }]);
+  const same = { ...fetched, code: { ...fetched.code, account } };
+  expect(tokensNeeded(same)).toEqual(tokensNeeded(plan));
   const bare = valueOf(makePlan(spec({}), resolved));
   expect(tokensNeeded(bare)).toEqual([]);
   expect(keysHandedOver(bare)).toEqual([]);

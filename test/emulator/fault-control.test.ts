@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ask, execute } from './ask.ts';
+import { EMULATOR_ENTRY, startEmulator } from './start.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'trainyard-emulator-control-'));
+});
+afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+test.each([
+  ['{', /is wrong: It is not JSON/],
+  ['[]', /expected object/],
+  ['{"rules":[{"fault":{"kind":"nothing"}}]}', /rules\.0\.fault\.kind/],
+  ['{"rules":[{"fault":{"kind":"status"}}]}', /rules\.0\.fault\.status/],
+  ['{"rules":[{"fault":{"kind":"status","status":503,"statsu":1}}]}', /statsu/],
+  ['{"rules":[{"objects":"x","fault":{"kind":"lost-answer"}}]}', /objects/],
+  ['{"rules":[{"probability":2,"fault":{"kind":"lost-answer"}}]}', /probability/],
+  ['{"rules":[{"operation":"lists","fault":{"kind":"lost-answer"}}]}', /rules\.0\.operation/],
+  ['{"rules":[{"fault":{"kind":"wrong-length","by":0}}]}', /must not be 0/],
+])('a faults file that is wrong is refused with its mistake: %s', async (text, sentence) => {
+  const path = join(folder, 'faults.json');
+  await writeFile(path, text);
+  const { code, stderr } = await execute(process.execPath, [EMULATOR_ENTRY, '--faults', path]);
+  expect([code, stderr.trim().split('\n').length]).toEqual([2, 1]);
+  expect(stderr).toMatch(sentence);
+});
+
+test('a faults file that is missing is told', async () => {
+  const { code, stderr } = await execute(process.execPath, [
+    EMULATOR_ENTRY,
+    '--faults',
+    '/no/file',
+  ]);
+  expect([code, stderr]).toEqual([2, 'The faults file /no/file cannot be read (ENOENT).\n']);
+});
+
+test('rules of a file are in force at once; the control address tells, changes and removes them', async () => {
+  const emulator = await startEmulator({
+    open: true,
+    faults: [{ name: 'busy', operation: 'bucket', fault: { kind: 'status', status: 503 } }],
+  });
+  const control = (method: string, body?: unknown, headers: Record<string, string> = {}) =>
+    ask(emulator.url, method, '/trainyard/faults', {
+      headers,
+      ...(body === undefined ? {} : { json: body }),
+    });
+  const list = async () => (await ask(emulator.url, 'GET', '/storage/v1/b?project=p')).status;
+  try {
+    expect(await list()).toBe(503);
+    expect(JSON.parse((await control('GET')).text)).toMatchObject({
+      rules: [{ name: 'busy', matched: 1, fired: 1, fault: { status: 503 } }],
+    });
+    const put = await control('PUT', { rules: [{ fault: { kind: 'status', status: 500 } }] });
+    expect([put.status, await list()]).toEqual([200, 500]);
+    const wrong = await control('PUT', { rules: [{ fault: { kind: 'no' } }] });
+    expect([wrong.status, wrong.text.includes('rules.0.fault.kind'), await list()]).toEqual([
+      400,
+      true,
+      500,
+    ]);
+    expect((await control('DELETE', undefined, { Origin: 'http://evil.example' })).status).toBe(
+      403,
+    );
+    expect((await control('POST')).status).toBe(405);
+    expect(await list()).toBe(500);
+    expect(JSON.parse((await control('DELETE')).text)).toEqual({ rules: [] });
+    expect(await list()).toBe(200);
+    expect((await emulator.requestLog()).filter(({ path }) => path.includes('faults'))).toEqual([]);
+    await expect(emulator.setFaults([{ fault: { kind: 'status', status: 9 } }])).rejects.toThrow(
+      /refused/,
+    );
+  } finally {
+    await emulator.stop();
+  }
+});
+
+test('without --faults and --allow-faults there is no control address', async () => {
+  const child = spawn(process.execPath, [EMULATOR_ENTRY, '--open'], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  try {
+    const [text] = (await once(child.stdout ?? child, 'data')) as [Buffer];
+    const url = /http:\S+/.exec(String(text))?.[0] ?? '';
+    const rules = { rules: [{ fault: { kind: 'status', status: 500 } }] };
+    expect((await ask(url, 'PUT', '/trainyard/faults', { json: rules })).status).toBe(405);
+    expect((await ask(url, 'GET', '/trainyard/faults')).status).toBe(404);
+    expect((await ask(url, 'GET', '/storage/v1/b?project=p')).status).toBe(200);
+  } finally {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+});

@@ -7,7 +7,8 @@ type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 export interface Sink {
   readonly isTTY: boolean;
   readonly columns: number;
-  write(text: string | Uint8Array): void;
+  /** `done` is called once the text is handed on, or cannot be. */
+  write(text: string | Uint8Array, done?: () => void): void;
 }
 
 /**
@@ -21,8 +22,8 @@ export interface Output {
   line(text?: string): void;
   /** The one document of `--json`. */
   json(value: unknown): void;
-  /** Bytes as they are, to stdout. */
-  bytes(bytes: Uint8Array): void;
+  /** Bytes as they are, to stdout; resolves once they are handed on, so that a slow reader fills no memory. */
+  bytes(bytes: Uint8Array): Promise<void>;
   /** A line of news for people, to stderr. */
   note(text: string): void;
   /** Like {@link note}, in words of warning. */
@@ -70,7 +71,7 @@ export function createOutput(
     bytes: (bytes) => {
       clearLive();
       liveText = '';
-      stdout.write(bytes);
+      return new Promise((resolve) => stdout.write(bytes, resolve));
     },
     note: (text) => above(stderr, text),
     warn: (message, hint = '') => {

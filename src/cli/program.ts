@@ -120,8 +120,9 @@ function sinkOf(stream: NodeJS.WriteStream): Sink {
     get columns() {
       return stream.isTTY ? stream.columns : 0;
     },
-    write: (text) => {
-      if (!stream.destroyed) stream.write(text);
+    write: (text, done) => {
+      if (stream.destroyed) done?.();
+      else stream.write(text, () => done?.());
     },
   };
 }

@@ -82,7 +82,7 @@ async function printLogs(
         output.note(output.paint('dim', `==> worker ${name} <==`));
         shown = name;
       }
-      output.bytes(part.bytes);
+      await output.bytes(part.bytes);
       offsets.set(name, offset + part.bytes.length);
     }
   };

@@ -20,7 +20,7 @@ export function registerRetry(program: Command, run: Run): void {
         const id = valueOf(await findJobId(services, text));
         const retried = valueOf(await services.jobs.retry(id, context.signal));
         if (options.detach === true) {
-          tellDetached(output, id, retried.accessExpiresAt, options.json === true);
+          tellDetached(output, id, retried.accessExpiresAt, options.json === true ? { id } : null);
           return 0;
         }
         const { status, job } = await followJob(context, services, id);

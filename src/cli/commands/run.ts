@@ -38,15 +38,24 @@ export function registerRun(program: Command, run: Run): void {
           await services.jobs.submit(spec, {
             baseFolder: path.dirname(jobFile),
             signal: context.signal,
-            onPlan: (plan) => describePlan(plan, output),
+            onPlan: (plan, warnings) => {
+              describePlan(plan, output);
+              for (const { message, hint } of warnings) output.warn(message, hint);
+            },
           }),
         );
         if (options.detach === true) {
-          tellDetached(output, submitted.id, submitted.accessExpiresAt, options.json === true);
+          tellDetached(
+            output,
+            submitted.id,
+            submitted.accessExpiresAt,
+            options.json === true ? { id: submitted.id, warnings: submitted.warnings } : null,
+          );
           return 0;
         }
         const { status, job } = await followJob(context, services, submitted.id);
-        if (options.json === true && job !== null) output.json(jobJson(job));
+        if (options.json === true && job !== null)
+          output.json({ ...jobJson(job), warnings: submitted.warnings });
         return status;
       }),
     );
@@ -124,9 +133,10 @@ export function tellDetached(
   output: Output,
   id: string,
   accessExpiresAt: number | null,
-  json: boolean,
+  /** The document of `--json`; null for people. */
+  json: object | null,
 ): void {
-  if (json) output.json({ id });
+  if (json !== null) output.json(json);
   else output.line(id);
   if (accessExpiresAt === null) output.note('It goes on by itself: its access does not run out.');
   else {

@@ -21,6 +21,8 @@ export interface SubmittedJob {
   readonly plan: JobPlan;
   /** When the agent's first token runs out, milliseconds since 1970; null where it needs none or holds the key. */
   readonly accessExpiresAt: number | null;
+  /** What the user should know, though it did not stand in the way. */
+  readonly warnings: readonly Problem[];
 }
 
 /** What a retry did: a new agent took the run up, or the one that waits got fresh access. */
@@ -39,10 +41,12 @@ export interface LogPiece {
 }
 
 export interface JobService {
-  /** Checks, freezes and starts a job. `onPlan` sees the plan before anything starts. */
+  /** Checks, freezes and starts a job. `onPlan` sees the plan, and what to warn of, before anything starts. */
   submit(
     spec: JobSpec,
-    options: SubmitOptions & { readonly onPlan?: (plan: JobPlan) => void },
+    options: SubmitOptions & {
+      readonly onPlan?: (plan: JobPlan, warnings: readonly Problem[]) => void;
+    },
   ): Promise<Result<SubmittedJob>>;
   /** All runs, newest first; one that cannot be read is in the list with its problem. */
   list(): Promise<readonly JobView[]>;
@@ -107,8 +111,8 @@ export function jobService(given: JobServiceParts): JobService {
     async submit(spec, options) {
       const prepared = await prepareJob(parts, spec, options);
       if (!prepared.ok) return prepared;
-      const { host, plan, access } = prepared.value;
-      options.onPlan?.(plan);
+      const { host, plan, access, warnings } = prepared.value;
+      options.onPlan?.(plan, warnings);
       if (options.signal?.aborted === true) return fail(cancelled(plan.id));
       const made = await host.createRun(plan);
       if (!made.ok) return made;
@@ -122,6 +126,7 @@ export function jobService(given: JobServiceParts): JobService {
       return ok({
         id: plan.id,
         plan,
+        warnings,
         accessExpiresAt: plan.unattended ? null : accessEnds(access.record),
       });
     },

@@ -13,6 +13,7 @@ import type { KeyService } from '../keys/service.ts';
 import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
 import { accountOf, makePlan, newJobId } from './make-plan.ts';
+import { lookForTakenNames } from './output-taken.ts';
 
 export interface SubmitParts {
   readonly hosts: Hosts;
@@ -33,6 +34,8 @@ export interface PreparedJob {
   readonly host: Host;
   readonly plan: JobPlan;
   readonly access: Access;
+  /** What the user should know before the start, though nothing stands in its way. */
+  readonly warnings: readonly Problem[];
 }
 
 /** How long a bucket may take to answer what the input is. Milliseconds. */
@@ -54,11 +57,12 @@ export async function prepareJob(
   const signal = options.signal ?? new AbortController().signal;
 
   const outputKey = spec.output?.key;
-  const [gpus, code, input, output, ...workers] = await Promise.all([
+  const [gpus, code, input, output, warnings, ...workers] = await Promise.all([
     checkGpus(host, spec, signal),
     planCode(parts, host, spec, options.baseFolder, signal),
     planInput(parts, host, spec, options.baseFolder, signal),
     findAccount(parts.keys, outputKey),
+    lookForTakenNames(parts, spec, signal),
     ...spec.workerKeys.map(({ key }) => findAccount(parts.keys, key)),
   ]);
   if (!gpus.ok) return gpus;
@@ -83,7 +87,7 @@ export async function prepareJob(
   });
   if (!plan.ok) return plan;
   const access = await gatherAccess(parts.keys, plan.value, parts.clock, { signal });
-  return access.ok ? ok({ host, plan: plan.value, access: access.value }) : access;
+  return access.ok ? ok({ host, plan: plan.value, access: access.value, warnings }) : access;
 }
 
 /** Null where the specification names no key. */

@@ -1,7 +1,27 @@
 import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { crc32c } from './native-crc32c.ts';
 
-/** Appends JSON lines to one file; what was appended at the same time reaches the disk in one write. */
+const checkOf = (text: string): string =>
+  crc32c(Buffer.from(text), 0).toString(16).padStart(8, '0');
+
+/** A line with the checksum (CRC32C) of its own text in front: what the disk made of it since is not believed. */
+export function checkedLine(value: unknown): string {
+  const text = JSON.stringify(value);
+  return `${checkOf(text)} ${text}`;
+}
+
+function readLine(line: string): unknown[] {
+  const text = line.slice(9);
+  if (line.charAt(8) !== ' ' || line.slice(0, 8) !== checkOf(text)) return [];
+  try {
+    return [JSON.parse(text)];
+  } catch {
+    return [];
+  }
+}
+
+/** Appends checked JSON lines to one file; what was appended at the same time reaches the disk in one write. */
 export interface Journal {
   /** Resolves once the line is written, and, for a durable journal, on the disk. */
   append(line: unknown): Promise<void>;
@@ -53,7 +73,7 @@ export async function openJournal(path: string, durable: boolean): Promise<Journ
   return {
     append: (line) =>
       new Promise<void>((done, failed) => {
-        waiting.push({ text: `${JSON.stringify(line)}\n`, done, failed });
+        waiting.push({ text: `${checkedLine(line)}\n`, done, failed });
         running ??= write();
       }),
     async close() {
@@ -65,21 +85,15 @@ export async function openJournal(path: string, durable: boolean): Promise<Journ
   };
 }
 
-/** The lines of a journal that are JSON, oldest first; none where there is no file. Each is `unknown` until parsed. */
+/**
+ * The lines of a journal whose checksum is right, oldest first; none where there is no file. What is damaged, cut off or of another program
+ * is passed over. Each is `unknown` until parsed.
+ */
 export async function readJournal(path: string): Promise<readonly unknown[]> {
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    return (await readFile(path, 'utf8')).split('\n').flatMap(readLine);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   }
-  return text.split('\n').flatMap((line): unknown[] => {
-    if (line === '') return [];
-    try {
-      return [JSON.parse(line)];
-    } catch {
-      return [];
-    }
-  });
 }

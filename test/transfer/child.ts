@@ -28,6 +28,7 @@ const options = {
   tokens: await accountTokens(order.keyFile, order.options.endpoints, order.purpose),
   onProgress: (progress: unknown) => say({ progress }),
 };
+say({ ready: true });
 const work = { download, upload, archive: uploadArchive }[order.what];
 const done = await work(options);
 clearInterval(watch);

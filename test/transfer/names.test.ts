@@ -94,11 +94,11 @@ function hostileNames(): string[] {
       long,
       `${long}.bin`,
       `${long}/${long}`,
-      `${'ü'.repeat(128)}`,
+      'ü'.repeat(128),
       `${'ü'.repeat(127)}x`,
       'm'.repeat(255),
     ],
-    ...[`${'m'.repeat(250)}.jpeg`, `${'n'.repeat(236)}`, `${'n'.repeat(237)}`, `${long}%file`],
+    ...[`${'m'.repeat(250)}.jpeg`, 'n'.repeat(236), 'n'.repeat(237), `${long}%file`],
     ...[
       '\u202etxt.exe',
       '\u001b[31mred',

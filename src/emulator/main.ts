@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -12,6 +12,8 @@ import { AccountRegister, registerAccount } from './oauth/accounts.ts';
 import { TokenRegister } from './oauth/token.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { listen, serve } from './server.ts';
+import { releaseLock, sweepTemporary, takeLock, TEMPORARY_PREFIX } from './state/lock.ts';
+import { openFolder } from './state/persistence.ts';
 import { Store } from './state/store.ts';
 import { Sessions } from './storage/sessions.ts';
 
@@ -43,10 +45,12 @@ async function run(options: Options): Promise<void> {
     end(`Port ${options.port} of 127.0.0.1 cannot be used (${codeOf(error)}).\n`, 4);
     return;
   }
-  const temporary =
-    options.dir === null ? await mkdtemp(join(tmpdir(), 'trainyard-emulator-')) : null;
+  if (options.dir === null) sweepTemporary(tmpdir());
+  const temporary = options.dir === null ? await mkdtemp(join(tmpdir(), TEMPORARY_PREFIX)) : null;
+  const root = resolve(options.dir ?? temporary ?? '.');
   process.once('exit', () => {
     if (temporary !== null) rmSync(temporary, { recursive: true, force: true });
+    else releaseLock(root);
   });
   const stop = (): void => {
     server.close();
@@ -73,15 +77,24 @@ async function run(options: Options): Promise<void> {
     }
   }
 
-  const root = resolve(options.dir ?? temporary ?? '.');
+  const keep = options.dir !== null;
   let store: Store;
+  let sessions: Sessions;
   try {
+    await mkdir(root, { recursive: true });
+    const holder = takeLock(root);
+    if (holder !== null) {
+      end(`The folder ${root} is in use by another emulator (process ${holder}).\n`, 4);
+      return;
+    }
+    const folder = await openFolder(root);
     store = await Store.open({
-      root,
-      keep: options.dir !== null,
+      folder,
+      keep,
       standing: options.grants,
       roles: options.roles,
     });
+    sessions = await Sessions.open(folder, keep, store.fromSessions());
   } catch (error) {
     end(`The folder ${root} cannot be used (${codeOf(error)}).\n`, 4);
     return;
@@ -101,7 +114,7 @@ async function run(options: Options): Promise<void> {
     },
     accounts,
     tokens: new TokenRegister(options.tokenLifetimeSeconds),
-    sessions: new Sessions(),
+    sessions,
     faults,
   };
   serve(server, emulator, options.requestLog, (error) => {

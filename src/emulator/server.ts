@@ -171,7 +171,7 @@ function graspOf(emulator: Emulator, request: IncomingMessage, query: URLSearchP
   const token = tokenOf(request);
   return {
     expireToken: () => token !== null && emulator.tokens.revoke(token),
-    expireSession: () => session !== null && emulator.sessions.expire(session),
+    expireSession: async () => session !== null && (await emulator.sessions.expire(session)),
   };
 }
 

@@ -135,7 +135,7 @@ test('a missing key file is written as Google writes one, mode 0600; an existing
   await second.stop();
 });
 
-test('with --dir buckets, objects and policies survive; what was on its way does not', async () => {
+test('with --dir buckets, objects and policies survive', async () => {
   const dir = join(folder, 'kept');
   const B = 'kept-bucket';
   const options = {
@@ -166,13 +166,6 @@ test('with --dir buckets, objects and policies survive; what was on its way does
   await put(first.url, B, 'deleted', 'x');
   await ask(first.url, 'DELETE', objectPath(B, 'deleted'));
   await ask(first.url, 'PUT', `/storage/v1/b/${B}/iam`, { json: policy });
-  const session = await ask(
-    first.url,
-    'POST',
-    `/upload/storage/v1/b/${B}/o?uploadType=resumable&name=x`,
-    { json: {} },
-  );
-  expect(session.status).toBe(200);
   // Killed: nothing is written at the end, and a line that was cut short does no harm.
   process.kill(first.pid, 'SIGKILL');
   await first.stop();

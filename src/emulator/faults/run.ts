@@ -26,7 +26,7 @@ type FaultOf<K extends Kind> = Extract<Fault, { kind: K }>;
 /** What a fault of the request may take away from the caller. */
 export interface Grasp {
   readonly expireToken: () => boolean;
-  readonly expireSession: () => boolean;
+  readonly expireSession: () => Promise<boolean>;
 }
 
 /** How the body of an answer is written when faults befall it. */
@@ -92,7 +92,7 @@ export class FaultRun {
     for (const [, drawn] of this.#each(this.#before, 'expired-token'))
       if (grasp.expireToken()) drawn.took();
     for (const [, drawn] of this.#each(this.#before, 'expired-session'))
-      if (grasp.expireSession()) drawn.took();
+      if (await grasp.expireSession()) drawn.took();
     await this.#atOnce(this.#before);
     const [status] = this.#each(this.#before, 'status');
     if (status !== undefined) return this.#statusReply(...status);

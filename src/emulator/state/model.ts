@@ -33,6 +33,8 @@ export const objectRecordSchema = z.object({
   /** ISO 8601. */
   timeCreated: z.string(),
   updated: z.string(),
+  /** The file of the resumable session that made it. */
+  session: z.string().optional(),
 });
 export type ObjectRecord = Readonly<z.infer<typeof objectRecordSchema>>;
 
@@ -58,3 +60,56 @@ export const journalLineSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('object-deleted'), bucket: z.string(), name: z.string() }),
 ]);
 export type JournalLine = Readonly<z.infer<typeof journalLineSchema>>;
+
+const conditionSchema = z.int().nullable();
+
+/** Where an upload goes, by whom and under which conditions: what is known before any content. */
+export const uploadTargetSchema = z.object({
+  bucket: z.string(),
+  name: z.string(),
+  attributes: objectMetadataSchema,
+  /** Checksums that the client says the content has, base64. */
+  expected: z.object({ crc32c: z.string().nullable(), md5: z.string().nullable() }),
+  principal: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('everyone-allowed') }),
+    z.object({ kind: z.literal('anonymous') }),
+    z.object({ kind: z.literal('account'), email: z.string(), scopes: z.array(z.string()) }),
+  ]),
+  conditions: z.object({
+    generationMatch: conditionSchema,
+    generationNotMatch: conditionSchema,
+    metagenerationMatch: conditionSchema,
+    metagenerationNotMatch: conditionSchema,
+  }),
+});
+
+/** A resumable upload as it was started. */
+export const sessionRecordSchema = z.object({
+  /** Whoever has it may write: as secret as a token. */
+  id: z.string(),
+  /** The content so far, `sessions/<file>`. */
+  file: z.string(),
+  target: uploadTargetSchema,
+  /** Bytes, if the client said how many there will be. */
+  declaredLength: z.int().nullable(),
+  /** Milliseconds since 1970. */
+  startedAt: z.number(),
+});
+export type SessionRecord = Readonly<z.infer<typeof sessionRecordSchema>>;
+
+/** A line of the sessions' index; a session without a second line is receiving. */
+export const sessionLineSchema = z.union([
+  z.object({ kind: z.literal('session'), session: sessionRecordSchema }),
+  z.object({
+    kind: z.literal('session-ended'),
+    id: z.string(),
+    state: z.literal('completed'),
+    object: objectRecordSchema,
+  }),
+  z.object({
+    kind: z.literal('session-ended'),
+    id: z.string(),
+    state: z.enum(['cancelled', 'expired']),
+  }),
+]);
+export type SessionLine = Readonly<z.infer<typeof sessionLineSchema>>;

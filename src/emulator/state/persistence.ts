@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { journalLineSchema, type JournalLine } from './model.ts';
+import type { z } from 'zod';
+import { journalLineSchema, type JournalLine, type SessionLine } from './model.ts';
 
 const INDEX = 'index.jsonl';
 
@@ -8,21 +9,28 @@ const INDEX = 'index.jsonl';
 export interface Folder {
   readonly content: string;
   readonly incoming: string;
+  /** Content of resumable uploads. */
+  readonly sessions: string;
   readonly root: string;
 }
 
-/** Makes the folder ready; what uploads of an earlier process left is removed. */
+/** Makes the folder ready; what simple uploads of an earlier process left is removed. */
 export async function openFolder(root: string): Promise<Folder> {
-  const folder = { root, content: join(root, 'content'), incoming: join(root, 'incoming') };
+  const folder = {
+    root,
+    content: join(root, 'content'),
+    incoming: join(root, 'incoming'),
+    sessions: join(root, 'sessions'),
+  };
   await rm(folder.incoming, { recursive: true, force: true });
-  await mkdir(folder.content, { recursive: true });
-  await mkdir(folder.incoming, { recursive: true });
+  for (const path of [folder.content, folder.incoming, folder.sessions])
+    await mkdir(path, { recursive: true });
   return folder;
 }
 
-/** The lines of the index, oldest first. A last line that a kill cut short is left out; any other line that cannot be read is an exception. */
-export async function readIndex(folder: Folder): Promise<readonly JournalLine[]> {
-  const text = await readFile(join(folder.root, INDEX), 'utf8').catch((error: unknown) => {
+/** The lines of a file, oldest first. A last line that a kill cut short is left out; any other line that cannot be read is an exception. */
+export async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<readonly T[]> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
     throw error;
   });
@@ -30,7 +38,22 @@ export async function readIndex(folder: Folder): Promise<readonly JournalLine[]>
   return whole
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => journalLineSchema.parse(JSON.parse(line)));
+    .map((line) => schema.parse(JSON.parse(line)));
+}
+
+/** Replaces a file by these lines; a kill leaves either. */
+export async function replaceLines(file: string, lines: readonly unknown[]): Promise<void> {
+  const fresh = `${file}.new`;
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await writeFile(fresh, text, { mode: 0o600 });
+  await rename(fresh, file);
+}
+
+export const indexOf = (folder: Folder): string => join(folder.root, INDEX);
+
+/** The lines of the index of buckets and objects. */
+export function readIndex(folder: Folder): Promise<readonly JournalLine[]> {
+  return readLines(indexOf(folder), journalLineSchema);
 }
 
 /** Replaces the index by the lines that are true now, and removes contents that none of them names. */
@@ -39,11 +62,7 @@ export async function compact(
   lines: readonly JournalLine[],
   generations: ReadonlySet<string>,
 ): Promise<void> {
-  const fresh = join(folder.root, `${INDEX}.new`);
-  await writeFile(fresh, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), {
-    mode: 0o600,
-  });
-  await rename(fresh, join(folder.root, INDEX));
+  await replaceLines(indexOf(folder), lines);
   for (const name of await readdir(folder.content))
     if (/^\d+$/.test(name) && !generations.has(name))
       await rm(join(folder.content, name), { force: true });
@@ -55,13 +74,13 @@ export class Journal {
   #waiting: string[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  /** `folder` null: nothing is kept. */
-  constructor(folder: Folder | null) {
-    this.#file = folder === null ? null : join(folder.root, INDEX);
+  /** `file` null: nothing is kept. */
+  constructor(file: string | null) {
+    this.#file = file;
   }
 
   /** Resolves once the line is in the file. */
-  append(line: JournalLine): Promise<void> {
+  append(line: JournalLine | SessionLine): Promise<void> {
     const file = this.#file;
     if (file === null) return Promise.resolve();
     this.#waiting.push(`${JSON.stringify(line)}\n`);

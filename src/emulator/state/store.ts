@@ -7,7 +7,7 @@ import type { CustomRoles } from '../iam/roles.ts';
 import type { ErrorReply } from '../reply.ts';
 import { isError } from '../reply.ts';
 import type { BucketRecord, JournalLine, ObjectMetadata, ObjectRecord } from './model.ts';
-import { compact, Journal, openFolder, readIndex, type Folder } from './persistence.ts';
+import { compact, indexOf, Journal, readIndex, type Folder } from './persistence.ts';
 
 interface Bucket {
   record: BucketRecord;
@@ -54,18 +54,18 @@ export class Store {
     standing: ReadonlyMap<string, readonly Binding[]>,
   ) {
     this.#folder = folder;
-    this.#journal = new Journal(keep ? folder : null);
+    this.#journal = new Journal(keep ? indexOf(folder) : null);
     this.#standing = standing;
   }
 
   /** Opens the folder. `keep`: what it holds is read, and what comes is written to its index. */
   static async open(options: {
-    readonly root: string;
+    readonly folder: Folder;
     readonly keep: boolean;
     readonly standing: ReadonlyMap<string, readonly Binding[]>;
     readonly roles: CustomRoles;
   }): Promise<Store> {
-    const folder = await openFolder(options.root);
+    const { folder } = options;
     const store = new Store(folder, options.keep, options.standing);
     if (options.keep) {
       for (const line of await readIndex(folder)) store.#apply(line, options.roles);
@@ -180,6 +180,14 @@ export class Store {
     return this.#buckets.get(bucket)?.objects.get(name) ?? null;
   }
 
+  /** The objects that came from resumable sessions, by the session's file. */
+  fromSessions(): ReadonlyMap<string, ObjectRecord> {
+    const objects = [...this.#buckets.values()].flatMap((bucket) => [...bucket.objects.values()]);
+    return new Map(
+      objects.flatMap((object) => (object.session === undefined ? [] : [[object.session, object]])),
+    );
+  }
+
   /** The names of a bucket's objects in UTF-8 order. */
   names(bucketName: string): readonly string[] {
     const bucket = this.#buckets.get(bucketName);
@@ -228,7 +236,8 @@ export class Store {
 
   /**
    * Makes content an object under its name. `check` is asked with the object that has the name now, in the same turn as the swap, so nothing can
-   * come between; its refusal leaves all as it was. The content file is used up either way.
+   * come between; its refusal leaves all as it was. The content file is used up either way. `session`: the file of the resumable session
+   * that it comes from, by which a restart knows it as completed.
    */
   async commit(
     bucket: string,
@@ -236,6 +245,7 @@ export class Store {
     content: Content,
     attributes: ObjectMetadata,
     check: (existing: ObjectRecord | null) => ErrorReply | null,
+    session?: string,
   ): Promise<ObjectRecord | ErrorReply> {
     const now = new Date().toISOString();
     const object: ObjectRecord = {
@@ -250,6 +260,7 @@ export class Store {
       attributes,
       timeCreated: now,
       updated: now,
+      ...(session === undefined ? {} : { session }),
     };
     renameSync(content.path, this.#contentPath(object));
     const existing = this.object(bucket, name);

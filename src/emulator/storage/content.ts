@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { crc32c } from '@node-rs/crc32';
 import type { Content } from '../state/store.ts';
 
@@ -18,6 +18,9 @@ interface Mark {
   readonly md5: Hash;
 }
 
+/** Content of resumable uploads is kept in multiples of this, but for the end. Bytes. */
+export const GRANULARITY = 256 * 1024;
+
 /** Content is gathered up to this before it goes to the file. */
 const GATHERED = 1024 * 1024;
 
@@ -34,6 +37,26 @@ export class ContentWriter {
   /** `path`: a file that does not exist yet. */
   constructor(path: string) {
     this.path = path;
+  }
+
+  /** Goes on with what an earlier process wrote to the file, as far as it is whole: to a multiple of 256 KiB. A missing file is empty. */
+  static async resume(path: string): Promise<ContentWriter> {
+    const writer = new ContentWriter(path);
+    const found = await stat(path).catch(() => null);
+    if (found === null) return writer;
+    const size = found.size - (found.size % GRANULARITY);
+    writer.#file = await open(path, 'r+');
+    await writer.#file.truncate(size);
+    const buffer = Buffer.alloc(GRANULARITY);
+    while (writer.#size < size) {
+      const { bytesRead } = await writer.#file.read(buffer, 0, buffer.length, writer.#size);
+      if (bytesRead === 0) throw new Error('The content of a session became shorter.');
+      const piece = buffer.subarray(0, bytesRead);
+      writer.#size += bytesRead;
+      writer.#crc32c = crc32c(piece, writer.#crc32c);
+      writer.#md5.update(piece);
+    }
+    return writer;
   }
 
   /** Bytes taken. */
@@ -55,6 +78,11 @@ export class ContentWriter {
     this.#gathered = [];
     this.#gatheredSize = 0;
     return bytes;
+  }
+
+  /** Everything taken is in the file now. */
+  async flush(): Promise<void> {
+    if (this.#gatheredSize > 0) await this.#flush();
   }
 
   async #flush(): Promise<FileHandle> {

@@ -11,7 +11,8 @@ import {
   type ErrorReply,
   type Reply,
 } from '../reply.ts';
-import { objectMetadataSchema, type ObjectMetadata, type ObjectRecord } from '../state/model.ts';
+import type { Principal } from '../iam/evaluate.ts';
+import { objectMetadataSchema, type ObjectRecord, type SessionRecord } from '../state/model.ts';
 import type { Content } from '../state/store.ts';
 import { mayWrite, readPreconditions, refuseName, wholeNumber } from './access.ts';
 import { ContentWriter } from './content.ts';
@@ -31,14 +32,8 @@ const uploadBodySchema = objectMetadataSchema.extend({
 });
 type UploadBody = z.infer<typeof uploadBodySchema>;
 
-/** Where an upload goes and under which conditions: what is known before any content. */
-export interface UploadTarget {
-  readonly bucket: string;
-  readonly name: string;
-  readonly attributes: ObjectMetadata;
-  readonly expected: ExpectedHashes;
-  readonly check: ReturnType<typeof mayWrite>;
-}
+/** Where an upload goes, by whom and under which conditions: what is known before any content. */
+export type UploadTarget = SessionRecord['target'];
 
 /** Puts together what query, metadata and the content's own type say; the grants and preconditions are checked before content is read. */
 export function prepareUpload(
@@ -70,9 +65,16 @@ export function prepareUpload(
       ...(encoding === null ? {} : { contentEncoding: encoding }),
     },
     expected: { crc32c: crc32c ?? null, md5: md5Hash ?? null },
-    check,
+    principal: principal.kind === 'account' ? accountOf(principal) : principal,
+    conditions,
   };
 }
+
+const accountOf = (principal: Extract<Principal, { kind: 'account' }>) => ({
+  kind: principal.kind,
+  email: principal.email,
+  scopes: [...principal.scopes],
+});
 
 /** `x-goog-hash: crc32c=...,md5=...` of an upload request. */
 export function hashesOfHeader(header: string | string[] | undefined): ExpectedHashes {
@@ -102,8 +104,10 @@ export async function completeUpload(
   target: UploadTarget,
   writer: ContentWriter,
   alsoExpected: ExpectedHashes,
+  session?: string,
 ): Promise<ObjectRecord | ErrorReply> {
   const content = await writer.finish();
+  const check = mayWrite(context.emulator, target.principal, target, target.conditions);
   return context.emulator.store.commit(
     target.bucket,
     target.name,
@@ -112,7 +116,8 @@ export async function completeUpload(
     (existing) =>
       compareHashes(content, target.expected) ??
       compareHashes(content, alsoExpected) ??
-      target.check(existing),
+      check(existing),
+    session,
   );
 }
 
@@ -189,11 +194,7 @@ export async function startResumable(
     new URLSearchParams({ length: String(request.headers['x-upload-content-length'] ?? '') }),
     'length',
   );
-  const id = emulator.sessions.start(
-    emulator.store.incomingPath(),
-    target,
-    typeof declared === 'number' ? declared : null,
-  );
+  const id = await emulator.sessions.start(target, typeof declared === 'number' ? declared : null);
   const address = new URLSearchParams([
     ['uploadType', 'resumable'],
     ...[...query].filter(([name]) => name === 'name'),

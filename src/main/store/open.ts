@@ -66,6 +66,9 @@ export function openStore(path: string, log: Log, clock: Clock = systemClock): S
         return attempt(body);
       } catch (error) {
         if (isConflict(error)) throw error;
+        // A statement that gave up waiting stays open in the library, and what this connection wrote later would never be
+        // committed: the next call gets a new one.
+        if (isBusy(error)) close();
         if (!isDamage(error)) return fail(explain(path, error));
         close();
         try {

@@ -97,6 +97,8 @@ export async function adminOf(emulator: RunningEmulator): Promise<Storage> {
 export interface Home {
   base: string;
   home: string;
+  /** For a Trainyard in a process of its own. */
+  env: NodeJS.ProcessEnv;
   open: () => Promise<Services>;
 }
 
@@ -117,6 +119,7 @@ export function freshHome(environment: Record<string, string> = {}): Home {
   return {
     base,
     home,
+    env,
     open: async () => {
       const services = valueOf(
         await openServices({ env, version: 'test', agentFolder, nodeRuntime: process.execPath }),

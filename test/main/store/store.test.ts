@@ -102,6 +102,28 @@ test('a process killed inside a write leaves the other working, and nothing of t
   store.close();
 });
 
+test('what is written after a write that gave up waiting is there for all', async () => {
+  const { path, store } = freshStore();
+  const settings = settingRows(store);
+  valueOf(settings.set('name', 'old'));
+  const child = spawn(process.execPath, [writer, path, 'hold'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  await once(child.stdout, 'data');
+  expect(problemOf(settings.set('name', 'refused'))).toMatchObject({
+    code: 'host.database-busy',
+    retryable: true,
+  });
+  child.kill('SIGKILL');
+  await ended;
+  valueOf(settings.set('name', 'new'));
+  const other = openStore(path, openLog(`${path}.log`));
+  expect(valueOf(settingRows(other).get('name'))).toBe('new');
+  other.close();
+  store.close();
+}, 20_000);
+
 test('the files are closed to others', () => {
   const { path, store, folder } = freshStore();
   valueOf(settingRows(store).set('a', 'b'));

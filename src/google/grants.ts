@@ -42,8 +42,8 @@ function conditionOf(subject: GrantSubject): string | null {
 
 /** One sentence that asks for exactly what `permission` needs: the role, where it goes, and its condition. */
 export function askForGrant(permission: string, subject: GrantSubject): string {
-  const to = subject.email === null ? 'the account' : subject.email;
-  const where = `on the bucket gs://${subject.bucket} to ${to}`;
+  const whom = subject.email === null ? 'the account' : subject.email;
+  const where = `on the bucket gs://${subject.bucket} for ${whom}`;
   const narrowed = (role: string): string => {
     const condition = conditionOf(subject);
     return condition === null

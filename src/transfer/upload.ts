@@ -33,6 +33,8 @@ export interface UploadAccess {
   /** Null: no credential is sent. */
   readonly tokens: TokenSource | null;
   readonly bucket: string;
+  /** What a grant that a problem asks for is narrowed to; default what the upload's names begin with. */
+  readonly grantPrefix?: string | undefined;
   /** Path of a `.jsonl` file that remembers what was attempted. One upload at a time uses it. */
   readonly journal: string;
   /** Nobody else writes these names: see `settle` in upload-object.ts. */
@@ -276,7 +278,7 @@ export async function withUpload<T>(
   subject: string,
   work: (wire: Wire, journal: UploadJournal) => Promise<Result<T>>,
 ): Promise<Result<T>> {
-  const wire = openWire(options);
+  const wire = openWire({ ...options, prefix: options.grantPrefix ?? options.prefix });
   let journal: UploadJournal | null = null;
   try {
     journal = await openUploadJournal(options.journal, options.bucket);

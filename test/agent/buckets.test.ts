@@ -133,6 +133,10 @@ test.concurrent(
     expect(failed).toMatchObject({ state: 'failed', stage: 'uploading' });
     expect(failed.problem?.code).toMatch(/^access\./);
     expect(failed.problem?.hint).toMatch(/objectCreator|storage\.objects\.create/);
+    // For the user's own prefix, not the run's: one grant serves all jobs.
+    expect(failed.problem?.hint).toContain(
+      'startsWith("projects/_/buckets/closed/objects/results/")',
+    );
     expect(run.read('output/worker-0/x')).toBe('x\n');
     await admin.grant('closed', 'roles/storage.objectCreator', trainer.account.email);
     await run.begin(await trainer.secrets('write'));

@@ -53,7 +53,7 @@ test('a refused upload asks for Object Creator below the prefix', () => {
   });
   expect(problem.code).toBe('access.create-refused');
   expect(problem.hint).toContain(
-    'roles/storage.objectCreator) on the bucket gs://artifacts-bucket to trainer@p.iam.gserviceaccount.com, with the condition resource.name.startsWith("projects/_/buckets/artifacts-bucket/objects/results/")',
+    'roles/storage.objectCreator) on the bucket gs://artifacts-bucket for trainer@p.iam.gserviceaccount.com, with the condition resource.name.startsWith("projects/_/buckets/artifacts-bucket/objects/results/")',
   );
 });
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { asPrefix, parseGcsAddress } from '../../shared/address.ts';
 import type { Account } from '../../shared/key.ts';
 import { manifestSchema, type Manifest } from '../../shared/manifest.ts';
 import type { OutputPlan } from '../../shared/plan.ts';
@@ -81,10 +82,13 @@ async function sendAll(
 
 function accessFor(run: JobRun, output: OutputPlan): UploadAccess {
   const signal = run.stop.asked.aborted ? run.stop.askedAgain : run.stop.asked;
+  const address = parseGcsAddress(output.address);
   return {
     endpoints: run.plan.endpoints,
     tokens: run.access.source(output.account, 'write', signal),
     bucket: output.bucket,
+    // One grant on the user's own prefix serves all jobs; the run's serves this one.
+    ...(address.ok ? { grantPrefix: asPrefix(address.value.path) } : {}),
     journal: run.at(`${RUN.journals}/upload.jsonl`),
     onlyOurs: output.layout === 'per-run',
     signal,

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Storage } from '@google-cloud/storage';
 import { beforeAll, expect, test } from 'vitest';
 import { mayClash } from '../../../src/main/jobs/output-taken.ts';
@@ -93,4 +98,24 @@ test('what is in the way of layout: exact is told before the start where the key
     'gs://listed-bucket/results/worker-0.tar.gz exists already, where this job writes by layout: exact. Its upload will fail.',
   );
   expect(await read('results/worker-0.tar.gz')).toBe('of before');
+}, 90_000);
+
+test('the command line warns on stderr, and among the answers of --json', async () => {
+  const home = freshHome(emulator.environment);
+  const services = await home.open();
+  valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
+  writeFileSync(
+    join(home.base, 'job.yaml'),
+    job('true', output('listed-bucket', ', layout: exact')),
+  );
+  const program = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    [program, 'run', 'job.yaml', '--detach', '--json'],
+    { cwd: home.base, env: home.env, timeout: 60_000 },
+  );
+  expect(stderr).toMatch(/^Note: There are already \d+ objects where this job writes/m);
+  const answer = JSON.parse(stdout) as { id: string; warnings: Problem[] };
+  expect(answer.warnings.map(({ code }) => code)).toEqual(['storage.exists']);
+  expect((await ends(services, answer.id)).state).toBe('finished');
 }, 90_000);

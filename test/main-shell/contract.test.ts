@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createHandlers, type WindowServices } from '../../src/main/ipc/handlers.ts';
+import { createHandlers } from '../../src/main/ipc/handlers.ts';
+import type { Services } from '../../src/main/services.ts';
 import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import { CALL_NAMES, CALLS, EVENT_NAMES, jobViewSchema } from '../../src/shared/ipc.ts';
 import { initialStatus } from '../../src/shared/job-status.ts';
@@ -30,16 +31,19 @@ const job: JobView = {
   status: initialStatus(2),
 };
 
-function services(log: Uint8Array): WindowServices {
-  return {
+/** The part of the services that the calls tried here use. */
+function services(log: Uint8Array): Services {
+  const part = {
     endpoints: GOOGLE_ENDPOINTS,
     jobs: {
       list: async () => [job],
       stop: async () => ok(),
       retry: async () => fail(NO_SUCH_JOB),
-      readLog: async (_id, { offset }) => ok({ bytes: log, offset, size: 10 }),
+      readLog: async (_id: string, { offset }: { readonly offset: number }) =>
+        ok({ bytes: log, offset, size: 10 }),
     },
   };
+  return part as unknown as Services;
 }
 
 const sources = (folder: string): string[] =>

@@ -4,8 +4,8 @@ import {
   MAX_LINES,
   TAIL_BYTES,
   type LogView,
-} from '../../src/renderer/logs/follow-log.ts';
-import { allText } from '../../src/renderer/logs/terminal-text.ts';
+} from '../../src/renderer/features/jobs/logs/follow-log.ts';
+import { allText } from '../../src/renderer/features/jobs/logs/terminal-text.ts';
 
 /** A growing file, read in small pieces, and what a reader saw of it. */
 async function follow(file: { bytes: Buffer; fails?: number }, mostBytes = 7) {

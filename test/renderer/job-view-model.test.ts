@@ -16,7 +16,7 @@ import {
   tookOf,
   withChanges,
   workersOf,
-} from '../../src/renderer/jobs/job-view-model.ts';
+} from '../../src/renderer/features/jobs/job-view-model.ts';
 import { initialStatus, JOB_STATES, type JobStatus } from '../../src/shared/job-status.ts';
 import type { JobView } from '../../src/shared/views.ts';
 

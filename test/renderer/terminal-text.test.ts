@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allText, EMPTY_TEXT, feed } from '../../src/renderer/logs/terminal-text.ts';
+import { allText, EMPTY_TEXT, feed } from '../../src/renderer/features/jobs/logs/terminal-text.ts';
 
 const show = (...pieces: string[]) =>
   allText(pieces.reduce((text, piece) => feed(text, piece, 1_000), EMPTY_TEXT));

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import type { JobView } from '../../shared/views.ts';
-import { ask } from '../client.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { ask } from '../../client.ts';
 import { newestFirst, withChanges } from './job-view-model.ts';
 
 const JOBS = ['jobs'] as const;

@@ -1,8 +1,8 @@
 import { Table } from '@mantine/core';
 import { useEffect, useRef, type KeyboardEvent } from 'react';
-import type { JobView } from '../../shared/views.ts';
-import { StateLabel } from '../common/state-label.tsx';
-import { formatTime } from '../common/format.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { StateLabel } from '../../common/state-label.tsx';
+import { formatTime } from '../../common/format.ts';
 import { STATE_COLORS, tookOf, workersOf } from './job-view-model.ts';
 
 interface JobTableProps {

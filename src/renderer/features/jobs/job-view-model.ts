@@ -3,11 +3,11 @@ import {
   type JobState,
   type StageStatus,
   type WorkerStatus,
-} from '../../shared/job-status.ts';
-import type { Progress, Stage } from '../../shared/events.ts';
-import type { LogSource } from '../../shared/ipc.ts';
-import type { JobView } from '../../shared/views.ts';
-import { formatBytes, formatCount, formatDuration, formatRate } from '../common/format.ts';
+} from '../../../shared/job-status.ts';
+import type { Progress, Stage } from '../../../shared/events.ts';
+import type { LogSource } from '../../../shared/ipc.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { formatBytes, formatCount, formatDuration, formatRate } from '../../common/format.ts';
 
 /** What the screens say of a job, told from its view alone. Pure. */
 

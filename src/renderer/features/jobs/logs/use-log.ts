@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
-import type { LogSource } from '../../shared/ipc.ts';
-import type { Problem } from '../../shared/problem.ts';
-import { ask, problemOf } from '../client.ts';
+import type { LogSource } from '../../../../shared/ipc.ts';
+import type { Problem } from '../../../../shared/problem.ts';
+import { ask, problemOf } from '../../../client.ts';
 import { EMPTY_LOG, followLog, type LogView } from './follow-log.ts';
 
 /** How often the end of a log is looked at, in milliseconds: while it may grow, after the job's end, and while nobody sees it. */

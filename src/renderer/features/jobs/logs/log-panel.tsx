@@ -1,10 +1,10 @@
 import { Checkbox, NativeSelect, Text } from '@mantine/core';
 import { useLayoutEffect, useRef, useState } from 'react';
-import type { LogSource } from '../../shared/ipc.ts';
-import { hasEnded } from '../../shared/job-status.ts';
-import { RUN, workerLog } from '../../shared/run-directory.ts';
-import type { JobView } from '../../shared/views.ts';
-import { formatBytes } from '../common/format.ts';
+import type { LogSource } from '../../../../shared/ipc.ts';
+import { hasEnded } from '../../../../shared/job-status.ts';
+import { RUN, workerLog } from '../../../../shared/run-directory.ts';
+import type { JobView } from '../../../../shared/views.ts';
+import { formatBytes } from '../../../common/format.ts';
 import { allText } from './terminal-text.ts';
 import { useLog } from './use-log.ts';
 

@@ -1,4 +1,4 @@
-import type { CallValue } from '../../shared/ipc.ts';
+import type { CallValue } from '../../../../shared/ipc.ts';
 import { EMPTY_TEXT, feed, type TerminalText } from './terminal-text.ts';
 
 export type LogChunk = CallValue<'jobs-read-log'>;

@@ -1,7 +1,7 @@
 import { CopyButton, UnstyledButton } from '@mantine/core';
-import type { CodeState } from '../../shared/events.ts';
-import type { JobView } from '../../shared/views.ts';
-import { formatBytes, formatCount, formatTime } from '../common/format.ts';
+import type { CodeState } from '../../../shared/events.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { formatBytes, formatCount, formatTime } from '../../common/format.ts';
 
 interface JobFactsProps {
   readonly job: JobView;

@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { LogSource } from '../shared/ipc.ts';
+import type { LogSource } from '../../../shared/ipc.ts';
 
 /** What the user looks at. Jobs themselves are in the queries. */
 interface View {

@@ -1,8 +1,8 @@
 import { Table } from '@mantine/core';
-import type { LogSource } from '../../shared/ipc.ts';
-import type { JobView } from '../../shared/views.ts';
-import { formatDuration } from '../common/format.ts';
-import { StateLabel } from '../common/state-label.tsx';
+import type { LogSource } from '../../../shared/ipc.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { formatDuration } from '../../common/format.ts';
+import { StateLabel } from '../../common/state-label.tsx';
 import { durationOf, exitOf, WORKER_COLORS } from './job-view-model.ts';
 
 interface WorkerTableProps {

@@ -1,6 +1,6 @@
 import { Progress } from '@mantine/core';
-import type { StageStatus } from '../../shared/job-status.ts';
-import { formatDuration } from '../common/format.ts';
+import type { StageStatus } from '../../../shared/job-status.ts';
+import { formatDuration } from '../../common/format.ts';
 import { amountOf, durationOf, paceOf, percentOf, STAGE_NAMES } from './job-view-model.ts';
 
 interface StageStepperProps {

@@ -1,0 +1,20 @@
+import type { ComponentType } from 'react';
+import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
+import type { ScreenName } from './navigation.ts';
+
+export interface Feature {
+  /** Its name in the rail; null: a screen that the rail does not show. */
+  readonly label: string | null;
+  /** A 16 by 16 path in the rail. */
+  readonly icon: string;
+  readonly Screen: ComponentType;
+}
+
+/** Every screen that is there, in the order of the rail. */
+export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
+  jobs: {
+    label: 'Jobs',
+    icon: 'M2 3h12v2H2zM2 7h12v2H2zM2 11h8v2H2z',
+    Screen: JobsScreen,
+  },
+};

@@ -1,0 +1,23 @@
+import { create } from 'zustand';
+
+/** Where the user is. A screen may be opened with something to begin from. */
+export type Place =
+  | { readonly screen: 'jobs'; readonly job?: string }
+  /** `specYaml`: a job file to fill the form with. */
+  | { readonly screen: 'new-job'; readonly specYaml?: string }
+  | { readonly screen: 'buckets'; readonly address?: string; readonly key?: string }
+  | { readonly screen: 'keys' }
+  | { readonly screen: 'hosts' }
+  | { readonly screen: 'settings' };
+
+export type ScreenName = Place['screen'];
+
+interface Navigation {
+  readonly place: Place;
+  readonly go: (place: Place) => void;
+}
+
+export const useNavigation = create<Navigation>((set) => ({
+  place: { screen: 'jobs' },
+  go: (place) => set({ place }),
+}));

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { codeStateSchema, progressSchema, STAGES } from '../events.ts';
+import { gpuSchema } from '../gpu.ts';
+import { JOB_STATES, WORKER_STATES } from '../job-status.ts';
+import { problemSchema } from '../problem.ts';
+import type { JobView } from '../views.ts';
+import { call } from './contract.ts';
+
+/** What the window asks of jobs. */
+
+const time = z.string().nullable();
+const integer = z.int().nullable();
+const remark = z.object({ message: z.string(), hint: z.string() });
+
+const jobStatusSchema = z.object({
+  state: z.enum(JOB_STATES),
+  attempt: z.int(),
+  stages: z.array(
+    z.object({
+      stage: z.enum(STAGES),
+      state: z.enum(['pending', 'active', 'done', 'failed']),
+      startedAt: time,
+      endedAt: time,
+      progress: progressSchema.nullable(),
+    }),
+  ),
+  workers: z.array(
+    z.object({
+      index: z.int(),
+      state: z.enum(WORKER_STATES),
+      pid: integer,
+      exitCode: integer,
+      signal: z.string().nullable(),
+      gpus: z.array(gpuSchema.pick({ uuid: true, index: true, name: true })),
+      startedAt: time,
+      endedAt: time,
+      starts: z.int(),
+    }),
+  ),
+  code: codeStateSchema.nullable(),
+  problem: problemSchema.nullable(),
+  failedStage: z.enum(STAGES).nullable(),
+  accessAwaited: remark.extend({ account: z.string() }).nullable(),
+  stopRequested: z.boolean(),
+  warnings: z.array(remark),
+  startedAt: time,
+  endedAt: time,
+  uploaded: z.object({ objects: z.int(), bytes: z.int() }).nullable(),
+  seq: z.int(),
+});
+
+/** A {@link JobView} as it crosses to the window. */
+export const jobViewSchema: z.ZodType<JobView> = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(['training', 'notebook', 'transfer']),
+  host: z.string(),
+  createdAt: z.string(),
+  state: z.enum(JOB_STATES),
+  agent: z.object({ pid: z.int() }).nullable(),
+  workers: jobStatusSchema.shape.workers,
+  runDirectory: z.string(),
+  output: z.string().nullable(),
+  status: jobStatusSchema,
+});
+
+/** The most bytes of a log that one call answers with. */
+export const MAX_LOG_BYTES = 1_048_576;
+
+const logSourceSchema = z.union([z.int().min(0), z.literal('stage')]);
+/** A worker's number, or the log of the stages. */
+export type LogSource = z.infer<typeof logSourceSchema>;
+
+const jobId = z.string().min(1).max(128);
+const nothing = z.undefined();
+const oneJob = z.strictObject({ id: jobId });
+
+export const JOB_CALLS = {
+  'jobs-list': call(z.strictObject({}), z.array(jobViewSchema)),
+  'jobs-stop': call(oneJob, nothing),
+  'jobs-retry': call(oneJob, nothing),
+  /** Bytes of a log from a byte offset: perhaps fewer than asked, none at its end. `size` is the log's size now. */
+  'jobs-read-log': call(
+    z.strictObject({
+      id: jobId,
+      source: logSourceSchema,
+      offset: z.int().min(0),
+      maxBytes: z.int().min(1).max(MAX_LOG_BYTES),
+    }),
+    z.object({ bytes: z.instanceof(Uint8Array), offset: z.int(), size: z.int() }),
+  ),
+} as const;
+
+export const JOB_EVENTS = {
+  /** These jobs are new or look different now. Sent in batches. */
+  'jobs-changed': z.object({ jobs: z.array(jobViewSchema) }),
+  /** Jobs went away: ask for the list again. */
+  'jobs-gone': z.object({}),
+} as const;

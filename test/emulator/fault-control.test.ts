@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, execute } from './ask.ts';
+import { faultSchema, parseFaults } from '../../src/emulator/faults/rules.ts';
+import { OPERATIONS } from '../../src/emulator/operation.ts';
 import { EMULATOR_ENTRY, startEmulator } from './start.ts';
 
 let folder: string;
@@ -95,4 +97,17 @@ test('without --faults and --allow-faults there is no control address', async ()
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
+});
+
+test('the documentation: its rules are right, and it names every option, operation, fault and field', async () => {
+  const text = await readFile(new URL('../../docs/emulator.md', import.meta.url), 'utf8');
+  const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => json ?? '');
+  expect(examples.length).toBeGreaterThan(0);
+  for (const example of examples) expect(parseFaults(example)).toMatchObject({ ok: true });
+  const { stdout } = await execute(process.execPath, [EMULATOR_ENTRY, '--help']);
+  const options = stdout.toString().match(/--[a-z-]+/g) ?? [];
+  const fields = faultSchema.options.flatMap(({ shape }) => Object.keys(shape));
+  const kinds = faultSchema.options.map(({ shape }) => [...shape.kind.values][0] ?? '');
+  const words = [...options, ...OPERATIONS, ...kinds, ...fields];
+  expect(words.filter((word) => !text.includes(`\`${word}`))).toEqual([]);
 });

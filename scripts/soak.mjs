@@ -40,9 +40,9 @@ const options = {
 };
 process.stdout.write(`seed ${options.seed}\n`);
 const { soak, byVictim } = await import('../test/soak/soak.ts');
-const { jobs, kills, wrong, seconds } = await soak(options);
+const { jobs, kills, faults, wrong, seconds } = await soak(options);
 process.stdout.write(
-  `\nseed ${options.seed}: ${kills.length} kills (${byVictim(kills)}) in ${jobs} jobs, ${Math.round(seconds)} s; ${wrong.length} wrong\n${wrong.map((line) => `  ${line}\n`).join('')}`,
+  `\nseed ${options.seed}: ${kills.length} kills (${byVictim(kills)}) and ${faults} faults in ${jobs} jobs, ${Math.round(seconds)} s; ${wrong.length} wrong\n${wrong.map((line) => `  ${line}\n`).join('')}`,
 );
 if (kills.length < options.kills)
   process.stdout.write(`The time was up before ${options.kills} kills.\n`);

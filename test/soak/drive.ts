@@ -11,17 +11,16 @@ import { WORKERS, type World } from './world.ts';
 export const VICTIMS = ['agent', 'follower', 'launcher', 'supervisor', 'worker'] as const;
 export type Victim = (typeof VICTIMS)[number];
 
-/** How often each is chosen, of ten. */
+/** How often each is chosen, of twelve. */
 const WEIGHTS: Readonly<Record<Victim, number>> = {
-  agent: 4,
+  agent: 5,
   follower: 2,
-  launcher: 1,
+  launcher: 2,
   supervisor: 2,
   worker: 1,
 };
 
-const MOMENTS = ['start', ...STAGES, 'end'] as const;
-type Moment = (typeof MOMENTS)[number];
+type Moment = 'start' | Stage | 'end';
 
 /** How long each moment lasts when nobody disturbs it. Milliseconds. */
 export type Durations = Readonly<Record<Moment, number>>;
@@ -83,7 +82,8 @@ export async function driveJob(
   for (;;) {
     const seen = id === null ? null : look(world, id);
     if (seen?.status.state === 'finished') return end(null);
-    if (commands - done.length > (kills === 0 ? 3 : MOST_COMMANDS)) return end('it was retried too often');
+    if (commands - done.length > (kills === 0 ? 3 : MOST_COMMANDS))
+      return end('it was retried too often');
     if (performance.now() > until) return end('time is up');
     const carried = seen !== null && seen.agentAlive && !hasEnded(seen.status.state);
     const parameters =
@@ -97,7 +97,7 @@ export async function driveJob(
       known ?? (await world.runIds()).find((name) => !before.has(name)) ?? null;
     const killing =
       done.length < kills
-        ? killOnce({ world, random, durations, command, findId, since, over: over.signal })
+        ? killOnce({ world, random, durations, command, findId, since, carried, over: over.signal })
         : Promise.resolve(null);
     const ended = await command.ended;
     over.abort();
@@ -125,6 +125,8 @@ interface Killing {
   readonly findId: () => Promise<string | null>;
   /** Events that were there before this command. */
   readonly since: number;
+  /** An agent carries the run already: nothing starts one. */
+  readonly carried: boolean;
   /** The command has ended. */
   readonly over: AbortSignal;
 }
@@ -146,9 +148,7 @@ async function tryKill(killing: Killing): Promise<Kill | null> {
   const worker = random.whole(0, WORKERS - 1);
   if (victim === 'launcher') return killLauncher(killing);
   const aimed: readonly Moment[] =
-    victim === 'supervisor' || victim === 'worker'
-      ? ['running', 'running', 'uploading']
-      : await possibleMoments(killing);
+    victim === 'supervisor' || victim === 'worker' ? ['running'] : await possibleMoments(killing);
   const moment = random.pick(aimed);
   const id = await reached(killing, moment);
   if (id === null && moment !== 'start') return null;
@@ -171,13 +171,18 @@ async function tryKill(killing: Killing): Promise<Kill | null> {
     : null;
 }
 
-/** The stages that are not over yet. */
+/** The moments that are still to come, or are now; each stage twice, as the end is but short. */
 async function possibleMoments(killing: Killing): Promise<readonly Moment[]> {
   const id = await killing.findId();
   const events = id === null ? [] : readEvents(runDirectory(killing.world, id)).events;
   const over = (stage: Stage): boolean =>
     events.some((event) => event.kind === 'stage-ended' && event.stage === stage);
-  return MOMENTS.filter((moment) => moment === 'start' || moment === 'end' || !over(moment));
+  const started = performance.now() - killing.command.started > killing.durations.start;
+  return [
+    ...(started ? [] : (['start', 'start'] as const)),
+    ...STAGES.filter((stage) => !over(stage)).flatMap((stage) => [stage, stage]),
+    'end',
+  ];
 }
 
 /** Waits until a moment comes; the run's id, or null where the command ended before. `start` is there at once. */
@@ -199,16 +204,23 @@ async function reached(killing: Killing, moment: Moment): Promise<string | null>
   return null;
 }
 
+async function hasStarted(killing: Killing): Promise<boolean> {
+  const id = await killing.findId();
+  if (id === null) return false;
+  const { events } = readEvents(runDirectory(killing.world, id));
+  return events.slice(killing.since).some((event) => event.kind === 'agent-started');
+}
+
 /** Kills the program that starts the agent, a child of the command that lives for a moment. */
 async function killLauncher(killing: Killing): Promise<Kill | null> {
   const { command, over, random, durations } = killing;
   const parent = command.child.pid ?? 0;
-  const patience = performance.now() + durations.start;
-  while (!over.aborted && performance.now() < patience) {
+  if (killing.carried) return null;
+  while (!over.aborted && !(await hasStarted(killing))) {
     for (const pid of childrenOf(parent)) {
       if (!argumentsOf(pid).includes('start')) continue;
       const launcher = identityOf(pid);
-      const after = random.next() * durations.start * 0.3;
+      const after = random.next() * durations.start * 0.25;
       await pause(after);
       const killed = killExactly(launcher);
       return killed

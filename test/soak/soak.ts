@@ -1,5 +1,6 @@
 import { outcomeOf, wrongWith } from './checks.ts';
 import { driveJob, VICTIMS, type Durations, type Kill } from './drive.ts';
+import { faultRules } from './faults.ts';
 import { seeded } from './random.ts';
 import { look } from './state.ts';
 import { makeWorld } from './world.ts';
@@ -19,6 +20,8 @@ export interface SoakOptions {
 export interface SoakReport {
   readonly jobs: number;
   readonly kills: readonly Kill[];
+  /** Requests that met a fault. */
+  readonly faults: number;
   /** By job: everything that was not as promised. */
   readonly wrong: readonly string[];
   readonly seconds: number;
@@ -53,12 +56,15 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const kills: Kill[] = [];
   const wrong: string[] = [];
   let jobs = 0;
+  let faults = 0;
   try {
     const started = performance.now();
     const first = await driveJob(world, random, 0, NO_DURATIONS, until);
     const whole = performance.now() - started;
     if (first.id === null || first.stuck !== null || first.commands !== 1)
-      throw new Error(`the undisturbed job did not finish: ${first.said.join('\n')}\n${first.id === null ? '' : (await outcomeOf(world, first.id)).logs.join('')}`);
+      throw new Error(
+        `the undisturbed job did not finish: ${first.said.join('\n')}\n${first.id === null ? '' : (await outcomeOf(world, first.id)).logs.join('')}`,
+      );
     const wanted = await outcomeOf(world, first.id);
     const durations = measure(look(world, first.id).events, whole);
     wrong.push(
@@ -67,7 +73,13 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     say(`undisturbed: ${JSON.stringify(durations)}`);
     while (kills.length < options.kills && performance.now() < until) {
       const some = Math.min(options.kills - kills.length, random.whole(2, options.perJob ?? 7));
+      if (options.faults > 0)
+        await world.google.setFaults(faultRules(options.faults, options.seed + jobs * 1_009));
       const driven = await driveJob(world, random, some, durations, until + 120_000);
+      if (options.faults > 0) {
+        faults += (await world.google.firedFaults()).reduce((sum, { fired }) => sum + fired, 0);
+        await world.google.setFaults([]);
+      }
       jobs += 1;
       kills.push(...driven.kills);
       const lost = driven.kills.flatMap(({ worker }) => (worker === null ? [] : [worker]));
@@ -85,7 +97,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       }
       if (found.length > 0) for (const line of driven.said) say(`    ${line}`);
     }
-    return { jobs, kills, wrong, seconds: (performance.now() - began) / 1000 };
+    return { jobs, kills, faults, wrong, seconds: (performance.now() - began) / 1000 };
   } finally {
     if (wrong.length === 0 || process.env['TRAINYARD_SOAK_KEEP'] === undefined)
       await world.remove();

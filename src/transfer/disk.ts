@@ -143,9 +143,18 @@ export async function makeDestination(folder: string): Promise<void> {
             hint: 'Move it away, or download to another folder.',
           }),
         );
+      // Below a folder that is not there, it is said to be missing whatever the cause: what the first of them meets tells it.
+      if (errorCodeOf(error) === 'ENOENT') await mkdir(await firstMissing(folder));
       throw error;
     }
   });
+}
+
+async function firstMissing(path: string): Promise<string> {
+  for (let at = path; ; at = dirname(at)) {
+    const above = await lstat(dirname(at)).catch(() => null);
+    if (above !== null || dirname(at) === at) return at;
+  }
 }
 
 /**

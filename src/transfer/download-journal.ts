@@ -55,8 +55,7 @@ export async function openDownloadJournal(
     const completed = completedSchema.parse(done.data);
     known.set(completed.path, { ...completed, boot: current.boot });
   }
-  const journal = await openJournal(file, false);
-  await journal.append({ format: 1, kind: 'begin', ...scope });
+  const journal = await openJournal(file, false, { format: 1, kind: 'begin', ...scope });
   return {
     of: (path) => known.get(path) ?? null,
     done: (completed) => journal.append({ kind: 'done', ...completed }),

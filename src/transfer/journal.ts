@@ -46,12 +46,24 @@ async function endsWithNewline(handle: FileHandle): Promise<boolean> {
 
 /**
  * Opens a journal (0600) to append to it. A last line that its writer died in is closed off, so that it spoils no other.
+ * @param first its first line of this attempt
  * @param durable each line is on the disk, not only with the operating system, before `append` resolves
  */
-export async function openJournal(path: string, durable: boolean): Promise<Journal> {
+export async function openJournal(
+  path: string,
+  durable: boolean,
+  first?: object,
+): Promise<Journal> {
   await mkdir(dirname(path), { recursive: true });
   const handle = await open(path, 'a+', 0o600);
-  if (!(await endsWithNewline(handle))) await handle.appendFile('\n');
+  try {
+    if (!(await endsWithNewline(handle))) await handle.appendFile('\n');
+    if (first !== undefined) await handle.appendFile(`${checkedLine(first)}\n`);
+    if (first !== undefined && durable) await handle.datasync();
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   let waiting: Waiting[] = [];
   let running: Promise<void> | null = null;
   let closed = false;

@@ -89,8 +89,8 @@ export async function readCompletedUploads(
 /** Opens the journal of an upload. Every line is on the disk before the request that it speaks of is sent. */
 export async function openUploadJournal(path: string, bucket: string): Promise<UploadJournal> {
   const known = collect(await readJournal(path), bucket);
-  const journal: Journal = await openJournal(path, true);
-  await journal.append({ format: 1, kind: 'begin', bucket });
+  const begin = { format: 1, kind: 'begin', bucket };
+  const journal: Journal = await openJournal(path, true, begin);
   const of = (name: string): Attempted => known.get(name) ?? NOTHING;
   return {
     of,

@@ -15,6 +15,8 @@ export type Fault =
   | { readonly stallAfter: number }
   /** One byte of the answer is another. */
   | 'flip-byte'
+  /** The whole answer, as text, is another. */
+  | { readonly rewrite: (text: string) => string }
   /** The service answers so, and is not asked. */
   | { readonly status: number };
 
@@ -47,6 +49,16 @@ export async function startProxy(
       upstream.on('error', () => answer.destroy());
       if (fault === 'lose-answer') {
         upstream.resume().on('end', () => incoming.socket.destroy());
+        return;
+      }
+      if (typeof fault === 'object' && 'rewrite' in fault) {
+        const parts: Buffer[] = [];
+        upstream.on('data', (part: Buffer) => parts.push(part));
+        upstream.on('end', () => {
+          const text = fault.rewrite(Buffer.concat(parts).toString());
+          answer.writeHead(upstream.statusCode ?? 502, { 'content-type': 'application/json' });
+          answer.end(text);
+        });
         return;
       }
       const { location } = upstream.headers;

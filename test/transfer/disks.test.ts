@@ -1,0 +1,353 @@
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  appendFile,
+  chmod,
+  chown,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Result } from '../../src/shared/problem.ts';
+import { download, type DownloadReport } from '../../src/transfer/download.ts';
+import { upload, type UploadReport } from '../../src/transfer/upload.ts';
+import { startProxy, type Fault } from './proxy.ts';
+import { IN, OUT, plant, refusal, startWorld, tree, value, type World } from './world.ts';
+
+const run = promisify(execFile);
+const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
+const MIB = 1024 * 1024;
+const NOBODY = 65534;
+
+/** Why something cannot be tried here; null where it can. */
+const isRoot = process.getuid?.() === 0;
+const mounts =
+  isRoot && spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+const withoutMounts = mounts ? '' : ' (not tried: needs root and the right to mount)';
+const withoutDrop =
+  isRoot && spawnSync('setpriv', ['--version']).status === 0
+    ? ''
+    : ' (not tried: needs root, to give it up, and setpriv)';
+
+let world: World;
+let count = 0;
+const contents = {
+  'a.txt': 'alpha',
+  'middle.bin': randomBytes(3 * MIB),
+  'large.bin': randomBytes(20 * MIB + 3),
+  'sub/b.txt': 'beta',
+};
+beforeAll(async () => {
+  world = await startWorld();
+  for (const [name, bytes] of Object.entries(contents)) await world.put(IN, `data/${name}`, bytes);
+  await plant(join(world.folder, 'source'), contents);
+}, 60_000);
+afterAll(() => world.stop());
+
+async function downloadOptions(destination: string) {
+  count += 1;
+  return {
+    endpoints: world.endpoints,
+    tokens: await world.tokens('reader', 'read'),
+    bucket: IN,
+    target: { kind: 'folder', prefix: 'data/' } as const,
+    destination,
+    journal: join(world.folder, `journal-${count}`),
+  };
+}
+
+async function uploadOptions(source: string) {
+  count += 1;
+  return {
+    endpoints: world.endpoints,
+    tokens: await world.tokens('writer', 'write'),
+    bucket: OUT,
+    prefix: `results/disk-${count}/`,
+    source,
+    onlyOurs: true,
+    journal: join(world.folder, `upload-${count}.jsonl`),
+  };
+}
+
+/** A small disk of its own for the time of a test. */
+async function withDisk(options: string, work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = join(world.folder, `disk-${(count += 1)}`);
+  await mkdir(folder);
+  await run('mount', ['-t', 'tmpfs', '-o', options, 'trainyard-test', folder]);
+  try {
+    await work(folder);
+  } finally {
+    await run('umount', [folder]);
+  }
+}
+
+const withoutTokens = <T extends object>(options: T): Omit<T, 'tokens'> => ({
+  ...options,
+  tokens: undefined,
+});
+
+/** A transfer by a user who is not root: for root no permission is missing. */
+async function asNobody<T>(what: 'download' | 'upload', options: object): Promise<Result<T>> {
+  const reading = what === 'download';
+  const order = join(world.folder, `order-${(count += 1)}.json`);
+  const keyFile = join(world.folder, `key-${count}.json`);
+  await writeFile(keyFile, await readFile(world.emulator.keyFiles[reading ? 'reader' : 'writer']!));
+  const purpose = reading ? 'read' : 'write';
+  await writeFile(order, JSON.stringify({ what, keyFile, purpose, options }));
+  await chmod(world.folder, 0o755);
+  await chmod(keyFile, 0o644);
+  const ids = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+  const child = spawn('setpriv', [...ids, process.execPath, CHILD, order], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    cwd: '/',
+  });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+  await once(child, 'close');
+  for (const line of text.split('\n')) {
+    const said = line === '' ? {} : (JSON.parse(line) as { done?: Result<T> });
+    if (said.done !== undefined) return said.done;
+  }
+  throw new Error(`The child said nothing: ${text}`);
+}
+
+const codes = (report: DownloadReport | UploadReport): (readonly [string, string])[] =>
+  report.failed
+    .map((one) => ['object' in one ? one.object : one.path, one.problem.code] as const)
+    .sort();
+
+describe(`a disk${withoutMounts}`, { timeout: 60_000 }, () => {
+  it.skipIf(!mounts)('without room is told before anything is fetched', async () => {
+    await withDisk('size=8m', async (disk) => {
+      const wanted = await downloadOptions(join(disk, 'to'));
+      const before = (await world.emulator.requestLog()).length;
+      expect(refusal(await download(wanted))).toMatchObject({ code: 'transfer.no-room' });
+      const asked = (await world.emulator.requestLog()).slice(before);
+      expect(asked.filter(({ object }) => object !== null)).toEqual([]);
+    });
+  });
+
+  it.skipIf(!mounts)('without room for so many files is told before, too', async () => {
+    await withDisk('size=256m,nr_inodes=4', async (disk) => {
+      const refused = refusal(await download(await downloadOptions(disk)));
+      expect(refused).toMatchObject({ code: 'transfer.no-room' });
+      expect(refused.message).toContain('inodes');
+    });
+  });
+
+  it.skipIf(!mounts)(
+    'that fills midway is told by file; the rest arrives; later it is finished',
+    async () => {
+      await withDisk('size=300m', async (disk) => {
+        const wanted = await downloadOptions(join(disk, 'to'));
+        // Somebody else takes the room when the transfer has begun.
+        let filled = false;
+        const fill = join(disk, 'fill');
+        const proxy = await startProxy(world.emulator.url, async ({ path }): Promise<Fault> => {
+          if (path.includes('large.bin') && path.includes('alt=media') && !filled) {
+            filled = true;
+            const { stdout } = await run('df', ['--output=avail', '-B1', disk]);
+            const free = Number(stdout.split('\n')[1]);
+            await run('fallocate', ['-l', String(free - 8 * MIB), fill]);
+          }
+          return 'pass';
+        });
+        const endpoints = { ...world.endpoints, storage: proxy.url };
+        const report = value(await download({ ...wanted, endpoints }));
+        await proxy.stop();
+        expect(codes(report)).toEqual([['data/large.bin', 'transfer.no-room']]);
+        expect(report.objects).toBe(3);
+        await rm(fill);
+        expect(value(await download(wanted))).toMatchObject({ objects: 4, skipped: 3, failed: [] });
+        expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'source')));
+      });
+    },
+  );
+
+  it.skipIf(!mounts)(
+    'whose journal has no room left ends with a sentence, and goes on later',
+    async () => {
+      await withDisk('size=64k', async (disk) => {
+        const journal = join(disk, 'journal');
+        const wanted = { ...(await downloadOptions(join(world.folder, `to-${count}`))), journal };
+        await mkdir(journal);
+        const fill = join(disk, 'fill');
+        await writeFile(fill, Buffer.alloc(200_000)).catch(() => undefined);
+        const done = await download(wanted);
+        if (done.ok)
+          for (const [, code] of codes(done.value)) expect(code).toBe('transfer.no-room');
+        else expect(done.problem.code).toBe('transfer.no-room');
+        await rm(fill);
+        expect(value(await download(wanted)).failed).toEqual([]);
+        expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'source')));
+      });
+    },
+  );
+
+  it.skipIf(!mounts)('that is read-only is told', async () => {
+    await withDisk('size=300m', async (disk) => {
+      await mkdir(join(disk, 'to'));
+      await run('mount', ['-o', 'remount,ro', disk]);
+      const done = await download(await downloadOptions(join(disk, 'to')));
+      const report = value(done);
+      expect(report.objects).toBe(0);
+      expect(new Set(codes(report).map(([, code]) => code))).toEqual(
+        new Set(['transfer.disk-refused']),
+      );
+      expect(report.failed[0]?.problem.message).toContain('read-only');
+      const missing = refusal(await download(await downloadOptions(join(disk, 'new/folder'))));
+      expect(missing).toMatchObject({ code: 'transfer.disk-refused' });
+      expect(missing.message).toContain('read-only');
+    });
+  });
+});
+
+describe(`permissions${withoutDrop}`, { timeout: 60_000 }, () => {
+  it.skipIf(withoutDrop !== '')(
+    'a folder that may not be written is told by file, and the others arrive',
+    async () => {
+      const wanted = withoutTokens(await downloadOptions(join(world.folder, `to-${count}`)));
+      for (const folder of [wanted.destination, wanted.journal]) {
+        await mkdir(folder);
+        await chown(folder, NOBODY, NOBODY);
+      }
+      await mkdir(join(wanted.destination, 'sub'), { mode: 0o755 });
+      const report = value(await asNobody<DownloadReport>('download', wanted));
+      expect(codes(report)).toEqual([['data/sub/b.txt', 'transfer.disk-refused']]);
+      expect(report.objects).toBe(3);
+      await chown(join(wanted.destination, 'sub'), NOBODY, NOBODY);
+      expect(value(await asNobody<DownloadReport>('download', wanted))).toMatchObject({
+        objects: 4,
+        skipped: 3,
+        failed: [],
+      });
+      expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'source')));
+    },
+  );
+
+  it.skipIf(withoutDrop !== '')(
+    'what may not be read is told by file; the rest is uploaded; later it is finished',
+    async () => {
+      const source = join(world.folder, `from-${count}`);
+      await plant(source, { ...contents, 'closed/x': 'x', secret: 's' });
+      await chmod(join(source, 'closed'), 0o700);
+      await chmod(join(source, 'secret'), 0o600);
+      const wanted = withoutTokens(await uploadOptions(source));
+      const journal = join(world.folder, `journals-${count}`, 'upload.jsonl');
+      await mkdir(join(journal, '..'));
+      await chown(join(journal, '..'), NOBODY, NOBODY);
+      const options = { ...wanted, journal };
+      const report = value(await asNobody<UploadReport>('upload', options));
+      expect(report.objects).toHaveLength(4);
+      expect(codes(report)).toEqual([['secret', 'transfer.disk-refused']]);
+      expect(report.refused).toEqual([{ path: 'closed', reason: 'it may not be read' }]);
+      await chmod(join(source, 'closed'), 0o755);
+      await chmod(join(source, 'secret'), 0o644);
+      const later = value(await asNobody<UploadReport>('upload', options));
+      expect(later).toMatchObject({ refused: [], failed: [] });
+      expect(later.objects).toHaveLength(6);
+      for (const { name, relativePath } of later.objects)
+        expect(
+          (await world.get(OUT, name)).equals(await readFile(join(source, relativePath))),
+        ).toBe(true);
+    },
+  );
+});
+
+describe('files that do not keep still', { timeout: 60_000 }, () => {
+  /** Uploads while `at` is done before the first request that concerns `name`. */
+  async function whileUploading(name: string, at: (source: string) => Promise<void>) {
+    const source = join(world.folder, `from-${(count += 1)}`);
+    await plant(source, contents);
+    const wanted = await uploadOptions(source);
+    let done = false;
+    const proxy = await startProxy(
+      world.emulator.url,
+      async ({ path, method, headers }): Promise<Fault> => {
+        const concerns =
+          name === 'large.bin'
+            ? method === 'PUT' && (headers['content-range'] ?? '').startsWith('bytes 0-')
+            : path.includes('uploadType=multipart');
+        if (concerns && !done) {
+          done = true;
+          await at(source);
+        }
+        return 'pass';
+      },
+    );
+    const endpoints = { ...world.endpoints, storage: proxy.url };
+    const report = value(await upload({ ...wanted, endpoints, concurrency: 1 }));
+    await proxy.stop();
+    expect(done).toBe(true);
+    return { report, wanted };
+  }
+  async function expectUploaded(prefix: string, source: string, paths: readonly string[]) {
+    const names = (await world.names(OUT, prefix)).map((one) => one.slice(prefix.length));
+    expect(names.sort()).toEqual([...paths].sort());
+    for (const path of paths)
+      expect(
+        (await world.get(OUT, prefix + path)).equals(await readFile(join(source, path))),
+        path,
+      ).toBe(true);
+  }
+  const others = ['a.txt', 'middle.bin', 'sub/b.txt'];
+
+  it('a large file that grows is told, the others go up, and it is finished later', async () => {
+    const { report, wanted } = await whileUploading('large.bin', (source) =>
+      appendFile(join(source, 'large.bin'), 'more'),
+    );
+    expect(codes(report)).toEqual([['large.bin', 'transfer.changed']]);
+    await expectUploaded(wanted.prefix, wanted.source, others);
+    expect(value(await upload(wanted)).failed).toEqual([]);
+    await expectUploaded(wanted.prefix, wanted.source, [...others, 'large.bin']);
+  });
+
+  it('a large file that is removed is told, and the others go up', async () => {
+    const { report, wanted } = await whileUploading('large.bin', (source) =>
+      rm(join(source, 'large.bin')),
+    );
+    expect(codes(report)).toEqual([['large.bin', 'transfer.file-gone']]);
+    await expectUploaded(wanted.prefix, wanted.source, others);
+  });
+
+  it('a small file that is removed or changed before its turn is told, or goes up as it is now', async () => {
+    const { report, wanted } = await whileUploading('first', async (source) => {
+      await rm(join(source, 'sub/b.txt'));
+      await writeFile(join(source, 'middle.bin'), randomBytes(1000));
+    });
+    expect(codes(report)).toEqual([['sub/b.txt', 'transfer.file-gone']]);
+    await expectUploaded(wanted.prefix, wanted.source, ['a.txt', 'large.bin', 'middle.bin']);
+  });
+
+  it('a destination that is removed midway is told, and nothing is left half', async () => {
+    const wanted = await downloadOptions(join(world.folder, `to-${count}`));
+    let removed = false;
+    const proxy = await startProxy(world.emulator.url, async ({ path }): Promise<Fault> => {
+      if (path.includes('alt=media') && path.includes('large.bin') && !removed) {
+        removed = true;
+        await rm(wanted.destination, { recursive: true, force: true, maxRetries: 5 });
+      }
+      return 'pass';
+    });
+    const endpoints = { ...world.endpoints, storage: proxy.url };
+    const report = value(await download({ ...wanted, endpoints }));
+    await proxy.stop();
+    for (const [, code] of codes(report)) expect(code).toMatch(/^transfer\./);
+    expect(report.failed.length).toBeGreaterThan(0);
+    expect(value(await download(wanted)).failed).toEqual([]);
+    expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'source')));
+  });
+});
+
+it('leaves no mount behind', async () => {
+  const text = await readFile('/proc/self/mounts', 'utf8').catch(() => '');
+  expect(text).not.toContain(world.folder);
+  expect(await readdir(world.folder)).not.toEqual([]);
+});

@@ -8,6 +8,7 @@ import { diskProblem, DiskFault } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
 import { forEachOf, limiter, type Limiter } from './limiter.ts';
 import { progressMeter, type ProgressMeter } from './progress.ts';
+import { holdsSameBytes } from './same-bytes.ts';
 import {
   openUploadJournal,
   type CompletedUpload,
@@ -174,16 +175,21 @@ type Settled =
   | { readonly kind: 'failed'; readonly path: string; readonly problem: Problem };
 
 /** Whether a file is in the bucket already, goes up under its name, or under another because it changed. */
-function settleName(
+async function settleName(
   wire: Wire,
   journal: UploadJournal,
   task: Task,
   options: Pick<UploadOptions, 'prefix' | 'onTaken'>,
-): Settled {
+): Promise<Settled> {
   const unchanged = (done: Fingerprint) => done.size === task.size && done.mtimeMs === task.mtimeMs;
   const done = journal.of(task.name).done;
   if (done === null) return { kind: 'upload', task };
   if (unchanged(done)) return { kind: 'have' };
+  // A file that changed before is there under several names, the newest last; what was written anew may be the same bytes.
+  const newest = journal
+    .completed()
+    .findLast(({ path, name }) => path === task.relativePath && name.startsWith(options.prefix));
+  if (await holdsSameBytes(task.file, task, newest ?? done)) return { kind: 'have' };
   const taken: Settled = {
     kind: 'failed',
     path: task.relativePath,
@@ -239,10 +245,10 @@ async function uploadFolder(
   const files = new Map<string, WalkedFile>(walk.files.map((file) => [file.relativePath, file]));
   const plan = planUpload(walk.files, options);
   const tasks: Task[] = [];
-  const failed: { path: string; problem: Problem }[] = [];
+  const failed: { path: string; problem: Problem }[] = [...walk.failed];
   for (const planned of plan.objects) {
     const file = files.get(planned.relativePath)?.file ?? '';
-    const settled = settleName(wire, journal, { ...planned, file }, options);
+    const settled = await settleName(wire, journal, { ...planned, file }, options);
     if (settled.kind === 'upload') tasks.push(settled.task);
     else if (settled.kind === 'failed') failed.push(settled);
   }
@@ -349,7 +355,7 @@ export function uploadFile(
   return withUpload(options, file, async (wire, journal) => {
     const { size, mtimeMs } = await stat(file);
     const task: Task = { name: object, relativePath: file, size, mtimeMs, file };
-    const settled = settleName(wire, journal, task, { prefix: '' });
+    const settled = await settleName(wire, journal, task, { prefix: '' });
     const earlier = journal.of(object).done;
     if (settled.kind === 'failed') return fail(settled.problem);
     if (settled.kind === 'have' && earlier !== null) return ok(uploadedObject(earlier));

@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { appendFile, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -125,6 +134,25 @@ describe('upload', { timeout: 60_000 }, () => {
       ...files,
       'new.txt': 'new',
       'attempt-2/metrics.json': '{"accuracy":0.97}\n',
+    });
+
+    // The same bytes written anew are no change, under whichever name the newest of them is; earlier bytes are one.
+    await plant(wanted.source, { 'new.txt': 'new', 'metrics.json': '{"accuracy":0.97}\n' });
+    for (const name of ['new.txt', 'metrics.json'])
+      await utimes(join(wanted.source, name), 1_000_000_000, 1_000_000_000);
+    const asked = (await world.emulator.requestLog()).length;
+    const fifth = value(await upload({ ...wanted, onTaken: (path) => `attempt-3/${path}` }));
+    expect(fifth).toMatchObject({ failed: [] });
+    expect(fifth.objects).toHaveLength(7);
+    expect((await world.emulator.requestLog()).slice(asked)).toEqual([]);
+    await plant(wanted.source, { 'metrics.json': '{"accuracy":0.97}' });
+    await utimes(join(wanted.source, 'metrics.json'), 1_000_000_001, 1_000_000_001);
+    await upload({ ...wanted, onTaken: (path) => `attempt-4/${path}` });
+    await expectInBucket(wanted.prefix, {
+      ...files,
+      'new.txt': 'new',
+      'attempt-2/metrics.json': '{"accuracy":0.97}\n',
+      'attempt-4/metrics.json': '{"accuracy":0.97}',
     });
   });
 

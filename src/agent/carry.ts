@@ -237,7 +237,7 @@ async function carryOn(run: Run): Promise<Ending> {
       `an error of the agent itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     const cause = diskProblem(error, 'carry the run', run.directory) ?? bug(run, error);
-    return { state: 'failed', stage: null, problem: cause };
+    return { state: 'failed', stage: run.events.stage(), problem: cause };
   }
 }
 

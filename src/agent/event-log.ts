@@ -8,7 +8,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { parseEventLine, type RunEvent, type RunEventBody } from '../shared/events.ts';
+import { parseEventLine, type RunEvent, type RunEventBody, type Stage } from '../shared/events.ts';
 import { RUN_FORMAT } from '../shared/plan.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { errorCode, isNoRoom, removeFile, sleep } from './files.ts';
@@ -28,6 +28,8 @@ export interface EventLog {
    * in memory and tried again every second, in order; progress is left out meanwhile.
    */
   append(event: RunEventBody): void;
+  /** The stage that was told last; null before the first of this attempt. */
+  stage(): Stage | null;
   /** Whether events wait for the disk. */
   stuck(): boolean;
   /** Waits until all events are on the disk: for room as long as it takes, for what else the disk refuses a minute. Then closes. */
@@ -71,6 +73,7 @@ export function openEventLog(file: string, reserve: string | null = null): Resul
   const waiting: Buffer[] = [];
   if (text !== '' && !text.endsWith('\n')) waiting.push(Buffer.from('\n'));
   let open = true;
+  let stage: Stage | null = null;
   let refusal: unknown = null;
   let timer: NodeJS.Timeout | null = null;
 
@@ -107,12 +110,14 @@ export function openEventLog(file: string, reserve: string | null = null): Resul
     append(event) {
       if (!open || (event.kind === 'stage-progress' && waiting.length > 0)) return;
       last += 1;
+      if (event.kind === 'stage-started') stage = event.stage;
       const { kind, ...rest } = event;
       const line = { format: RUN_FORMAT, seq: last, time: new Date().toISOString(), kind, ...rest };
       waiting.push(Buffer.from(`${JSON.stringify(line)}\n`));
       flush();
       if (kind !== 'stage-progress' && refusal === null) sync(fd);
     },
+    stage: () => stage,
     stuck: () => waiting.length > 0,
     async end() {
       const began = performance.now();

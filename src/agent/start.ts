@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, statfsSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  statfsSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import {
@@ -59,6 +67,11 @@ function refuse(directory: string, secrets: string): Problem | null {
       message: 'What came over stdin is not what this agent expects there.',
       hint: 'Start the run through Trainyard, of the same version as this agent.',
     });
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    return diskProblem(error, about.op, directory) ?? cannotStart(directory, errorMessage(error));
+  }
   const disk = statfsSync(directory);
   const free = disk.bavail * disk.bsize;
   if (free < LEAST_ROOM)

@@ -57,6 +57,7 @@ export interface Admin {
   makeBucket(name: string): Promise<void>;
   put(bucket: string, object: string, content: string | Uint8Array): Promise<void>;
   get(bucket: string, object: string): Promise<string>;
+  bytes(bucket: string, object: string): Promise<Uint8Array>;
   names(bucket: string): Promise<string[]>;
   grant(bucket: string, role: string, email: string): Promise<void>;
 }
@@ -91,6 +92,12 @@ export function openAdmin(admin: TestAccount, url: string): Admin {
       return (
         await call(`/storage/v1/b/${bucket}/o/${encodeURIComponent(object)}?alt=media`)
       ).text();
+    },
+    async bytes(bucket, object) {
+      const answer = await call(
+        `/storage/v1/b/${bucket}/o/${encodeURIComponent(object)}?alt=media`,
+      );
+      return new Uint8Array(await answer.arrayBuffer());
     },
     async names(bucket) {
       const answer = (await (

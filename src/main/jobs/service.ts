@@ -118,9 +118,10 @@ export function jobService(given: JobServiceParts): JobService {
       if (!made.ok) return made;
       const started = await start({ id: plan.id, host }, access);
       if (!started.ok) {
-        // Nothing was done yet: a folder that no agent ever took up would only be in the way.
+        // A folder that no agent ever took up would only be in the way; where nobody can tell whether one did, it stays.
         const events = await host.statFile(plan.id, RUN.events);
-        if (events.ok && events.value === null) await host.removeRun(plan.id);
+        if (started.problem.code !== 'host.start-cut-off' && events.ok && events.value === null)
+          await host.removeRun(plan.id);
         return started;
       }
       return ok({

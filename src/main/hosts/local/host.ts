@@ -14,6 +14,7 @@ import { fail, ok, problem, type Problem, type Result } from '../../../shared/pr
 import { RUN, workerPid } from '../../../shared/run-directory.ts';
 import { writeFileAtomically } from '../../platform/atomic-file.ts';
 import { execute } from '../../platform/execute.ts';
+import { sleep } from '../../platform/clock.ts';
 import type { Log } from '../../platform/log.ts';
 import { codeOf, reasonOf, type Environment, type HomePaths } from '../../platform/paths.ts';
 import { isAlive, parseIdentity } from '../../platform/processes.ts';
@@ -21,10 +22,15 @@ import type { Host } from '../types.ts';
 import { cleanAgents } from './clean-agents.ts';
 import { agentEnvironment } from './environment.ts';
 import { noteUse, placeAgent, type PlacedAgent } from './place-agent.ts';
+import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
 
 /** The agent answers within 20 s; a loaded machine takes longer to start Node.js. Milliseconds. */
 const START_TIME = 60_000;
 const PROBE_TIME = 30_000;
+
+/** How often, and how many times, an agent is looked for whose start was ended from outside: ten seconds. Milliseconds. */
+const LATE_EVERY = 100;
+const LATE_LOOKS = 100;
 
 export interface LocalHostOptions {
   readonly paths: Pick<HomePaths, 'home' | 'runs' | 'agents'>;
@@ -103,6 +109,15 @@ export function localHost(options: LocalHostOptions): Host {
     return found.some((identity) => identity !== null);
   };
 
+  /** The agent of a run whose start was ended from outside before it could answer: it may come all the same. */
+  const lateAgent = async (id: string): Promise<ProcessIdentity | null> => {
+    for (let looks = 0; ; looks += 1) {
+      const agent = await aliveAt(id, RUN.lock);
+      if (agent !== null || looks === LATE_LOOKS) return agent;
+      await sleep(LATE_EVERY);
+    }
+  };
+
   const probe = async (signal?: AbortSignal): Promise<Result<HostProbe>> => {
     const agent = await place();
     if (!agent.ok) return agent;
@@ -130,7 +145,11 @@ export function localHost(options: LocalHostOptions): Host {
     async createRun(plan) {
       if (platform === 'win32') return fail(notSupported);
       const folder = fileOf(plan.id, '.');
-      const temporary = join(paths.runs, `.new-${plan.id}-${randomBytes(4).toString('hex')}`);
+      const temporary = join(
+        paths.runs,
+        `${UNFINISHED}${plan.id}-${randomBytes(4).toString('hex')}`,
+      );
+      await sweepUnfinished(paths.runs);
       const made = await writing(folder, async () => {
         for (const name of [RUN.control, RUN.inbox, RUN.logs])
           await mkdir(join(temporary, name), { recursive: true, mode: 0o700 });
@@ -164,6 +183,10 @@ export function localHost(options: LocalHostOptions): Host {
         timeoutMs: START_TIME,
       });
       const answer = startAnswerSchema.safeParse(parseJson(executed.stdout));
+      if (!answer.success && executed.exitCode === null && executed.startError === null) {
+        const late = await lateAgent(id);
+        return late === null ? fail(nobodySaw(id)) : ok(late);
+      }
       if (!answer.success) return fail(agentFailed('start the run', executed));
       const said: StartAnswer = answer.data;
       return said.started ? ok(said.agent) : fail(said.problem);
@@ -273,6 +296,17 @@ function refused(verb: 'read' | 'write', path: string, error: unknown): Problem 
     subject: path,
     message: `${path} cannot be ${verb === 'read' ? 'read' : 'written'}: ${reasonOf(error)}.`,
     hint: 'See that the folder is yours and that the disk has room.',
+    retryable: true,
+  });
+}
+
+function nobodySaw(id: string): Problem {
+  return problem({
+    code: 'host.start-cut-off',
+    op: 'start the run',
+    subject: id,
+    message: 'The program that starts the agent was ended from outside before it could answer.',
+    hint: `See whether the job runs: trainyard job ${id}. If it does not: trainyard retry ${id}.`,
     retryable: true,
   });
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
 import { codeOf, reasonOf } from '../../platform/paths.ts';
+import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
 
 /** `manifest.json` of a built agent folder: the SHA-256 of each file, hex. */
 const manifestSchema = z.object({
@@ -40,7 +41,8 @@ export async function placeAgent(
   const placed = (fresh: boolean): Result<PlacedAgent> =>
     ok({ version, folder, node: join(folder, 'node'), program: join(folder, 'agent.mjs'), fresh });
   if (await isWhole(folder, files)) return placed(false);
-  const temporary = join(agents, `.new-${version}-${randomBytes(4).toString('hex')}`);
+  await sweepUnfinished(agents);
+  const temporary = join(agents, `${UNFINISHED}${version}-${randomBytes(4).toString('hex')}`);
   try {
     await mkdir(join(temporary, 'used'), { recursive: true, mode: 0o700 });
     for (const [name, checksum] of Object.entries(files)) {

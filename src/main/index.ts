@@ -4,11 +4,12 @@ import { fail, problem } from '../shared/problem.ts';
 import type { JobView } from '../shared/views.ts';
 import { environmentForChildren } from './app/environment.ts';
 import { installMenu } from './app/menu.ts';
+import { pick } from './app/pick.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
 import { bringToFront, openWindow } from './app/window.ts';
 import { batchChanges } from './ipc/changes.ts';
-import { openDoor } from './ipc/door.ts';
+import { openDoor, type Door } from './ipc/door.ts';
 import { createHandlers } from './ipc/handlers.ts';
 import { openLog, type Log } from './platform/log.ts';
 import { nodeRuntimeFor } from './platform/node-runtime.ts';
@@ -74,8 +75,16 @@ async function start(paths: HomePaths): Promise<void> {
     if (window !== null) bringToFront(window);
   });
 
-  const door = openDoor({
-    handlers: createHandlers({ version: app.getVersion(), home: paths.home, services }),
+  const door: Door = openDoor({
+    handlers: createHandlers({
+      version: app.getVersion(),
+      home: paths.home,
+      services,
+      shell: {
+        push: (name, body) => door.push(name, body),
+        pick: (options) => pick(window, options),
+      },
+    }),
     contents: () => window?.webContents ?? null,
     onBug: (where, error) => log.error(where, error),
   });

@@ -57,6 +57,8 @@ export interface Bridge {
     name: Name,
     listener: (body: EventBody<Name>) => void,
   ) => () => void;
+  /** Where a dropped file lies; empty where it lies nowhere. The path is data: the main process checks what it is. */
+  pathOf: (file: object) => string;
 }
 
 /** The handlers of some calls: one feature's part of {@link CallHandlers}. */

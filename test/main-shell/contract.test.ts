@@ -101,7 +101,8 @@ describe('values', () => {
 });
 
 describe('handlers', () => {
-  const options = { version: '1.2.3', home: '/home' };
+  const shell = { push: () => undefined, pick: async () => [] };
+  const options = { version: '1.2.3', home: '/home', shell };
 
   it('answer with what the services say', async () => {
     const handlers = createHandlers({ ...options, services: ok(services(new Uint8Array(0))) });

@@ -2,12 +2,15 @@ import { CALL_NAMES, type CallHandlers } from '../../shared/ipc.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { Services } from '../services.ts';
 import { jobHandlers } from './handlers/jobs.ts';
+import { newJobHandlers } from './handlers/new-job.ts';
+import type { WindowShell } from './window-shell.ts';
 
 export interface HandlerOptions {
   readonly version: string;
   readonly home: string;
   /** The services, or why they could not be opened: then every call answers with that. */
   readonly services: Result<Services>;
+  readonly shell: WindowShell;
 }
 
 /** What the main process does for each call of the window; each feature's part is in `handlers/`. */
@@ -21,5 +24,6 @@ export function createHandlers({ version, home, services }: HandlerOptions): Cal
     about: async () =>
       ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
     ...jobHandlers(services.value),
+    ...newJobHandlers(services.value),
   };
 }

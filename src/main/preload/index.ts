@@ -1,4 +1,4 @@
-import { contextBridge, ipcRenderer, type IpcRendererEvent } from 'electron';
+import { contextBridge, ipcRenderer, webUtils, type IpcRendererEvent } from 'electron';
 import {
   callChannel,
   CALL_NAMES,
@@ -23,6 +23,7 @@ const bridge: Bridge = {
       ipcRenderer.removeListener(channel, forward);
     };
   },
+  pathOf: (file) => (file instanceof File ? webUtils.getPathForFile(file) : ''),
 };
 
 contextBridge.exposeInMainWorld('trainyard', bridge);

@@ -1,0 +1,17 @@
+import type { EventBody, EventName } from '../../shared/ipc.ts';
+
+/** What handlers ask of the window itself; `app/` does it with Electron, tests with a few lines. */
+export interface WindowShell {
+  /** Tells the window, if there is one. */
+  readonly push: <Name extends EventName>(name: Name, body: EventBody<Name>) => void;
+  /** The system's own dialog. The chosen paths, absolute; none when the user changed their mind. */
+  readonly pick: (options: PickOptions) => Promise<readonly string[]>;
+}
+
+export interface PickOptions {
+  readonly title: string;
+  /** What its button says. */
+  readonly button: string;
+  /** `folder` is one folder, which may be made there. */
+  readonly what: 'folder' | 'files' | 'folders';
+}

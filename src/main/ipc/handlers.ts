@@ -2,6 +2,7 @@ import { CALL_NAMES, type CallHandlers } from '../../shared/ipc.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { Services } from '../services.ts';
 import { jobHandlers } from './handlers/jobs.ts';
+import { keyHandlers } from './handlers/keys.ts';
 import { newJobHandlers } from './handlers/new-job.ts';
 import type { WindowShell } from './window-shell.ts';
 
@@ -14,7 +15,7 @@ export interface HandlerOptions {
 }
 
 /** What the main process does for each call of the window; each feature's part is in `handlers/`. */
-export function createHandlers({ version, home, services }: HandlerOptions): CallHandlers {
+export function createHandlers({ version, home, services, shell }: HandlerOptions): CallHandlers {
   if (!services.ok) {
     const refuse = async () => services;
     return Object.fromEntries(CALL_NAMES.map((name) => [name, refuse])) as unknown as CallHandlers;
@@ -24,6 +25,7 @@ export function createHandlers({ version, home, services }: HandlerOptions): Cal
     about: async () =>
       ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
     ...jobHandlers(services.value),
-    ...newJobHandlers(services.value),
+    ...keyHandlers(services.value, shell),
+    ...newJobHandlers(services.value, shell),
   };
 }

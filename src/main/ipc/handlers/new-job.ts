@@ -16,6 +16,7 @@ import { refuseGpus } from '../../jobs/submit.ts';
 import { templatesIn } from '../../jobs/templates.ts';
 import type { Services } from '../../services.ts';
 import { questions } from '../questions.ts';
+import type { WindowShell } from '../window-shell.ts';
 
 /** The only host of this version. */
 const HOST = 'local';
@@ -25,7 +26,10 @@ const MINT_TIME = 15_000;
 
 const NO_CHECKOUT: CodeState = { commit: null, branch: null, dirty: null, unpushed: null };
 
-export function newJobHandlers(services: Services): HandlersOf<typeof NEW_JOB_CALLS> {
+export function newJobHandlers(
+  services: Services,
+  shell: Pick<WindowShell, 'pick'>,
+): HandlersOf<typeof NEW_JOB_CALLS> {
   const { keys, endpoints, hosts, jobs, paths } = services;
   const parts = { keys, endpoints };
   const asked = questions();
@@ -65,11 +69,12 @@ export function newJobHandlers(services: Services): HandlersOf<typeof NEW_JOB_CA
       return cards.ok ? ok(cards.value.map(({ name, email }) => ({ name, email }))) : cards;
     },
     'new-job-pick-folder': async ({ purpose }) => {
-      // By need: the tests of the handlers run without Electron.
-      const { pickFolder } = await import('../../app/pick-folder.ts');
-      return ok(
-        await pickFolder(purpose === 'code' ? 'Folder of the code' : 'Folder of the input'),
-      );
+      const [chosen] = await shell.pick({
+        title: purpose === 'code' ? 'The folder of the code' : 'The folder of the input',
+        button: 'Use this folder',
+        what: 'folder',
+      });
+      return ok(chosen ?? null);
     },
     'new-job-check-key': ({ question, key }) =>
       asked.answer(question, async (signal) => {

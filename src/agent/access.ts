@@ -17,8 +17,6 @@ export interface AccessDesk {
    * fresh ones, and fails only when `signal` is aborted (`job.cancelled`).
    */
   source(account: Account | null, purpose: AccessPurpose, signal: AbortSignal): TokenSource | null;
-  /** How often it waited for fresh access so far. */
-  waits(): number;
   close(): void;
 }
 
@@ -44,7 +42,6 @@ export function openAccessDesk(options: {
 }): AccessDesk {
   const held = new Map<string, Held>();
   const waiting = new Set<() => void>();
-  let waits = 0;
   /** Accounts whose lack of access was told. */
   const awaited = new Set<string>();
   const inbox = path.join(options.directory, RUN.inbox);
@@ -109,7 +106,6 @@ export function openAccessDesk(options: {
       }
       if (!awaited.has(account.email)) {
         awaited.add(account.email);
-        waits += 1;
         options.tell({
           kind: 'access-awaited',
           account: account.email,
@@ -143,7 +139,6 @@ export function openAccessDesk(options: {
           ),
       };
     },
-    waits: () => waits,
     close() {
       clearInterval(timer);
       watcher?.close();

@@ -51,8 +51,10 @@ const parts = new Map(
   Array.from({ length: 24 }, (_, index) => [`part-${index}`, randomBytes(MIB)] as const),
 );
 
-/** Skipped where no disk can be mounted: that takes root on Linux. */
-describe.skipIf(!canMount())('a disk that is full, or read-only (a mounted tmpfs)', () => {
+const mounts = canMount();
+const name = `a disk that is full, or read-only${mounts ? '' : ' (skipped: a small disk can be mounted by root on Linux alone)'}`;
+
+describe.skipIf(!mounts)(name, () => {
   beforeAll(async () => {
     emulator = await startEmulator({
       accounts: [{ name: 'trainer' }, { name: 'boss' }],

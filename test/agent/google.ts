@@ -59,6 +59,7 @@ export interface Admin {
   get(bucket: string, object: string): Promise<string>;
   bytes(bucket: string, object: string): Promise<Uint8Array>;
   names(bucket: string): Promise<string[]>;
+  remove(bucket: string, object: string): Promise<void>;
   grant(bucket: string, role: string, email: string): Promise<void>;
 }
 
@@ -100,10 +101,18 @@ export function openAdmin(admin: TestAccount, url: string): Admin {
       return new Uint8Array(await answer.arrayBuffer());
     },
     async names(bucket) {
-      const answer = (await (
-        await call(`/storage/v1/b/${bucket}/o?fields=items(name)`)
-      ).json()) as { items?: { name: string }[] };
-      return (answer.items ?? []).map((item) => item.name);
+      const names: string[] = [];
+      for (let page: string | null = ''; page !== null;) {
+        const answer = (await (
+          await call(`/storage/v1/b/${bucket}/o?fields=items(name),nextPageToken&pageToken=${page}`)
+        ).json()) as { items?: { name: string }[]; nextPageToken?: string };
+        names.push(...(answer.items ?? []).map((item) => item.name));
+        page = answer.nextPageToken === undefined ? null : encodeURIComponent(answer.nextPageToken);
+      }
+      return names;
+    },
+    async remove(bucket, object) {
+      await call(`/storage/v1/b/${bucket}/o/${encodeURIComponent(object)}`, { method: 'DELETE' });
     },
     async grant(bucket, role, email) {
       const policy = (await (

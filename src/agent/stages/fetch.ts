@@ -28,7 +28,10 @@ export function progressTeller(
   };
 }
 
-/** The first failure of several, in words, with how many there are. Null where there is none. */
+/** How many files that failed are named. */
+const NAMED = 10;
+
+/** The first failure of several, in words, with the names of others and how many there are. Null where there is none. */
 export function summaryOf(
   op: string,
   failed: readonly { readonly name: string; readonly problem: Problem }[],
@@ -37,10 +40,12 @@ export function summaryOf(
   const first = failed[0];
   if (first === undefined) return null;
   if (failed.length === 1) return first.problem;
+  const others = failed.slice(1, NAMED).map(({ name }) => name);
+  const more = failed.length - 1 - others.length;
   return problem({
     ...first.problem,
     op,
-    message: `${failed.length} of ${of} files failed. The first, ${first.name}: ${first.problem.message}`,
+    message: `${failed.length} of ${of} files failed. The first, ${first.name}: ${first.problem.message} Then: ${others.join(', ')}${more > 0 ? `, and ${more} more` : ''}.`,
   });
 }
 
@@ -66,21 +71,6 @@ export interface InputSource {
 }
 
 /**
- * Runs a transfer, and once more where it failed for a passing reason after it had waited for access: the wait has used up the patience of its
- * requests, and what is done already is not done again.
- */
-export async function patiently<T>(
-  run: Run,
-  transfer: () => Promise<Result<T>>,
-): Promise<Result<T>> {
-  for (;;) {
-    const waits = run.access.waits();
-    const done = await transfer();
-    if (done.ok || !done.problem.retryable || run.access.waits() === waits) return done;
-  }
-}
-
-/**
  * Downloads a target into a folder and tells `data-staged`; resumes what an earlier attempt began.
  * Errors: those of download(); the first failure when objects failed.
  */
@@ -97,16 +87,7 @@ export async function fetchTarget(
 }
 
 /** {@link fetchTarget} for code or data, without its event. */
-export function fetchObjects(
-  run: Run,
-  from: InputSource,
-  destination: string,
-  what: 'code' | 'data',
-): Promise<Result<DownloadReport>> {
-  return patiently(run, () => fetchOnce(run, from, destination, what));
-}
-
-async function fetchOnce(
+export async function fetchObjects(
   run: Run,
   from: InputSource,
   destination: string,

@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { app, dialog, session, type BrowserWindow } from 'electron';
+import { app, clipboard, dialog, session, shell, type BrowserWindow } from 'electron';
 import { fail, problem } from '../shared/problem.ts';
 import type { JobView } from '../shared/views.ts';
 import { environmentForChildren } from './app/environment.ts';
 import { installMenu } from './app/menu.ts';
-import { pick } from './app/pick.ts';
+import { pick, saveAs } from './app/pick.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
 import { bringToFront, openWindow } from './app/window.ts';
@@ -83,6 +83,10 @@ async function start(paths: HomePaths): Promise<void> {
       shell: {
         push: (name, body) => door.push(name, body),
         pick: (options) => pick(window, options),
+        saveAs: (title, name) => saveAs(window, title, name),
+        readClipboard: async () => clipboard.readText(),
+        clearClipboard: async () => clipboard.clear(),
+        moveToTrash: (path) => shell.trashItem(path),
       },
     }),
     contents: () => window?.webContents ?? null,

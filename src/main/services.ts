@@ -8,6 +8,7 @@ import { localHost } from './hosts/local/host.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
 import { keyService, type KeyService } from './keys/service.ts';
+import { chosenVault } from './keys/vault-choice.ts';
 import { openLog, type Log } from './platform/log.ts';
 import { nodeRuntimeFor } from './platform/node-runtime.ts';
 import { homePaths, type Environment, type HomePaths } from './platform/paths.ts';
@@ -57,7 +58,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
   const keys = keyService({
     rows: keyRows(store),
     settings,
-    vaults: chooseVaults(env, paths.value),
+    vaults: chooseVaults(env, paths.value, () => chosenVault(settings)),
     endpoints: endpoints.value,
     log,
   });

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createHandlers } from '../../src/main/ipc/handlers.ts';
+import type { WindowShell } from '../../src/main/ipc/window-shell.ts';
 import type { Services } from '../../src/main/services.ts';
 import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import { CALL_NAMES, CALLS, EVENT_NAMES, jobViewSchema } from '../../src/shared/ipc.ts';
@@ -101,7 +102,13 @@ describe('values', () => {
 });
 
 describe('handlers', () => {
-  const shell = { push: () => undefined, pick: async () => [] };
+  const shell: WindowShell = {
+    push: () => undefined,
+    pick: async () => [],
+    readClipboard: async () => '',
+    clearClipboard: async () => undefined,
+    moveToTrash: async () => undefined,
+  };
   const options = { version: '1.2.3', home: '/home', shell };
 
   it('answer with what the services say', async () => {

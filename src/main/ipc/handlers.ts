@@ -24,7 +24,7 @@ export function createHandlers({ version, home, services, shell }: HandlerOption
   return {
     about: async () =>
       ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
-    ...jobHandlers(services.value),
+    ...jobHandlers(services.value, shell),
     ...keyHandlers(services.value, shell),
     ...newJobHandlers(services.value, shell),
   };

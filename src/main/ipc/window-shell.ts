@@ -6,6 +6,13 @@ export interface WindowShell {
   readonly push: <Name extends EventName>(name: Name, body: EventBody<Name>) => void;
   /** The system's own dialog. The chosen paths, absolute; none when the user changed their mind. */
   readonly pick: (options: PickOptions) => Promise<readonly string[]>;
+  /** The clipboard's text; what it says never goes to the window. */
+  readonly readClipboard: () => Promise<string>;
+  readonly clearClipboard: () => Promise<void>;
+  /** Rejects where the system has no trash for the file. */
+  readonly moveToTrash: (path: string) => Promise<void>;
+  /** The system's own dialog for a new file: its absolute path, or null when the user changed their mind. */
+  readonly saveAs: (title: string, name: string) => Promise<string | null>;
 }
 
 export interface PickOptions {

@@ -105,33 +105,50 @@ export function keychainVault(options: KeychainVaultOptions): Vault {
       keytar.setPassword(SERVICE, cardName(card.id), JSON.stringify({ format: 1, home, card })),
     );
 
+  const writeParts = (id: string, privateKey: string): Promise<Result<void>> =>
+    call(async (keytar) => {
+      const parts = toParts(privateKey);
+      for (const [index, part] of parts.entries())
+        await keytar.setPassword(SERVICE, partName(id, index + 1), part);
+      // Those of a longer key that lay here before.
+      for (let number = parts.length + 1; number <= MAX_PARTS; number += 1)
+        if (!(await keytar.deletePassword(SERVICE, partName(id, number)))) break;
+    });
+
+  const get = async (id: string): Promise<Result<string>> => {
+    const open = await opened();
+    if (!open.ok) return open;
+    const parts: string[] = [];
+    for (let number = 1, count = 1; number <= count; number += 1) {
+      const read = await call((keytar) => keytar.getPassword(SERVICE, partName(id, number)));
+      if (!read.ok) return read;
+      const part = read.value === null ? null : readPart(read.value);
+      if (part?.number !== number || part.count > MAX_PARTS) return fail(missing(id));
+      count = part.count;
+      parts.push(part.content);
+    }
+    return ok(parts.join(''));
+  };
+
   return {
     kind: 'keychain',
     state,
     async put(card, privateKey) {
       const open = await opened();
       if (!open.ok) return open;
-      const written = await call(async (keytar) => {
-        for (const [index, part] of toParts(privateKey).entries())
-          await keytar.setPassword(SERVICE, partName(card.id, index + 1), part);
-      });
+      const written = await writeParts(card.id, privateKey);
       const done = written.ok ? await writeCard(card) : written;
       if (!done.ok) await remove(card.id);
       return done;
     },
-    async get(id) {
-      const open = await opened();
-      if (!open.ok) return open;
-      const parts: string[] = [];
-      for (let number = 1, count = 1; number <= count; number += 1) {
-        const read = await call((keytar) => keytar.getPassword(SERVICE, partName(id, number)));
-        if (!read.ok) return read;
-        const part = read.value === null ? null : readPart(read.value);
-        if (part?.number !== number || part.count > MAX_PARTS) return fail(missing(id));
-        count = part.count;
-        parts.push(part.content);
-      }
-      return ok(parts.join(''));
+    get,
+    async replace(card, privateKey) {
+      const before = await get(card.id);
+      if (!before.ok && before.problem.code !== 'access.key-missing') return before;
+      const written = await writeParts(card.id, privateKey);
+      const done = written.ok ? await writeCard(card) : written;
+      if (!done.ok && before.ok) await writeParts(card.id, before.value);
+      return done;
     },
     async updateCard(card) {
       const open = await opened();

@@ -25,8 +25,19 @@ const ATTEMPTS = 3;
 type Opened =
   { readonly file: VaultFile; readonly key: Buffer } | { readonly file: null; readonly key: null };
 
-/** One file, 0600, opened by the passphrase in the file that `TRAINYARD_PASSPHRASE_FILE` names. Made by the first key. */
-export function passphraseVault(path: string, env: Environment): Vault {
+/**
+ * One file, 0600, made by the first key. Its passphrase is what `typed` answers, or, where that is null, what stands in the file that
+ * `TRAINYARD_PASSPHRASE_FILE` names.
+ */
+export function passphraseVault(
+  path: string,
+  env: Environment,
+  typed: () => string | null = () => null,
+): Vault {
+  const passphraseNow = async (): Promise<Result<string>> => {
+    const given = typed();
+    return given === null ? readPassphrase(env) : ok(given);
+  };
   /** Deriving takes half a second: once for each salt. */
   let derived: { readonly salt: string; readonly passphrase: string; readonly key: Buffer } | null =
     null;
@@ -41,7 +52,7 @@ export function passphraseVault(path: string, env: Environment): Vault {
   const read = (): Result<VaultFile | null> => readVaultFile(path);
 
   const open = async (): Promise<Result<Opened>> => {
-    const passphrase = await readPassphrase(env);
+    const passphrase = await passphraseNow();
     if (!passphrase.ok) return passphrase;
     const file = read();
     if (!file.ok) return file;
@@ -75,28 +86,32 @@ export function passphraseVault(path: string, env: Environment): Vault {
       : { state: 'unavailable', problem: opened.problem };
   };
 
+  /** Puts a key and its card under the card's id, whatever lay there. */
+  const put: Vault['put'] = async (card, privateKey) => {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const opened = await open();
+      if (!opened.ok) return opened;
+      const passphrase = await passphraseNow();
+      if (!passphrase.ok) return passphrase;
+      const kdf = opened.value.file?.kdf ?? newKdfParameters();
+      const key = opened.value.key ?? (await keyFor(passphrase.value, kdf));
+      const changed = change((file) => {
+        if (file !== null && file.kdf.salt !== kdf.salt) return null;
+        const base: VaultFile = file ?? { format: 1, kdf, check: sealCheck(key), items: {} };
+        const item = { card, key: seal(key, privateKey, itemContext(card.id, card.fingerprint)) };
+        return { ...base, items: { ...base.items, [card.id]: item } };
+      });
+      if (!changed.ok) return changed;
+      if (changed.value) return ok();
+    }
+    return fail(unusable(path, 'write', new Error('other programs kept changing it')));
+  };
+
   return {
     kind: 'passphrase',
     state,
-    async put(card, privateKey) {
-      for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-        const opened = await open();
-        if (!opened.ok) return opened;
-        const passphrase = await readPassphrase(env);
-        if (!passphrase.ok) return passphrase;
-        const kdf = opened.value.file?.kdf ?? newKdfParameters();
-        const key = opened.value.key ?? (await keyFor(passphrase.value, kdf));
-        const changed = change((file) => {
-          if (file !== null && file.kdf.salt !== kdf.salt) return null;
-          const base: VaultFile = file ?? { format: 1, kdf, check: sealCheck(key), items: {} };
-          const item = { card, key: seal(key, privateKey, itemContext(card.id, card.fingerprint)) };
-          return { ...base, items: { ...base.items, [card.id]: item } };
-        });
-        if (!changed.ok) return changed;
-        if (changed.value) return ok();
-      }
-      return fail(unusable(path, 'write', new Error('other programs kept changing it')));
-    },
+    put,
+    replace: put,
     async get(id) {
       const opened = await open();
       if (!opened.ok) return opened;

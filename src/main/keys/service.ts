@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import { keyTokenSource, mintToken, type TokenSource } from '../../google/access-token.ts';
 import { acceptedTokenUris } from '../../google/endpoints.ts';
-import { fingerprintOf, parseServiceAccountFile } from '../../google/service-account-file.ts';
+import {
+  describeKey,
+  fingerprintOf,
+  parseServiceAccountFile,
+} from '../../google/service-account-file.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { AccessPurpose, AccessToken, KeyCard, ServiceAccountKey } from '../../shared/key.ts';
-import { areaOf, fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { areaOf, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { isoTime, systemClock, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { KeyReader, KeyWriter } from '../store/keys.ts';
@@ -13,7 +17,9 @@ import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
 import type { Vaults } from './choose-vault.ts';
 import { readKeyFile } from './key-file.ts';
 import { checkKeyName, findKey, freeKeyName, nameTaken } from './names.ts';
-import type { Vault, VaultStatus } from './vault.ts';
+import { alreadyThere, otherAccount } from './refusals.ts';
+import type { Vault } from './vault.ts';
+import { vaultChoice, type ChosenVault } from './vault-choice.ts';
 
 /** What a check of a key says. `offline` is no failure of the key: nothing could be asked. */
 export type KeyCheck =
@@ -28,6 +34,22 @@ const RECOVERED = 'keys.recovered.';
 export interface KeyService {
   /** Reads and checks a key file, and keeps the key. Errors: `input.key-...`, those of the vault. */
   add(path: string, options?: { readonly name?: string }): Promise<Result<KeyCard>>;
+  /** Reads and checks a key file and keeps nothing. Errors: `input.key-...`. */
+  read(path: string): Promise<Result<ServiceAccountKey>>;
+  /** The same for a key file's content that came another way; `source` names it in refusals. */
+  readBytes(bytes: Uint8Array, source: string): Result<ServiceAccountKey>;
+  /** Keeps a key that was read. Errors: `input.key-known`, `input.key-name...`, those of the vault. */
+  addKey(
+    key: ServiceAccountKey,
+    options: { readonly name?: string; readonly source: string },
+  ): Promise<Result<KeyCard>>;
+  /** A name for a key that nobody has yet. */
+  suggestName(key: ServiceAccountKey, source: string): Promise<Result<string>>;
+  /**
+   * Puts a newer key of the same account in the place of one: name and id stay, so that jobs go on with it.
+   * Errors: `input.key-other-account`, `input.key-known`, those of the vault.
+   */
+  replace(wanted: string, key: ServiceAccountKey): Promise<Result<KeyCard>>;
   list(): Promise<Result<readonly KeyCard[]>>;
   /** By name, id or e-mail address. */
   find(wanted: string): Promise<Result<KeyCard>>;
@@ -48,11 +70,18 @@ export interface KeyService {
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
   ): Promise<Result<AccessToken>>;
   /** The vault that new keys go to. */
-  vaultStatus(): Promise<{ readonly kind: Vault['kind'] } & VaultStatus>;
+  vaultStatus(): Promise<ChosenVault>;
+  /**
+   * Opens the passphrase vault, or makes ready to make it, with a passphrase that this process holds in memory; unless `TRAINYARD_VAULT`
+   * says otherwise new keys go there from now on. Errors: `access.vault-passphrase`, `input.passphrase-short`, `input.vault`, `host.vault-...`.
+   */
+  openPassphraseVault(passphrase: string): Promise<Result<void>>;
+  /** New keys go to the keychain from now on. Errors: `input.vault`. */
+  useKeychain(): Result<void>;
   /** Keys in the vaults without a row: put there by a Trainyard with another home, or by one that was killed while it added them. */
   offered(): Promise<Result<readonly KeyCard[]>>;
-  /** Takes one of {@link offered} into this home's list. */
-  adopt(id: string): Promise<Result<KeyCard>>;
+  /** Takes one of {@link offered} into this home's list, under another name where one is given. */
+  adopt(id: string, name?: string): Promise<Result<KeyCard>>;
 }
 
 export interface KeyServiceParts {
@@ -126,55 +155,102 @@ export function keyService(parts: KeyServiceParts): KeyService {
     });
   };
 
+  const readBytes = (bytes: Uint8Array, source: string): Result<ServiceAccountKey> =>
+    parseServiceAccountFile(bytes, {
+      fileName: basename(source),
+      acceptedTokenUris: acceptedTokenUris(endpoints),
+    });
+
+  const read = async (path: string): Promise<Result<ServiceAccountKey>> => {
+    const bytes = await readKeyFile(path);
+    return bytes.ok ? readBytes(bytes.value, path) : bytes;
+  };
+
+  /** Tokens of a key that is gone or another now. */
+  const forgetTokens = (id: string): void => {
+    for (const name of sources.keys()) if (name.startsWith(id)) sources.delete(name);
+  };
+
+  const addKey: KeyService['addKey'] = async (key, options) => {
+    const given = options.name === undefined ? ok(null) : checkKeyName(options.name);
+    if (!given.ok) return given;
+    if (!vaults.ok) return vaults;
+    const cards = await list();
+    if (!cards.ok) return cards;
+    const fingerprint = fingerprintOf(key);
+    const same = cards.value.find((card) => card.fingerprint === fingerprint);
+    if (same !== undefined) return alreadyThere(options.source, same);
+    const taken = new Set(cards.value.map(({ name }) => name));
+    const name = given.value ?? freeKeyName(key.clientEmail, options.source, taken);
+    if (taken.has(name))
+      return nameTaken(
+        name,
+        cards.value.find((card) => card.name === name),
+      );
+    const vault = vaults.value.chosen;
+    const card: KeyCard = {
+      id: randomUUID(),
+      name,
+      email: key.clientEmail,
+      projectId: key.projectId,
+      privateKeyId: key.privateKeyId,
+      clientId: key.clientId,
+      tokenUri: key.tokenUri,
+      fingerprint,
+      addedAt: isoTime(clock),
+      lastUsedAt: null,
+      vault: vault.kind,
+    };
+    const kept = await vault.put(card, key.privateKey);
+    if (!kept.ok) return kept;
+    const written = rows.insert(card);
+    if (written.ok && written.value === 'written') return ok(card);
+    // Without its row the key would lie in the vault unseen. Another process may have added the same a moment ago.
+    await vault.remove(card.id);
+    return written.ok ? nameTaken(name, undefined) : written;
+  };
+
   return {
     list,
     find,
     load,
     mint,
+    read,
+    readBytes,
+    addKey,
     async add(path, options = {}) {
       const given = options.name === undefined ? ok(null) : checkKeyName(options.name);
       if (!given.ok) return given;
-      const bytes = await readKeyFile(path);
-      if (!bytes.ok) return bytes;
-      const key = parseServiceAccountFile(bytes.value, {
-        fileName: basename(path),
-        acceptedTokenUris: acceptedTokenUris(endpoints),
-      });
-      if (!key.ok) return key;
-      if (!vaults.ok) return vaults;
+      const key = await read(path);
+      return key.ok ? addKey(key.value, { ...options, source: path }) : key;
+    },
+    async suggestName(key, source) {
       const cards = await list();
       if (!cards.ok) return cards;
-      const fingerprint = fingerprintOf(key.value);
-      const same = cards.value.find((card) => card.fingerprint === fingerprint);
-      if (same !== undefined) return fail(alreadyThere(path, same));
-      const taken = new Set(cards.value.map(({ name }) => name));
-      const name = given.value ?? freeKeyName(key.value.clientEmail, path, taken);
-      if (taken.has(name))
-        return nameTaken(
-          name,
-          cards.value.find((card) => card.name === name),
-        );
-      const vault = vaults.value.chosen;
-      const card: KeyCard = {
-        id: randomUUID(),
-        name,
-        email: key.value.clientEmail,
-        projectId: key.value.projectId,
-        privateKeyId: key.value.privateKeyId,
-        clientId: key.value.clientId,
-        tokenUri: key.value.tokenUri,
-        fingerprint,
-        addedAt: isoTime(clock),
-        lastUsedAt: null,
-        vault: vault.kind,
-      };
-      const kept = await vault.put(card, key.value.privateKey);
+      return ok(freeKeyName(key.clientEmail, source, new Set(cards.value.map(({ name }) => name))));
+    },
+    async replace(wanted, key) {
+      const cards = await list();
+      if (!cards.ok) return cards;
+      const found = findKey(cards.value, wanted);
+      if (!found.ok) return found;
+      if (!vaults.ok) return vaults;
+      const earlier = found.value;
+      if (earlier.email !== key.clientEmail) return otherAccount(earlier, key.clientEmail);
+      const described = describeKey(key);
+      const same = cards.value.find(({ fingerprint }) => fingerprint === described.fingerprint);
+      if (same !== undefined) return alreadyThere(key.clientEmail, same);
+      const card: KeyCard = { ...earlier, ...described, addedAt: isoTime(clock) };
+      const vault = vaults.value.of(card.vault);
+      const before = await vault.get(card.id);
+      const kept = await vault.replace(card, key.privateKey);
       if (!kept.ok) return kept;
-      const written = rows.insert(card);
+      forgetTokens(card.id);
+      const written = rows.replace(card);
       if (written.ok && written.value === 'written') return ok(card);
-      // Without its row the key would lie in the vault unseen. Another process may have added the same a moment ago.
-      await vault.remove(card.id);
-      return written.ok ? nameTaken(name, undefined) : written;
+      // Row and vault must tell of one key.
+      if (before.ok) await vault.replace(earlier, before.value);
+      return written.ok ? alreadyThere(key.clientEmail, card) : written;
     },
     async rename(wanted, name) {
       const checked = checkKeyName(name);
@@ -197,7 +273,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       if (!vaults.ok) return vaults;
       const gone = await vaults.value.of(card.value.vault).remove(card.value.id);
       if (!gone.ok) return gone;
-      for (const name of sources.keys()) if (name.startsWith(card.value.id)) sources.delete(name);
+      forgetTokens(card.value.id);
       const removed = rows.remove(card.value.id);
       return removed.ok ? card : removed;
     },
@@ -224,11 +300,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       sources.set(name, source);
       return ok(source);
     },
-    async vaultStatus() {
-      if (!vaults.ok) return { kind: 'keychain', state: 'unavailable', problem: vaults.problem };
-      const vault = vaults.value.chosen;
-      return { kind: vault.kind, ...(await vault.state()) };
-    },
+    ...vaultChoice(vaults, settings),
     async offered() {
       const stored = await storedCards();
       if (!stored.ok) return stored;
@@ -239,14 +311,19 @@ export function keyService(parts: KeyServiceParts): KeyService {
         stored.value.filter(({ id, fingerprint }) => !known.has(id) && !known.has(fingerprint)),
       );
     },
-    async adopt(id) {
+    async adopt(id, name) {
+      const given = name === undefined ? ok(null) : checkKeyName(name);
+      if (!given.ok) return given;
       const stored = await storedCards();
       if (!stored.ok) return stored;
-      const card = findKey(stored.value, id);
-      if (!card.ok) return card;
-      const written = rows.insert(card.value);
+      const found = findKey(stored.value, id);
+      if (!found.ok || !vaults.ok) return found;
+      const card = { ...found.value, name: given.value ?? found.value.name };
+      const written = rows.insert(card);
       if (!written.ok) return written;
-      return written.value === 'taken' ? nameTaken(card.value.name, undefined) : card;
+      if (written.value === 'taken') return nameTaken(card.name, undefined);
+      if (card.name !== found.value.name) await vaults.value.of(card.vault).updateCard(card);
+      return ok(card);
     },
   };
 
@@ -261,14 +338,4 @@ export function keyService(parts: KeyServiceParts): KeyService {
     }
     return ok(cards);
   }
-}
-
-function alreadyThere(path: string, card: KeyCard): Problem {
-  return problem({
-    code: 'input.key-known',
-    op: 'add the key',
-    subject: path,
-    message: `This key is there already, as "${card.name}" (${card.email}, added ${card.addedAt.slice(0, 10)}).`,
-    hint: `Use it under that name, or rename it: trainyard keys rename ${card.name} NEW-NAME.`,
-  });
 }

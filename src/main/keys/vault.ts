@@ -28,6 +28,8 @@ export interface Vault {
   /** Stores a key and its card under a new id. Stores the whole or nothing. */
   put(card: KeyCard, privateKey: string): Promise<Result<void>>;
   get(id: string): Promise<Result<string>>;
+  /** Puts another key, and its card, in the place of the one under the card's id. Where that fails the earlier one is still there. */
+  replace(card: KeyCard, privateKey: string): Promise<Result<void>>;
   /** Replaces the card beside a key: after a rename. */
   updateCard(card: KeyCard): Promise<Result<void>>;
   /** Removing what is not there is done. */

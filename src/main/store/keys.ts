@@ -18,6 +18,8 @@ export interface KeyWriter {
   insert(card: KeyCard): Result<KeyWrite>;
   /** `taken`: another key has that name. */
   rename(id: string, name: string): Result<KeyWrite>;
+  /** Writes the card anew, by its id. `taken`: another key has its name or fingerprint. */
+  replace(card: KeyCard): Result<KeyWrite>;
   remove(id: string): Result<void>;
   touch(id: string, usedAt: string): Result<void>;
 }
@@ -64,6 +66,14 @@ export function keyRows(store: Store): KeyReader & KeyWriter {
           database
             .prepare("UPDATE keys SET name = ?, card = json_set(card, '$.name', ?) WHERE id = ?")
             .run(name, name, id);
+        }),
+      ),
+    replace: (card) =>
+      write(() =>
+        store.use((database) => {
+          database
+            .prepare('UPDATE keys SET name = ?, fingerprint = ?, card = ? WHERE id = ?')
+            .run(card.name, card.fingerprint, JSON.stringify(card), card.id);
         }),
       ),
     remove: (id) =>

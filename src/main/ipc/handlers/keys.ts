@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import type { HandlersOf } from '../../../shared/ipc.ts';
+import type { KEY_CALLS, KeyVault } from '../../../shared/ipc/keys.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
+import { keyCandidates } from '../../keys/candidates.ts';
+import type { ChosenVault } from '../../keys/vault-choice.ts';
+import type { Services } from '../../services.ts';
+import type { WindowShell } from '../window-shell.ts';
+import { withoutValue } from './without-value.ts';
+
+export function keyHandlers(
+  { keys, jobs, paths }: Pick<Services, 'keys' | 'jobs' | 'paths'>,
+  shell: Omit<WindowShell, 'push'>,
+): HandlersOf<typeof KEY_CALLS> {
+  const candidates = keyCandidates(keys);
+  return {
+    'keys-list': async () => spread(await keys.list()),
+    'keys-jobs': async ({ id }) =>
+      ok(
+        (await jobs.usingKey(id)).map(({ name, state, createdAt, ...job }) => ({
+          id: job.id,
+          name,
+          state,
+          createdAt,
+        })),
+      ),
+
+    'keys-read-file': async ({ path }) => said(await candidates.readFile(path)),
+    'keys-pick-files': async () =>
+      ok([...(await shell.pick({ title: 'Add key files', button: 'Read', what: 'files' }))]),
+    'keys-paste': async () => said(await candidates.readText(await shell.readClipboard())),
+    'keys-discard': async ({ handle }) => {
+      candidates.discard(handle);
+      return ok(undefined);
+    },
+    'keys-take': async ({ handle, name }) => said(await candidates.take(handle, name)),
+    'keys-replace': async ({ handle, id }) => said(await candidates.replace(handle, id)),
+    'keys-clear-original': async ({ handle }) => {
+      const original = await candidates.original(handle);
+      if (!original.ok) return original;
+      if (original.value.source === 'clipboard') {
+        if ((await shell.readClipboard()) === original.value.text) await shell.clearClipboard();
+        return ok(undefined);
+      }
+      const { path } = original.value;
+      try {
+        await shell.moveToTrash(path);
+        return ok(undefined);
+      } catch (error) {
+        return fail(noTrash(path, error));
+      }
+    },
+
+    'keys-rename': async ({ id, name }) => said(await keys.rename(id, name)),
+    'keys-remove': async ({ id }) => said(withoutValue(await keys.remove(id))),
+    'keys-check': async ({ id }) => {
+      const checked = await keys.check(id);
+      if (!checked.ok) return said(checked);
+      return checked.value.result === 'works'
+        ? ok({ result: 'works', expiresAt: checked.value.expiresAt })
+        : ok({ result: 'offline', problem: checked.value.problem });
+    },
+
+    'keys-vault': async () => ok(vaultView(await keys.vaultStatus(), paths.vaultFile)),
+    'keys-open-passphrase-vault': async ({ passphrase }) =>
+      said(withoutValue(await keys.openPassphraseVault(passphrase))),
+    'keys-use-keychain': async () => said(withoutValue(keys.useKeychain())),
+    'keys-offered': async () => spread(await keys.offered()),
+    'keys-adopt': async ({ id, name }) => said(await keys.adopt(id, name)),
+  };
+}
+
+function spread<T>(result: Result<readonly T[]>): Result<T[]> {
+  return result.ok ? ok([...result.value]) : said(result);
+}
+
+function vaultView(status: ChosenVault, passphraseFile: string): KeyVault {
+  const { kind, decidedBy, state } = status;
+  const asked = 'problem' in status ? status.problem : null;
+  return {
+    kind,
+    decidedBy,
+    state,
+    problem: asked === null ? null : inTheWindow(asked),
+    wantsPassphrase:
+      kind === 'passphrase' &&
+      asked !== null &&
+      ['input.passphrase-file', 'access.vault-passphrase'].includes(asked.code),
+    offersPassphraseVault:
+      kind === 'keychain' && state === 'unavailable' && decidedBy !== 'environment',
+    passphraseFile,
+    passphraseFileExists: existsSync(passphraseFile),
+  };
+}
+
+/** What to do, for somebody at the window: the services' own words speak of commands and variables. */
+const HINTS: Readonly<Partial<Record<Problem['code'], string>>> = {
+  'input.key-name-taken': 'Give another name.',
+  'input.key-known': 'Use it under that name; it can be renamed here.',
+  'input.key-unknown': 'It may have been removed by another program. The list shows what is there.',
+  'access.key-missing':
+    'Put a new key of the account in its place, or remove it and add its file again.',
+  'access.vault-passphrase': 'Type the passphrase that the vault was made with.',
+  'input.passphrase-file': 'Type its passphrase; Trainyard holds it in memory until it is closed.',
+};
+
+function inTheWindow(asked: Problem): Problem {
+  if (asked.code === 'access.keychain-unavailable')
+    return { ...asked, hint: asked.hint.replace(/ ?Or keep keys in a file.*$/s, '') };
+  if (asked.code === 'input.passphrase-file')
+    return { ...asked, message: 'The passphrase vault is closed.', hint: HINTS[asked.code] ?? '' };
+  const hint = HINTS[asked.code];
+  return hint === undefined ? asked : { ...asked, hint };
+}
+
+function said<T>(result: Result<T>): Result<T> {
+  return result.ok ? result : fail(inTheWindow(result.problem));
+}
+
+function noTrash(path: string, error: unknown): Problem {
+  const reason = error instanceof Error ? error.message : String(error);
+  return problem({
+    code: 'host.trash',
+    op: 'move the file to the trash',
+    subject: path,
+    message: `${path} could not be moved to the trash: ${reason}.`,
+    hint: 'It is still where it was. Remove it in your file manager.',
+  });
+}

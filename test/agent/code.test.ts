@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   lstatSync,
@@ -12,10 +13,11 @@ import {
   chmodSync,
 } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyEntries } from '../../src/agent/code/copy-tree.ts';
+import { copyEntries, copyTree } from '../../src/agent/code/copy-tree.ts';
 import { cloneRepository, readCodeState } from '../../src/agent/code/git.ts';
 import { planSnapshot } from '../../src/agent/code/snapshot.ts';
 import { makeWorld } from './harness.ts';
@@ -126,6 +128,72 @@ describe('a snapshot of a folder', () => {
     expect(readlinkSync(path.join(copy, 'leaves'))).toBe(path.join(root, 'elsewhere'));
     expect(statSync(path.join(copy, 'run.sh')).mode & 0o777).toBe(0o755);
     expect(existsSync(`${copy}.trainyard-partial`)).toBe(false);
+  });
+
+  test('FIFOs and sockets are left out and told, loops of links stay links, odd names stay as they are', async () => {
+    const folder = folderWith({
+      'a.py': 'a',
+      'new\nline': 'n',
+      ' spaces ': 's',
+      'tab\t\u001b[31m': 't',
+    });
+    execFileSync('mkfifo', [path.join(folder, 'fifo')]);
+    const server = createServer().listen(path.join(folder, 'socket'));
+    await once(server, 'listening');
+    symlinkSync('.', path.join(folder, 'self'));
+    symlinkSync('loop-b', path.join(folder, 'loop-a'));
+    symlinkSync('loop-a', path.join(folder, 'loop-b'));
+    symlinkSync('nowhere', path.join(folder, 'broken'));
+    writeFileSync(Buffer.from(`${folder}/bad-\xff`, 'latin1'), 'not UTF-8');
+    try {
+      const planned = await planSnapshot(folder);
+      if (!planned.ok) throw new Error(planned.problem.message);
+      expect(planned.value.notes.join('\n')).toMatch(/fifo is no file.*\n?.*socket is no file/s);
+      expect(planned.value.notes.join('\n')).toMatch(/bad-.* not UTF-8/);
+      expect(planned.value.notes).toHaveLength(3);
+      const copy = path.join(root, 'odd-copy');
+      const again = path.join(root, 'odd-copy-again');
+      await copyEntries(planned.value.entries, folder, copy);
+      execFileSync('mkfifo', [path.join(copy, 'fifo')]);
+      writeFileSync(Buffer.from(`${copy}/bad-\xff`, 'latin1'), 'made by setup');
+      await copyTree(copy, again);
+      for (const made of [copy, again]) {
+        for (const [name, content] of Object.entries({
+          'a.py': 'a',
+          'new\nline': 'n',
+          ' spaces ': 's',
+          'tab\t\u001b[31m': 't',
+        }))
+          expect(readFileSync(path.join(made, name), 'utf8')).toBe(content);
+        expect(readlinkSync(path.join(made, 'self'))).toBe('.');
+        expect(readlinkSync(path.join(made, 'loop-a'))).toBe('loop-b');
+        expect(readlinkSync(path.join(made, 'broken'))).toBe('nowhere');
+        expect(existsSync(path.join(made, 'socket'))).toBe(false);
+      }
+      expect(existsSync(path.join(again, 'fifo'))).toBe(false);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('a run whose code is too big says so before anything is copied', async () => {
+    const world = await makeWorld();
+    try {
+      truncateSync(path.join(world.code, 'hello.txt'), 2 * 1024 ** 3);
+      const run = await world.run();
+      await run.begin();
+      const ended = await run.ended();
+      expect(ended).toMatchObject({
+        state: 'failed',
+        stage: 'staging',
+        problem: { code: 'input.code-too-big' },
+      });
+      expect(ended.problem?.message).toContain('hello.txt (2048.0 MiB)');
+      expect(existsSync(run.at('code'))).toBe(false);
+      expect(existsSync(run.at('code.trainyard-partial'))).toBe(false);
+    } finally {
+      await world.remove();
+    }
   });
 
   test('too much is refused with the biggest files, a missing folder in words', async () => {

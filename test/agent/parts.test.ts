@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -110,6 +110,28 @@ describe('events.jsonl', () => {
       [8, 'warning'],
     ]);
     if (third.ok) third.value.close();
+  });
+  test('numbers with a gap go on above the highest, lines that are no events are passed over, a later format is refused', () => {
+    const file = path.join(root, 'gaps.jsonl');
+    const line = (seq: number): string =>
+      `{"format":1,"seq":${seq},"time":"t","kind":"stage-started","stage":"staging"}\n`;
+    writeFileSync(
+      file,
+      `${line(1)}\0\0\0\n[]\n${line(40)}${line(7)}{"format":1,"seq":41,"time":"t","ki`,
+    );
+    const log = openEventLog(file);
+    if (!log.ok) throw new Error();
+    expect(log.value.earlier.map((event) => event.seq)).toEqual([1, 40, 7]);
+    log.value.append({ kind: 'warning', message: 'm', hint: '' });
+    expect(log.value.stuck()).toBe(false);
+    log.value.close();
+    const last = readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+    expect(JSON.parse(last)).toMatchObject({ seq: 41, kind: 'warning' });
+    writeFileSync(file, `${line(1)}{"format":9,"seq":2,"time":"t","kind":"x"}\n`);
+    expect(openEventLog(file)).toMatchObject({
+      ok: false,
+      problem: { code: 'input.run-format', hint: expect.stringContaining('Update') as string },
+    });
   });
   test('the history of attempts', () => {
     const lines = [

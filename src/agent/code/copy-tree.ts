@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import {
   copyFile,
   lstat,
@@ -54,12 +54,18 @@ export async function copyEntries(
   await rename(partial, to);
 }
 
-/** Copies a whole folder: files, folders, links as they are. What is none of these is left out. */
+/** Whether a name that was listed cannot be asked for: bytes that are not UTF-8 come as U+FFFD, under which nothing is found. */
+export function isUnnameable(file: string): boolean {
+  return file.includes('\ufffd') && lstatSync(file, { throwIfNoEntry: false }) === undefined;
+}
+
+/** Copies a whole folder: files, folders, links as they are. What is none of these, or has a name that is not UTF-8, is left out. */
 export async function copyTree(from: string, to: string): Promise<void> {
   const entries: CopyEntry[] = [];
   const walk = async (folder: string): Promise<void> => {
     for (const entry of await readdir(path.join(from, folder), { withFileTypes: true })) {
       const name = path.join(folder, entry.name);
+      if (isUnnameable(path.join(from, name))) continue;
       if (entry.isDirectory()) {
         entries.push({ kind: 'folder', path: name });
         await walk(name);

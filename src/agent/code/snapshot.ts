@@ -3,7 +3,7 @@ import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { errorMessage } from '../files.ts';
-import type { CopyEntry } from './copy-tree.ts';
+import { isUnnameable, type CopyEntry } from './copy-tree.ts';
 import { trackedButIgnored } from './git.ts';
 import { openIgnoreRules } from './ignore-rules.ts';
 
@@ -34,7 +34,8 @@ function formatMiB(bytes: number): string {
 
 /**
  * Lists what a snapshot of a code folder takes: everything that git would not ignore, never `.git`. Links to places inside are kept (as relative
- * links), links that leave are kept with their absolute target and noted, sockets and devices are left out and noted.
+ * links), links that leave are kept with their absolute target and noted, sockets, devices and names that are
+ * not UTF-8 are left out and noted.
  * Errors: `input.code-folder` (missing, unreadable), `input.code-too-big` with the biggest files.
  */
 export async function planSnapshot(
@@ -110,6 +111,12 @@ class Finding {
       const name = path.join(folder, child.name);
       if (child.name === '.git' || this.#leaveOut.has(path.join(this.#root, name))) continue;
       if (this.#rules.ignores(name, child.isDirectory())) continue;
+      if (isUnnameable(path.join(here, child.name))) {
+        this.notes.push(
+          `${JSON.stringify(name)} has a name that is not UTF-8: it is not part of the code.`,
+        );
+        continue;
+      }
       if (child.isDirectory()) {
         this.entries.push({ kind: 'folder', path: name });
         await this.walk(name);

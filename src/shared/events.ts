@@ -98,12 +98,17 @@ export type RunEvent = RunEventBody & {
   readonly time: string;
 };
 
-const schemas = new Map<string, z.ZodType>(
+const schemas = new Map(
   Object.entries(kinds).map(([kind, body]) => [
     kind,
     z.object({ ...base, kind: z.literal(kind), ...body }),
   ]),
 );
+
+/** Any event of this format. */
+export const runEventSchema = z.discriminatedUnion('kind', [
+  ...schemas.values(),
+] as never) as unknown as z.ZodType<RunEvent>;
 
 export type ParsedEvent =
   | { readonly event: RunEvent }

@@ -18,3 +18,16 @@ export async function pick(
     : dialog.showOpenDialog(window, options));
   return answer.canceled ? [] : answer.filePaths;
 }
+
+/** Asks the user for the path of a new file. */
+export async function saveAs(
+  window: BrowserWindow | null,
+  title: string,
+  name: string,
+): Promise<string | null> {
+  const options = { title, defaultPath: name };
+  const answer = await (window === null
+    ? dialog.showSaveDialog(options)
+    : dialog.showSaveDialog(window, options));
+  return answer.canceled ? null : answer.filePath;
+}

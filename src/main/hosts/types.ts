@@ -18,6 +18,22 @@ export interface FilePiece {
   readonly size: number;
 }
 
+/** One entry of a folder of a run. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'folder' | 'other';
+  /** Bytes; of a folder 0. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
+}
+
+/** The first entries of a folder by name, and how many there are. */
+export interface FolderListing {
+  readonly entries: readonly FolderEntry[];
+  readonly total: number;
+}
+
 /**
  * A machine that carries runs: the same on this machine, behind SSH and on a cluster. Everything it knows of a run it reads from the run
  * directory; nothing it holds in memory matters after it returned. File names are relative to the run directory and come from
@@ -57,6 +73,8 @@ export interface Host {
     offset: number,
     maxBytes: number,
   ): Promise<Result<FilePiece | null>>;
+  /** Folders first, at most `limit` entries; links are not followed, a folder reached through one is not listed. */
+  listFolder(id: string, name: string, limit: number): Promise<Result<FolderListing | null>>;
   /** Puts a small file in place at once, 0600. */
   writeFile(id: string, name: string, content: string): Promise<Result<void>>;
   /** The live process that holds the run's lock, or null. */

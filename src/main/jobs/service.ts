@@ -5,6 +5,8 @@ import type { JobPlan, RunPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN, workerLog } from '../../shared/run-directory.ts';
 import type { JobView } from '../../shared/views.ts';
+import type { FilePiece, FolderListing } from '../hosts/types.ts';
+import type { Host } from '../hosts/types.ts';
 import { isoTime, sleep, systemClock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { JobIndexReader, JobIndexWriter } from '../store/jobs.ts';
@@ -13,6 +15,7 @@ import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { tokensNeeded } from './make-plan.ts';
 import { runs, type KnownRun } from './runs.ts';
 import { prepareJob, type SubmitOptions, type SubmitParts } from './submit.ts';
+import { prepareTransfer, type TransferRequest } from './submit-transfer.ts';
 import { viewIndex } from './view-index.ts';
 import { followRun, watchRuns } from './watch.ts';
 
@@ -41,6 +44,11 @@ export interface LogPiece {
 }
 
 export interface JobService {
+  /** Checks, freezes and starts a transfer outside a job. */
+  submitTransfer(
+    request: TransferRequest,
+    signal?: AbortSignal,
+  ): Promise<Result<{ readonly id: string }>>;
   /** Checks, freezes and starts a job. `onPlan` sees the plan, and what to warn of, before anything starts. */
   submit(
     spec: JobSpec,
@@ -74,6 +82,15 @@ export interface JobService {
       readonly maxBytes: number;
     },
   ): Promise<Result<LogPiece>>;
+  /** A piece of any file of a run; null: it is not there. */
+  readRunFile(
+    id: string,
+    name: string,
+    offset: number,
+    maxBytes: number,
+  ): Promise<Result<FilePiece | null>>;
+  /** A folder of a run; null: it is not there. */
+  listRunFolder(id: string, name: string, limit: number): Promise<Result<FolderListing | null>>;
   /** Delivers fresh tokens when they are due. */
   refreshAccess(id: string, signal?: AbortSignal): Promise<Result<AccessNews>>;
   /** Keeps access fresh for all live jobs until the signal is aborted. */
@@ -107,6 +124,21 @@ export function jobService(given: JobServiceParts): JobService {
     return ok();
   };
 
+  /** Makes the run directory and starts its agent. */
+  const begin = async (host: Host, plan: RunPlan, access: Access): Promise<Result<void>> => {
+    const made = await host.createRun(plan);
+    if (!made.ok) return made;
+    const started = await start({ id: plan.id, host }, access);
+    if (!started.ok) {
+      // A folder that no agent ever took up would only be in the way; where nobody can tell whether one did, it stays.
+      const events = await host.statFile(plan.id, RUN.events);
+      if (started.problem.code !== 'host.start-cut-off' && events.ok && events.value === null)
+        await host.removeRun(plan.id);
+      return started;
+    }
+    return ok();
+  };
+
   return {
     async submit(spec, options) {
       const prepared = await prepareJob(parts, spec, options);
@@ -114,22 +146,21 @@ export function jobService(given: JobServiceParts): JobService {
       const { host, plan, access, warnings } = prepared.value;
       options.onPlan?.(plan, warnings);
       if (options.signal?.aborted === true) return fail(cancelled(plan.id));
-      const made = await host.createRun(plan);
-      if (!made.ok) return made;
-      const started = await start({ id: plan.id, host }, access);
-      if (!started.ok) {
-        // A folder that no agent ever took up would only be in the way; where nobody can tell whether one did, it stays.
-        const events = await host.statFile(plan.id, RUN.events);
-        if (started.problem.code !== 'host.start-cut-off' && events.ok && events.value === null)
-          await host.removeRun(plan.id);
-        return started;
-      }
+      const started = await begin(host, plan, access);
+      if (!started.ok) return started;
       return ok({
         id: plan.id,
         plan,
         warnings,
         accessExpiresAt: plan.unattended ? null : accessEnds(access.record),
       });
+    },
+    async submitTransfer(request, signal) {
+      const prepared = await prepareTransfer(parts, request, signal);
+      if (!prepared.ok) return prepared;
+      const { host, plan, access } = prepared.value;
+      const started = await begin(host, plan, access);
+      return started.ok ? ok({ id: plan.id }) : started;
     },
     list: () => all.list(),
     async get(id) {
@@ -209,6 +240,14 @@ export function jobService(given: JobServiceParts): JobService {
       if (!piece.ok) return piece;
       const { bytes, size } = piece.value ?? { bytes: new Uint8Array(), size: 0 };
       return ok({ bytes, offset: from, size });
+    },
+    async readRunFile(id, name, offset, maxBytes) {
+      const run = await all.find(id);
+      return run.ok ? run.value.host.readFile(id, name, offset, maxBytes) : run;
+    },
+    async listRunFolder(id, name, limit) {
+      const run = await all.find(id);
+      return run.ok ? run.value.host.listFolder(id, name, limit) : run;
     },
     async refreshAccess(id, signal) {
       const run = await all.find(id);

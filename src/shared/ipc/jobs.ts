@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { codeStateSchema, progressSchema, STAGES } from '../events.ts';
-import { gpuSchema } from '../gpu.ts';
+import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../events.ts';
+import { gpuSchema, sampleSchema } from '../gpu.ts';
 import { JOB_STATES, WORKER_STATES } from '../job-status.ts';
+import { manifestSchema } from '../manifest.ts';
 import { problemSchema } from '../problem.ts';
 import type { JobView } from '../views.ts';
 import { call } from './contract.ts';
@@ -71,6 +72,38 @@ const logSourceSchema = z.union([z.int().min(0), z.literal('stage')]);
 /** A worker's number, or the log of the stages. */
 export type LogSource = z.infer<typeof logSourceSchema>;
 
+/** The most characters that a log is searched for. */
+export const MAX_SEARCH = 200;
+/** The most entries of a folder, objects of a manifest, that one call answers with. */
+export const MAX_FILES = 1_000;
+
+const fileEntrySchema = z.object({
+  name: z.string(),
+  kind: z.enum(['file', 'folder', 'other']),
+  /** Bytes; of a folder 0. */
+  size: z.number(),
+  /** ISO 8601. */
+  changedAt: z.string(),
+});
+/** One entry of a folder of a run's output. */
+export type FileEntry = Readonly<z.infer<typeof fileEntrySchema>>;
+
+const outputFolderSchema = z.object({
+  entries: z.array(fileEntrySchema),
+  /** How many there are: more than the entries where there are too many. */
+  total: z.int(),
+});
+export type OutputFolder = Readonly<z.infer<typeof outputFolderSchema>>;
+
+const manifestPageSchema = z.object({
+  bucket: z.string(),
+  objects: manifestSchema.shape.objects,
+  total: z.int(),
+  bytes: z.number(),
+});
+export type ManifestPage = Readonly<z.infer<typeof manifestPageSchema>>;
+
+const offset = z.int().min(0);
 const jobId = z.string().min(1).max(128);
 const nothing = z.undefined();
 const oneJob = z.strictObject({ id: jobId });
@@ -89,6 +122,54 @@ export const JOB_CALLS = {
     }),
     z.object({ bytes: z.instanceof(Uint8Array), offset: z.int(), size: z.int() }),
   ),
+  /**
+   * The nearest line of a log that has a text in it, whatever its case: the byte where that line begins, or null. `next`: of the lines that
+   * begin at `from` or later; `previous`: before `from`.
+   */
+  'jobs-find-in-log': call(
+    z.strictObject({
+      id: jobId,
+      source: logSourceSchema,
+      text: z.string().min(1).max(MAX_SEARCH),
+      from: offset,
+      direction: z.enum(['next', 'previous']),
+    }),
+    z.object({ line: z.int().nullable() }),
+  ),
+  /** Copies a log to where the user says; null: they changed their mind. */
+  'jobs-save-log': call(
+    z.strictObject({ id: jobId, source: logSourceSchema }),
+    z.string().nullable(),
+  ),
+  /** Samples from a byte offset of their file; `restart`: the file was made anew, what was read before is out of date. */
+  'jobs-samples': call(
+    z.strictObject({ id: jobId, offset }),
+    z.object({
+      samples: z.array(sampleSchema),
+      next: z.int(),
+      restart: z.boolean(),
+      more: z.boolean(),
+    }),
+  ),
+  /** Events from a byte offset of their file. Of progress in a row only the last. */
+  'jobs-events': call(
+    z.strictObject({ id: jobId, offset }),
+    z.object({
+      events: z.array(runEventSchema),
+      next: z.int(),
+      restart: z.boolean(),
+      more: z.boolean(),
+    }),
+  ),
+  /** A folder below the run's output on its host, by its path with `/`; null: it is not there. */
+  'jobs-output-folder': call(
+    z.strictObject({ id: jobId, path: z.string().max(4_096) }),
+    outputFolderSchema.nullable(),
+  ),
+  /** Objects that the run uploaded, by its manifest; null: there is none yet. */
+  'jobs-manifest': call(z.strictObject({ id: jobId, offset }), manifestPageSchema.nullable()),
+  /** What the job was started with, as a job file. */
+  'jobs-spec': call(oneJob, z.string()),
 } as const;
 
 export const JOB_EVENTS = {

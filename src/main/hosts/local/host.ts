@@ -21,6 +21,7 @@ import { isAlive, parseIdentity } from '../../platform/processes.ts';
 import type { Host } from '../types.ts';
 import { cleanAgents } from './clean-agents.ts';
 import { agentEnvironment } from './environment.ts';
+import { listFolder } from './list-folder.ts';
 import { noteUse, placeAgent, type PlacedAgent } from './place-agent.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
 
@@ -226,6 +227,10 @@ export function localHost(options: LocalHostOptions): Host {
           await file.close();
         }
       });
+    },
+    listFolder: (id, name, limit) => {
+      const path = fileOf(id, name);
+      return reading(path, () => listFolder(fileOf(id, '.'), path, limit));
     },
     writeFile: (id, name, content) => {
       const path = fileOf(id, name);

@@ -160,6 +160,29 @@ test.concurrent(
   60_000,
 );
 
+/** Each takes some seconds: `TRAINYARD_ROUNDS=20` for more. */
+const ROUNDS = Number(process.env['TRAINYARD_ROUNDS'] ?? 4);
+
+test.concurrent(
+  'rounds of two starts at once: one carries the run, the other says so, and nothing is started twice',
+  async () => {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const run = await world.run({ workers: [WAITING] });
+      const answers = await Promise.all([run.start(), run.start()]);
+      expect(answers.filter((answer) => answer.started)).toHaveLength(1);
+      for (const answer of answers)
+        if (!answer.started) expect(answer.problem.code).toBe('host.run-is-carried');
+      await run.waitFor('worker-started');
+      writeFileSync(run.at('checkpoints/worker-0/go'), '');
+      expect(await run.ended()).toMatchObject({ state: 'finished' });
+      expect(run.read('logs/worker-0.log')).toBe('start\nend\n');
+      const numbers = run.events().map((event) => event.seq);
+      expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    }
+  },
+  240_000,
+);
+
 test.concurrent('after a reboot workers without an exit record start again', async () => {
   const run = await world.run({ workers: [WAITING] });
   const agent = await run.begin();

@@ -116,8 +116,8 @@ export const mayHaveBeenCreated = (failure: Problem): boolean =>
 
 /**
  * Settles what the bucket said. `checksum` is of the bytes that were read; `attemptedBefore` tells whether an earlier request for the same
- * bytes under this name stayed without an answer. Only then, and only under a prefix of the run's own, is an object that is there already
- * taken as ours: `assumed`.
+ * bytes under this name stayed without an answer. Only then, only under a prefix of the run's own, and only where no other bytes were ever
+ * attempted under the name (it could be those) is an object that is there already taken as ours: `assumed`.
  */
 export async function settle(
   context: UploadContext,
@@ -128,7 +128,7 @@ export async function settle(
 ): Promise<Result<CompletedUpload>> {
   const { wire, journal } = context;
   if ('clash' in outcome) {
-    if (!context.onlyOurs || !attemptedBefore)
+    if (!context.onlyOurs || !attemptedBefore || attemptedOtherwise(context, item))
       return fail(existsProblem(wire, item.name, journal.of(item.name).done !== null));
     const assumed = { ...fingerprintOf(item), crc32c: checksum, generation: null, assumed: true };
     await journal.done(assumed);
@@ -154,3 +154,7 @@ export async function settle(
 /** Whether an earlier process attempted the same bytes under this name. */
 export const attemptedEarlier = (context: UploadContext, item: UploadItem): boolean =>
   context.journal.of(item.name).intents.some((one) => sameFingerprint(one, fingerprintOf(item)));
+
+/** Whether other bytes were attempted under this name: the file changed before an answer came. */
+const attemptedOtherwise = (context: UploadContext, item: UploadItem): boolean =>
+  context.journal.of(item.name).intents.some((one) => !sameFingerprint(one, fingerprintOf(item)));

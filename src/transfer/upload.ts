@@ -174,22 +174,33 @@ type Settled =
   | { readonly kind: 'upload'; readonly task: Task }
   | { readonly kind: 'failed'; readonly path: string; readonly problem: Problem };
 
+/** By path, what was uploaded last: where files that changed get other names, one may be there under several. */
+const newestByPath = (
+  journal: UploadJournal,
+  options: Pick<UploadOptions, 'prefix' | 'onTaken'>,
+): Map<string, CompletedUpload> =>
+  new Map(
+    journal
+      .completed()
+      .filter(({ name }) => options.onTaken !== undefined && name.startsWith(options.prefix))
+      .map((done) => [done.path, done]),
+  );
+
 /** Whether a file is in the bucket already, goes up under its name, or under another because it changed. */
 async function settleName(
   wire: Wire,
   journal: UploadJournal,
   task: Task,
+  newest: ReadonlyMap<string, CompletedUpload>,
   options: Pick<UploadOptions, 'prefix' | 'onTaken'>,
 ): Promise<Settled> {
   const unchanged = (done: Fingerprint) => done.size === task.size && done.mtimeMs === task.mtimeMs;
   const done = journal.of(task.name).done;
+  if (done !== null && unchanged(done)) return { kind: 'have' };
+  // What was written anew may be the same bytes.
+  const last = newest.get(task.relativePath) ?? done;
+  if (last !== null && (await holdsSameBytes(task.file, task, last))) return { kind: 'have' };
   if (done === null) return { kind: 'upload', task };
-  if (unchanged(done)) return { kind: 'have' };
-  // A file that changed before is there under several names, the newest last; what was written anew may be the same bytes.
-  const newest = journal
-    .completed()
-    .findLast(({ path, name }) => path === task.relativePath && name.startsWith(options.prefix));
-  if (await holdsSameBytes(task.file, task, newest ?? done)) return { kind: 'have' };
   const taken: Settled = {
     kind: 'failed',
     path: task.relativePath,
@@ -246,9 +257,10 @@ async function uploadFolder(
   const plan = planUpload(walk.files, options);
   const tasks: Task[] = [];
   const failed: { path: string; problem: Problem }[] = [...walk.failed];
+  const newest = newestByPath(journal, options);
   for (const planned of plan.objects) {
     const file = files.get(planned.relativePath)?.file ?? '';
-    const settled = await settleName(wire, journal, { ...planned, file }, options);
+    const settled = await settleName(wire, journal, { ...planned, file }, newest, options);
     if (settled.kind === 'upload') tasks.push(settled.task);
     else if (settled.kind === 'failed') failed.push(settled);
   }
@@ -355,7 +367,7 @@ export function uploadFile(
   return withUpload(options, file, async (wire, journal) => {
     const { size, mtimeMs } = await stat(file);
     const task: Task = { name: object, relativePath: file, size, mtimeMs, file };
-    const settled = await settleName(wire, journal, task, { prefix: '' });
+    const settled = await settleName(wire, journal, task, new Map(), { prefix: '' });
     const earlier = journal.of(object).done;
     if (settled.kind === 'failed') return fail(settled.problem);
     if (settled.kind === 'have' && earlier !== null) return ok(uploadedObject(earlier));

@@ -14,6 +14,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uploadArchive } from '../../src/transfer/upload-archive.ts';
+import { checkedLine } from '../../src/transfer/journal.ts';
 import { readCompletedUploads } from '../../src/transfer/upload-journal.ts';
 import {
   upload,
@@ -298,6 +299,32 @@ describe('upload over a faulty network', { timeout: 60_000 }, () => {
     expect(objects.filter(({ assumed }) => assumed)).toHaveLength(2);
     for (const { assumed, generation } of objects) expect(generation === null).toBe(assumed);
     await expectInBucket(wanted.prefix, files);
+  });
+
+  it('takes no object for its own where other bytes were attempted under the name before', async () => {
+    const wanted = await options();
+    const { source, prefix, journal } = wanted;
+    const name = `${prefix}metrics.json`;
+    // An earlier process sent this, and died before it heard the answer; then the file changed.
+    await world.put(OUT, name, 'earlier bytes');
+    const begin = { format: 1, kind: 'begin', bucket: OUT };
+    const intent = { kind: 'intent', name, path: 'metrics.json', size: 13, mtimeMs: 1 };
+    await writeFile(journal, `${checkedLine(begin)}\n${checkedLine(intent)}\n`);
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      expect(value(await upload(wanted)).failed).toMatchObject([
+        { path: 'metrics.json', problem: { code: 'storage.exists' } },
+      ]);
+    // Beside it there is room; once it is there, nothing is tried again.
+    const beside = (path: string, kind: string) => kind === 'file' && path !== 'metrics.json';
+    await upload({ ...wanted, prefix: `${prefix}attempt-2/`, exclude: beside });
+    const last = value(await upload({ ...wanted, onTaken: (path) => `attempt-3/${path}` }));
+    expect(last.failed).toEqual([]);
+    await expectInBucket(prefix, {
+      ...files,
+      'metrics.json': 'earlier bytes',
+      'attempt-2/metrics.json': await readFile(join(source, 'metrics.json')),
+    });
+    expect(last.objects.map((object) => object.name)).not.toContain(name);
   });
 
   it('takes no lost answer for its own elsewhere', async () => {

@@ -3,8 +3,17 @@ import { create } from 'zustand';
 /** Where the user is. A screen may be opened with something to begin from. */
 export type Place =
   | { readonly screen: 'jobs'; readonly job?: string }
-  /** `specYaml`: a job file to fill the form with. */
-  | { readonly screen: 'new-job'; readonly specYaml?: string }
+  /** `specYaml`: a job file to fill the form with. `use`: an address to put into the form as it stands. */
+  | {
+      readonly screen: 'new-job';
+      readonly specYaml?: string;
+      readonly use?: {
+        readonly as: 'input' | 'output';
+        readonly address: string;
+        /** The name of its key. */
+        readonly key?: string;
+      };
+    }
   | { readonly screen: 'buckets'; readonly address?: string; readonly key?: string }
   | { readonly screen: 'keys' }
   | { readonly screen: 'hosts' }

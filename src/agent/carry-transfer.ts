@@ -18,6 +18,7 @@ export async function carryTransfer(run: Run<TransferPlan>): Promise<Ending> {
       : await uploadFolder(run, {
           ...plan,
           prefix: plan.prefix ?? '',
+          names: plan.names,
           source: plan.path,
           journal: 'upload.jsonl',
           signal: run.stop.asked,

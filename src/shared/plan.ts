@@ -121,6 +121,8 @@ export const transferPlanSchema = z.strictObject({
   prefix: z.string().nullable(),
   /** The local folder, absolute. */
   path: z.string(),
+  /** Upload: the entries of the folder that are meant; null for all. */
+  names: z.array(z.string()).nullable().default(null),
   account,
   unattended: z.boolean(),
 });

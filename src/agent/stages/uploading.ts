@@ -266,6 +266,8 @@ export async function uploadFolder(
     readonly bucket: string;
     readonly prefix: string;
     readonly source: string;
+    /** Of its entries; null for all. */
+    readonly names: readonly string[] | null;
     /** A name in `journals/`. */
     readonly journal: string;
     readonly account: Account | null;
@@ -273,19 +275,25 @@ export async function uploadFolder(
   },
 ): Promise<Result<void>> {
   const { account, signal, bucket, prefix, source } = options;
+  const names = options.names === null ? null : new Set(options.names);
+  const isMeant = (relativePath: string): boolean =>
+    names === null || names.has(relativePath.split('/', 1)[0] ?? '');
   const report = await upload({
     endpoints: run.plan.endpoints,
     tokens: run.access.source(account, 'write', signal),
     bucket,
     prefix,
     source,
+    exclude: (relativePath) => !isMeant(relativePath),
     journal: run.at(`${RUN.journals}/${options.journal}`),
     onlyOurs: false,
     signal,
     onProgress: progressTeller(run, 'uploading', 'output'),
   });
   if (!report.ok) return report;
-  const { objects, bytes, seconds, refused, failed } = report.value;
+  const { objects, bytes, seconds } = report.value;
+  const refused = report.value.refused.filter((file) => isMeant(file.path));
+  const failed = report.value.failed.filter((file) => isMeant(file.path));
   tellRefused(
     run,
     'files',

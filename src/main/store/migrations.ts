@@ -2,7 +2,7 @@ import { inTransaction, type Database } from './database.ts';
 
 /**
  * The steps of the schema, by number. A step that was released is never edited; a change is a new step at the end.
- * All tables can be rebuilt: keys from the vaults, jobs from the run directories.
+ * Keys can be rebuilt from the vaults, jobs from the run directories; a lost database loses settings and bookmarks.
  */
 const MIGRATIONS: readonly string[] = [
   // 1
@@ -23,6 +23,14 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE settings (
      name TEXT PRIMARY KEY,
      value TEXT NOT NULL
+   ) STRICT;`,
+  // 2
+  `CREATE TABLE bookmarks (
+     id TEXT PRIMARY KEY,
+     address TEXT NOT NULL,
+     key TEXT NOT NULL,
+     added_at TEXT NOT NULL,
+     UNIQUE (address, key)
    ) STRICT;`,
 ];
 

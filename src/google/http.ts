@@ -1,4 +1,5 @@
 import { problem, type Problem } from '../shared/problem.ts';
+import { fetchFor } from './proxy.ts';
 
 /** One HTTP exchange, whole: for small answers (tokens, listings, metadata), never for an object's bytes. */
 export interface HttpRequest {
@@ -137,7 +138,7 @@ export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Pr
 }
 
 /**
- * One exchange with the deadline `timeoutMs` for the whole of it, body included. Redirects are not followed (Google's services send none).
+ * One exchange, through the proxy of the environment if there is one, with the deadline `timeoutMs` for the whole of it, body included. Redirects are not followed (Google's services send none).
  * Errors: `job.cancelled` when `signal` was aborted, else those of {@link explainNetworkError}. Any HTTP status is an answer.
  */
 export async function exchange(
@@ -153,7 +154,8 @@ export async function exchange(
     timeoutMs,
   );
   try {
-    const response = await fetch(address, {
+    const ask = await fetchFor(address);
+    const response = await ask(address, {
       method: request.method,
       headers: request.headers,
       redirect: 'manual',

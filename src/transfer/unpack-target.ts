@@ -40,6 +40,8 @@ export interface UnpackTarget {
   hardLink(name: string, to: string): Promise<void>;
   /** What is neither: a device, an encrypted file. */
   other(name: string, reason: string): void;
+  /** The end of an archive that goes past what is bearable, for the reason given. */
+  tooLarge(message: string): Error;
   /** Makes the links. */
   finish(): Promise<void>;
   readonly refused: readonly RefusedEntry[];
@@ -47,6 +49,9 @@ export interface UnpackTarget {
   readonly bytes: number;
 }
 
+/** Refused entries are kept by name until the end: no more than so many, no longer than so many characters. */
+const MOST_REFUSED = 100_000;
+const LONGEST_TOLD = 1_000;
 const RATIO_FROM = 64 * 1024 * 1024;
 
 /** An entry's path below the folder: `./` at the beginning and `/` at the end mean nothing. */
@@ -86,7 +91,10 @@ export function unpackTarget(
       }),
     );
   const refuse = (entry: string, reason: string) => {
-    refused.push({ entry, reason });
+    if (refused.length >= MOST_REFUSED)
+      throw stop(`More than ${MOST_REFUSED} of its entries cannot be files.`);
+    const told = entry.length > LONGEST_TOLD ? `${entry.slice(0, LONGEST_TOLD)}…` : entry;
+    refused.push({ entry: told, reason });
   };
   const count = (size: number) => {
     bytes += size;
@@ -123,6 +131,7 @@ export function unpackTarget(
 
   return {
     refused,
+    tooLarge: stop,
     get files() {
       return files;
     },

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Readable } from 'node:stream';
+import { Transform, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
@@ -60,12 +60,47 @@ async function unpackZip(path: string, target: UnpackTarget): Promise<void> {
   }
 }
 
+/** Bytes between two entries that are no content: padding, long names, headers of other programs. */
+const BETWEEN_ENTRIES = 64 * 1024;
+/** And so much once, in the whole archive. */
+const BETWEEN_ALL = 8 * 1024 * 1024;
+
+/** Stops an archive whose headers are endless: the reader would gather them in memory. */
+function headerGuard(stop: () => Error): {
+  readonly stream: Transform;
+  entry(size: number): void;
+  /** Throws the reason, where it stopped: streams beside it end with errors of their own. */
+  check(): void;
+} {
+  let stopped: Error | null = null;
+  let passed = 0;
+  let allowed = BETWEEN_ALL;
+  const stream = new Transform({
+    transform(part: Buffer, _encoding, done) {
+      passed += part.length;
+      if (passed > allowed) done((stopped = stop()));
+      else done(null, part);
+    },
+  });
+  return {
+    stream,
+    entry(size) {
+      allowed += size + BETWEEN_ENTRIES;
+    },
+    check() {
+      if (stopped !== null) throw stopped;
+    },
+  };
+}
+
 async function unpackTarEntries(
   entries: AsyncIterable<Readable & { readonly header: tar.Header }>,
   target: UnpackTarget,
+  begun: (size: number) => void,
 ): Promise<void> {
   for await (const entry of entries) {
-    const { name, type, linkname, mode } = entry.header;
+    const { name, type, linkname, mode, size } = entry.header;
+    begun(size);
     if (type === 'file' || type === 'contiguous-file') {
       await target.file(name, mode, entry);
       continue;
@@ -89,19 +124,24 @@ async function unpackTar(
   const file = createReadStream(path, { highWaterMark: 256 * 1024 });
   file.on('data', (part) => read(part.length));
   const options = signal === undefined ? {} : { signal };
+  const guard = headerGuard(() => target.tooLarge('It holds headers without end.'));
+  const { stream } = guard;
   const flow =
     format === 'tar'
-      ? pipeline(file, extract, options)
-      : pipeline(file, format === 'tar.bz2' ? unbzip2() : createGunzip(), extract, options);
+      ? pipeline(file, stream, extract, options)
+      : pipeline(file, format === 'tar.bz2' ? unbzip2() : createGunzip(), stream, extract, options);
   const entries = unpackTarEntries(
     extract as unknown as AsyncIterable<Readable & { readonly header: tar.Header }>,
     target,
+    (size) => guard.entry(size),
   ).catch((error: unknown) => {
     extract.destroy(error instanceof Error ? error : new Error('unpack'));
     throw error;
   });
   const [unpacked, flowed] = await Promise.allSettled([entries, flow]);
-  if (unpacked.status === 'rejected' && isOurs(unpacked.reason)) throw unpacked.reason;
+  guard.check();
+  for (const end of [unpacked, flowed])
+    if (end.status === 'rejected' && isOurs(end.reason)) throw end.reason;
   if (flowed.status === 'rejected') throw flowed.reason;
   if (unpacked.status === 'rejected') throw unpacked.reason;
 }

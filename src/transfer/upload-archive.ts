@@ -50,10 +50,10 @@ async function packFile(
   try {
     handle = await open(file.file, 'r');
   } catch (error) {
-    refused.push({
-      path: file.relativePath,
-      reason: `it cannot be read (${errorCodeOf(error) ?? 'unknown error'})`,
-    });
+    // One that may not be read ends it: an object that was made without it could not be made again.
+    if (errorCodeOf(error) !== 'ENOENT')
+      throw new DiskFault(diskProblem(error, { op: 'read', subject: file.file }));
+    refused.push({ path: file.relativePath, reason: 'it went away' });
     return;
   }
   try {
@@ -285,6 +285,9 @@ export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveRe
       ...(exclude === undefined ? {} : { exclude }),
       signal,
     });
+    // An archive is one object: made without them it could not be made again with them.
+    const unread = walk.failed[0];
+    if (unread !== undefined) return fail(unread.problem);
     const size = walk.files.reduce((sum, file) => sum + file.size, 0);
     const mtimeMs = listingSum(walk.files);
     const report = (object: UploadedObject, refused: readonly RefusedFile[]): ArchiveReport => ({

@@ -1,6 +1,8 @@
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Stats } from 'node:fs';
+import type { Problem } from '../shared/problem.ts';
+import { diskProblem } from './disk.ts';
 import type { RefusedFile, SourceFile } from './upload-plan.ts';
 
 /** A file of a walk: `file` is where its bytes are, links followed. */
@@ -13,8 +15,10 @@ export interface WalkedFile extends SourceFile {
 export interface Walk {
   /** Sorted by path. */
   readonly files: readonly WalkedFile[];
-  /** What was passed over, with the reason: links that leave, sockets, devices, folders that cannot be read. */
+  /** What was passed over, with the reason: links that leave or lead nowhere, sockets, devices. */
   readonly refused: readonly RefusedFile[];
+  /** What could not be looked at, folders that may not be read above all: what lies below is not known. */
+  readonly failed: readonly { readonly path: string; readonly problem: Problem }[];
 }
 
 export interface WalkOptions {
@@ -38,12 +42,11 @@ const isInside = (folder: string, path: string): boolean => {
 const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && 'code' in error;
 
-function errorReason(error: unknown): string {
+/** Why an error means that there is nothing to upload; null where there may be. */
+function errorReason(error: unknown): string | null {
   const code = isNodeError(error) ? error.code : undefined;
-  if (code === 'EACCES' || code === 'EPERM') return 'it may not be read';
   if (code === 'ENOENT') return 'it is a link to nothing, or went away';
-  if (code === 'ELOOP') return 'it is a link that leads back to itself';
-  return `it cannot be read (${code ?? 'unknown error'})`;
+  return code === 'ELOOP' ? 'it is a link that leads back to itself' : null;
 }
 
 /**
@@ -53,6 +56,7 @@ function errorReason(error: unknown): string {
 export async function walkFolder(source: string, options: WalkOptions = {}): Promise<Walk> {
   const files: WalkedFile[] = [];
   const refused: RefusedFile[] = [];
+  const failed: { path: string; problem: Problem }[] = [];
   const exclude = options.exclude ?? (() => false);
 
   const entry = async (
@@ -100,12 +104,17 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
         await entry(join(path, name), below, root, [...ancestors, path]);
       } catch (error) {
         if (options.signal?.aborted === true) throw error;
-        refused.push({ path: below, reason: errorReason(error) });
+        const reason = errorReason(error);
+        if (reason !== null) refused.push({ path: below, reason });
+        else {
+          const context = { op: 'read', subject: join(path, name) };
+          failed.push({ path: below, problem: diskProblem(error, context) });
+        }
       }
     }
   };
 
   const root = await realpath(source);
   await folder(root, '', root, []);
-  return { files, refused };
+  return { files, refused, failed };
 }

@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
 import type { TokenSource } from '../google/access-token.ts';
 import { explainHttpError } from '../google/http-error.ts';
 import { cancelledProblem, explainNetworkError, parseRetryAfter } from '../google/http.ts';
+import { agentOptions, isLoopback, proxySettings } from '../google/proxy.ts';
 import { withRetry, type Attempt, type AttemptContext } from '../google/retry.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Result } from '../shared/problem.ts';
@@ -30,7 +31,7 @@ export interface Wire {
   readonly concurrency: number;
   readonly patienceMs: number;
   readonly stallMs: number;
-  readonly agent: Agent;
+  readonly agent: Dispatcher;
   close(): Promise<void>;
 }
 
@@ -48,18 +49,27 @@ export interface WireOptions {
   readonly stallMs?: number | undefined;
 }
 
+/** Connections of its own to the storage endpoint, through the proxy of the environment unless that is this machine. */
+function dispatcherFor(storage: string, connections: number): Dispatcher {
+  const options = {
+    connections,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: 15_000 },
+  };
+  const proxy = isLoopback(new URL(storage).hostname) ? null : proxySettings(process.env);
+  return proxy === null
+    ? new Agent(options)
+    : new EnvHttpProxyAgent({ ...options, ...agentOptions(proxy) });
+}
+
 /** Opens no connection yet. `close` ends all. */
 export function openWire(options: WireOptions): Wire {
   const { endpoints, tokens, bucket } = options;
   const concurrency = options.concurrency ?? CONCURRENCY;
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   setMaxListeners(0, signal);
-  const agent = new Agent({
-    connections: concurrency,
-    pipelining: 1,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: 15_000 },
-  });
+  const agent = dispatcherFor(endpoints.storage, concurrency);
   return {
     endpoints,
     tokens,

@@ -4,7 +4,7 @@ import { lstat, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { deflateRawSync, gzipSync, crc32 } from 'node:zlib';
+import { createGzip, deflateRawSync, gzipSync, crc32 } from 'node:zlib';
 import tar from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unpack } from '../../src/transfer/unpack.ts';
@@ -187,6 +187,90 @@ z.writestr('a.txt', 'alpha'); z.writestr('d/ünï.txt', 'x' * 100000); z.writest
       ).toEqual([]);
     }
     await rm(inner);
+  });
+
+  it('stops bombs of every kind at its usual limits, with little memory', async () => {
+    const gz = async (path: string, parts: AsyncIterable<Buffer>) => {
+      await pipeline(parts, createGzip({ level: 1 }), createWriteStream(path));
+      return path;
+    };
+    const header = (name: string, typeflag: string, size: number): Buffer => {
+      const block = Buffer.alloc(512);
+      block.write(name, 0, 'latin1');
+      block.write('0000644\u00000000000\u00000000000\0', 100, 'latin1');
+      block.write(
+        `${size.toString(8).padStart(11, '0')}\u000000000000000\0        `,
+        124,
+        'latin1',
+      );
+      block.write(typeflag, 156, 'latin1');
+      block.write('ustar\u000000', 257, 'latin1');
+      const sum = block.reduce((total, byte) => total + byte, 0);
+      block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+      return block;
+    };
+    const zeros = Buffer.alloc(1 << 20);
+    async function* bomb(typeflag: string, mebibytes: number) {
+      yield header('x', typeflag, mebibytes << 20);
+      for (let at = 0; at < mebibytes; at += 1) yield zeros;
+    }
+    async function* nothing(mebibytes: number) {
+      for (let at = 0; at < mebibytes; at += 1) yield zeros;
+    }
+    async function* refusals() {
+      for (let at = 0; at < 101_000; at += 1) yield header('../x', '0', 0);
+    }
+    const size = 50;
+    const cases = [
+      await gz(join(folder, 'pax.tar.gz'), bomb('x', size)),
+      await gz(join(folder, 'global.tar.gz'), bomb('g', size)),
+      await gz(join(folder, 'longname.tar.gz'), bomb('L', size)),
+      await gz(join(folder, 'longlink.tar.gz'), bomb('K', size)),
+      await gz(join(folder, 'zeros.tar.gz'), nothing(size)),
+      await gz(join(folder, 'refusals.tar.gz'), refusals()),
+    ];
+    const before = process.memoryUsage.rss();
+    for (const path of cases) {
+      const out = fresh();
+      const stopped = refusal(await unpack(path, 'tar.gz', out));
+      // A header of 50 MiB is taken for damage, endless small ones for too much.
+      const wanted = /zeros|refusals/.test(path) ? 'too-large' : 'broken';
+      expect([path, stopped.code]).toEqual([path, `transfer.archive-${wanted}`]);
+      await expect(lstat(out)).rejects.toThrow('ENOENT');
+    }
+    expect(process.memoryUsage.rss() - before).toBeLessThan(150 * 1024 * 1024);
+    // A zip of one file that is mostly air; a tar.gz of such is above.
+    const zip = await zipOf([{ name: 'zeros', bytes: '\0'.repeat(70 * 1024 * 1024) }]);
+    expect(refusal(await unpack(zip, 'zip', fresh(), { limits: { ratio: 100 } })).code).toBe(
+      'transfer.archive-too-large',
+    );
+  }, 60_000);
+
+  it('takes a link for no folder, whatever comes first', async () => {
+    for (const entries of [
+      [
+        { name: 'd', type: 'symlink' as const, linkname: '..' },
+        { name: 'd/evil', bytes: 'x' },
+      ],
+      [
+        { name: 'd', type: 'symlink' as const, linkname: '/tmp' },
+        { name: 'd/evil', bytes: 'x' },
+        { name: 'd', type: 'directory' as const },
+      ],
+      [
+        { name: 'a/b', type: 'symlink' as const, linkname: '../../..' },
+        { name: 'a', type: 'symlink' as const, linkname: 'b' },
+        { name: 'loop', type: 'symlink' as const, linkname: 'loop' },
+        { name: 'gone', type: 'symlink' as const, linkname: 'nowhere' },
+      ],
+    ]) {
+      const outer = fresh();
+      await mkdir(outer);
+      const out = join(outer, 'in');
+      value(await unpack(await tarOf(entries), 'tar', out));
+      for (const path of Object.keys(await tree(outer))) expect(path).toBe('in/d/evil');
+      expect(await readdir(outer)).toEqual(['in']);
+    }
   });
 
   it('says that a damaged archive is damaged', async () => {

@@ -1,4 +1,5 @@
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
+import { DropAnywhere } from '../features/keys/drop-anywhere.tsx';
 import { useAbout } from '../common/use-about.ts';
 import { FEATURES } from './features.tsx';
 import { useNavigation } from './navigation.ts';
@@ -18,6 +19,7 @@ export function Application() {
           <Screen />
         </main>
       </div>
+      <DropAnywhere />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import type { ComponentType } from 'react';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
+import { KeysScreen } from '../features/keys/keys-screen.tsx';
 import type { ScreenName } from './navigation.ts';
 
 export interface Feature {
@@ -16,5 +17,10 @@ export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
     label: 'Jobs',
     icon: 'M2 3h12v2H2zM2 7h12v2H2zM2 11h8v2H2z',
     Screen: JobsScreen,
+  },
+  keys: {
+    label: 'Keys',
+    icon: 'M5 4a4 4 0 1 0 3.9 5H11v2h2V9h3V7H8.9A4 4 0 0 0 5 4zm0 2.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z',
+    Screen: KeysScreen,
   },
 };

@@ -1,0 +1,84 @@
+import { Button, Group, Modal, Text } from '@mantine/core';
+import { useState } from 'react';
+import { hasEnded } from '../../../shared/job-status.ts';
+import type { KeyJob } from '../../../shared/ipc/keys.ts';
+import type { KeyCard } from '../../../shared/key.ts';
+import { ask, problemOf } from '../../client.ts';
+import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { VAULT_NAMES } from './key-words.ts';
+import { useKeyChange } from './use-keys.ts';
+
+interface RemoveKeyProps {
+  readonly card: KeyCard;
+  /** Those that are not finished and name the key. */
+  readonly jobs: readonly KeyJob[];
+}
+
+/** Asks before a key is removed, and says what would break. */
+export function RemoveKey({ card, jobs }: RemoveKeyProps) {
+  const [asks, setAsks] = useState(false);
+  const remove = useKeyChange(() => ask('keys-remove', { id: card.id }));
+  const live = jobs.filter(({ state }) => !hasEnded(state));
+  const ended = jobs.filter(({ state }) => hasEnded(state));
+  return (
+    <>
+      <Button size="compact-sm" color="red" variant="outline" onClick={() => setAsks(true)}>
+        Remove…
+      </Button>
+      <Modal
+        opened={asks}
+        onClose={() => setAsks(false)}
+        title={`Remove ${card.name}?`}
+        closeButtonProps={{ 'aria-label': 'Close' }}
+        centered
+      >
+        <Text size="md" mb="xs">
+          The key leaves the {VAULT_NAMES[card.vault]}. Without its file it cannot be brought back;
+          Google then gives a new key for the account.
+        </Text>
+        {live.length > 0 && (
+          <ProblemAlert
+            color="yellow"
+            message={`${countOf(live)} would lose access when the present token runs out, within an hour:`}
+            hint={namesOf(live)}
+          />
+        )}
+        {ended.length > 0 && (
+          <Text size="md" mt="xs" className="wrap">
+            {countOf(ended)} could not be retried: {namesOf(ended)}
+          </Text>
+        )}
+        {jobs.length === 0 && (
+          <Text size="md" className="dimmed">
+            No job that is not finished uses it.
+          </Text>
+        )}
+        {remove.error !== null && <ProblemAlert {...problemOf(remove.error)} />}
+        <Group justify="flex-end" gap="xs" mt="md">
+          <Button size="xs" variant="default" onClick={() => setAsks(false)}>
+            Keep it
+          </Button>
+          <Button
+            size="xs"
+            color="red"
+            loading={remove.isPending}
+            onClick={() => remove.mutate(undefined)}
+          >
+            Remove the key
+          </Button>
+        </Group>
+      </Modal>
+    </>
+  );
+}
+
+const SHOWN = 5;
+
+const countOf = (jobs: readonly KeyJob[]): string =>
+  jobs.length === 1 ? 'One job' : `${jobs.length} jobs`;
+
+function namesOf(jobs: readonly KeyJob[]): string {
+  const names = jobs.slice(0, SHOWN).map(({ name }) => name);
+  const more = jobs.length - names.length;
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
+}

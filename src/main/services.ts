@@ -12,6 +12,7 @@ import { chosenVault } from './keys/vault-choice.ts';
 import { openLog, type Log } from './platform/log.ts';
 import { nodeRuntimeFor } from './platform/node-runtime.ts';
 import { homePaths, type Environment, type HomePaths } from './platform/paths.ts';
+import { bookmarkRows, type BookmarkReader, type BookmarkWriter } from './store/bookmarks.ts';
 import { jobRows } from './store/jobs.ts';
 import { keyRows } from './store/keys.ts';
 import { openStore, type Store } from './store/open.ts';
@@ -26,6 +27,7 @@ export interface Services {
   readonly settings: SettingsReader & SettingsWriter;
   readonly keys: KeyService;
   readonly buckets: BucketService;
+  readonly bookmarks: BookmarkReader & BookmarkWriter;
   readonly hosts: Hosts;
   readonly jobs: JobService;
   close(): Promise<void>;
@@ -89,6 +91,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     settings,
     keys,
     buckets: bucketService(keys, endpoints.value),
+    bookmarks: bookmarkRows(store),
     hosts,
     jobs,
     async close() {

@@ -1,6 +1,7 @@
 import { CALL_NAMES, type CallHandlers } from '../../shared/ipc.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { Services } from '../services.ts';
+import { bucketHandlers } from './handlers/buckets.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { newJobHandlers } from './handlers/new-job.ts';
@@ -24,6 +25,7 @@ export function createHandlers({ version, home, services, shell }: HandlerOption
   return {
     about: async () =>
       ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
+    ...bucketHandlers(services.value, shell),
     ...jobHandlers(services.value, shell),
     ...keyHandlers(services.value, shell),
     ...newJobHandlers(services.value, shell),

@@ -1,7 +1,8 @@
 import type { ComponentType } from 'react';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
 import { KeysScreen } from '../features/keys/keys-screen.tsx';
-import type { ScreenName } from './navigation.ts';
+import { NewJobScreen } from '../features/new-job/new-job-screen.tsx';
+import { useNavigation, type ScreenName } from './navigation.ts';
 
 export interface Feature {
   /** Its name in the rail; null: a screen that the rail does not show. */
@@ -18,9 +19,16 @@ export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
     icon: 'M2 3h12v2H2zM2 7h12v2H2zM2 11h8v2H2z',
     Screen: JobsScreen,
   },
+  'new-job': {
+    label: 'New job',
+    icon: 'M7 2h2v5h5v2H9v5H7V9H2V7h5z',
+    Screen: NewJobScreen,
+  },
   keys: {
     label: 'Keys',
     icon: 'M5 4a4 4 0 1 0 3.9 5H11v2h2V9h3V7H8.9A4 4 0 0 0 5 4zm0 2.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z',
     Screen: KeysScreen,
   },
 };
+
+useNavigation.setState({ screens: new Set(Object.keys(FEATURES) as ScreenName[]) });

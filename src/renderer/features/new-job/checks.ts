@@ -1,0 +1,110 @@
+import type { CodeState } from '../../../shared/events.ts';
+import type { HostCheck, Measure } from '../../../shared/ipc/new-job.ts';
+import type { Problem } from '../../../shared/problem.ts';
+import { formatBytes, formatCount } from '../../common/format.ts';
+import type { FieldName } from './form-problems.ts';
+
+/** What a check found, in words. Pure. */
+
+export interface Finding {
+  readonly state: 'good' | 'warning' | 'problem';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** A line of the panel, and the field that it speaks of. */
+export interface Check {
+  readonly topic: string;
+  readonly field: FieldName;
+  /** Null while it is being asked. */
+  readonly finding: Finding | null;
+}
+
+const good = (message: string): Finding => ({ state: 'good', message, hint: '' });
+const warn = (message: string, hint: string): Finding => ({ state: 'warning', message, hint });
+
+export function tellProblem({ message, hint }: Pick<Problem, 'message' | 'hint'>): Finding {
+  return { state: 'problem', message, hint };
+}
+
+export function tellCodeState(code: CodeState): Finding {
+  if (code.commit === null) return good('The folder is there. It is no git checkout.');
+  const where = `${code.branch ?? 'a detached commit'} at ${code.commit.slice(0, 8)}`;
+  const open = [
+    ...(code.dirty === true ? ['changes that no commit has'] : []),
+    ...(code.unpushed === true ? ['commits that were not pushed'] : []),
+  ];
+  if (open.length === 0)
+    return good(`${where}, ${code.dirty === null ? 'a git checkout' : 'clean'}.`);
+  return warn(
+    `${where}, with ${open.join(' and ')}.`,
+    'The job takes the folder as it is. Commit and push first if others should be able to find this code.',
+  );
+}
+
+export function tellRepository(ref: string, hasRef: boolean | null): Finding {
+  if (hasRef === true) return good('The repository answers.');
+  if (hasRef === null)
+    return good('The repository answers. Whether it has this commit shows when it is cloned.');
+  return {
+    state: 'problem',
+    message: `The repository has no branch or tag "${ref}".`,
+    hint: 'Check its name, or write the whole commit.',
+  };
+}
+
+/** `2,001 objects, 8.20 GiB`. */
+export function amountOf({ kind, objects, bytes, more }: Measure): string {
+  const least = more ? 'more than ' : '';
+  if (kind === 'folder')
+    return `${least}${formatCount(objects)} ${objects === 1 ? 'object' : 'objects'}, ${least}${formatBytes(bytes)}`;
+  return kind === 'archive'
+    ? `one archive, ${formatBytes(bytes)}`
+    : `one object, ${formatBytes(bytes)}`;
+}
+
+/** What lies there, and whether it fits on the disk that holds the runs; `disk` null: not known. */
+export function tellMeasure(measure: Measure, disk: HostCheck['disk'] | null): Finding {
+  const amount = amountOf(measure);
+  const found = `${amount.charAt(0).toUpperCase()}${amount.slice(1)}`;
+  if (disk === null) return good(`${found}.`);
+  const free = `${formatBytes(disk.free)} free on the disk`;
+  if (measure.bytes > disk.free)
+    return {
+      state: 'problem',
+      message: `${found}: that does not fit, ${free}.`,
+      hint: 'Make room on the disk that holds the runs, or take a smaller part of the input.',
+    };
+  if (measure.kind === 'archive') return good(`${found}, and more once it is unpacked; ${free}.`);
+  if (measure.more) return good(`${found}; counting was stopped there; ${free}.`);
+  return good(`${found}: fits, ${free}.`);
+}
+
+export function tellOutputCheck(
+  key: string,
+  answer: {
+    readonly email: string | null;
+    readonly taken: Pick<Problem, 'message' | 'hint'> | null;
+  },
+): Finding {
+  if (answer.taken !== null) return warn(answer.taken.message, answer.taken.hint);
+  if (answer.email === null)
+    return warn(
+      'No credential is sent: that serves a bucket that everyone may write to.',
+      'Choose a key.',
+    );
+  return good(
+    `The key ${key} gets access. Whether it may write there shows at the upload: nothing is written before.`,
+  );
+}
+
+export function tellHost(host: HostCheck): Finding {
+  if (host.refusal !== null) return tellProblem(host.refusal);
+  const disk = `${formatBytes(host.disk.free)} of ${formatBytes(host.disk.total)} free on its disk`;
+  if (host.gpus.length === 0) return good(`No GPU here, none is asked for; ${disk}.`);
+  const free = host.gpus.filter(({ busy }) => !busy).length;
+  const names = [...new Set(host.gpus.map(({ name }) => name))].join(', ');
+  return good(
+    `${host.gpus.length === 1 ? '1 GPU' : `${host.gpus.length} GPUs`} (${names}), ${free} idle now; ${disk}.`,
+  );
+}

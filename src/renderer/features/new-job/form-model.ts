@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { OUTPUT_LAYOUTS, type JobSpec, type JobSpecInput } from '../../../shared/job-spec.ts';
+
+/** What the form holds: every field of every choice, so that changing a choice and back loses nothing. */
+export const jobFormSchema = z.object({
+  name: z.string(),
+  /** Whole cards for each worker, as typed. */
+  gpus: z.string(),
+  code: z.object({
+    type: z.enum(['dir', 'git', 'gcs']),
+    dir: z.string(),
+    git: z.string(),
+    ref: z.string(),
+    gcs: z.string(),
+    key: z.string(),
+  }),
+  setup: z.string(),
+  workers: z.array(z.object({ command: z.string() })),
+  env: z.array(z.object({ name: z.string(), value: z.string() })),
+  input: z.object({
+    type: z.enum(['gcs', 'dir', 'none']),
+    gcs: z.string(),
+    key: z.string(),
+    dir: z.string(),
+  }),
+  output: z.object({
+    type: z.enum(['gcs', 'none']),
+    gcs: z.string(),
+    key: z.string(),
+    archive: z.boolean(),
+    layout: z.enum(OUTPUT_LAYOUTS),
+  }),
+  /** The key that the workers get; empty: none. */
+  workerKey: z.string(),
+  unattended: z.boolean(),
+});
+export type JobForm = z.infer<typeof jobFormSchema>;
+
+/** The machine that every job of this version runs on. */
+export const HOST = 'local';
+
+export const EMPTY_FORM: JobForm = {
+  name: '',
+  gpus: '0',
+  code: { type: 'dir', dir: '', git: '', ref: '', gcs: '', key: '' },
+  setup: '',
+  workers: [{ command: '' }],
+  env: [],
+  input: { type: 'none', gcs: '', key: '', dir: '' },
+  output: { type: 'none', gcs: '', key: '', archive: false, layout: 'per-run' },
+  workerKey: '',
+  unattended: false,
+};
+
+/** A form that says what a job file says. Pure. */
+export function formOf(spec: JobSpec): JobForm {
+  const { code, input, output } = spec;
+  const codeFields = { ...EMPTY_FORM.code };
+  const inputFields = { ...EMPTY_FORM.input };
+  return {
+    name: spec.name,
+    gpus: String(spec.resources.gpus),
+    code:
+      'dir' in code
+        ? { ...codeFields, type: 'dir', dir: code.dir }
+        : 'git' in code
+          ? { ...codeFields, type: 'git', git: code.git, ref: code.ref ?? '' }
+          : { ...codeFields, type: 'gcs', gcs: code.gcs, key: code.key ?? '' },
+    setup: spec.setup ?? '',
+    workers: spec.workers.map((command) => ({ command })),
+    env: Object.entries(spec.env).map(([name, value]) => ({ name, value })),
+    input:
+      input === undefined
+        ? inputFields
+        : 'gcs' in input
+          ? { ...inputFields, type: 'gcs', gcs: input.gcs, key: input.key ?? '' }
+          : { ...inputFields, type: 'dir', dir: input.dir },
+    output:
+      output === undefined
+        ? { ...EMPTY_FORM.output }
+        : {
+            type: 'gcs',
+            gcs: output.gcs,
+            key: output.key ?? '',
+            archive: output.archive,
+            layout: output.layout,
+          },
+    workerKey: spec.workerKeys[0]?.key ?? '',
+    unattended: spec.unattended,
+  };
+}
+
+/** The job file that a form says, with what is missing or wrong left as it is. What a job file may leave out is left out. Pure. */
+export function specOf(form: JobForm): JobSpecInput {
+  const gpus = Number(form.gpus.trim() === '' ? Number.NaN : form.gpus);
+  const { input, output } = form;
+  return {
+    name: form.name,
+    host: HOST,
+    ...(gpus === 0 ? {} : { resources: { gpus } }),
+    code: codeOf(form.code),
+    ...(form.setup.trim() === '' ? {} : { setup: form.setup }),
+    workers: form.workers.map(({ command }) => command),
+    ...(form.env.length === 0
+      ? {}
+      : { env: Object.fromEntries(form.env.map(({ name, value }) => [name, value])) }),
+    ...(input.type === 'none'
+      ? {}
+      : {
+          input:
+            input.type === 'dir' ? { dir: input.dir } : { gcs: input.gcs, ...keyOf(input.key) },
+        }),
+    ...(output.type === 'none'
+      ? {}
+      : {
+          output: {
+            gcs: output.gcs,
+            ...keyOf(output.key),
+            ...(output.archive ? { archive: true } : {}),
+            ...(output.layout === 'per-run' ? {} : { layout: output.layout }),
+          },
+        }),
+    ...(form.workerKey === ''
+      ? {}
+      : { workerKeys: [{ key: form.workerKey, mode: 'key-file' as const }] }),
+    ...(form.unattended ? { unattended: true } : {}),
+  };
+}
+
+function codeOf(code: JobForm['code']): JobSpecInput['code'] {
+  switch (code.type) {
+    case 'dir':
+      return { dir: code.dir };
+    case 'git':
+      return { git: code.git, ...(code.ref === '' ? {} : { ref: code.ref }) };
+    case 'gcs':
+      return { gcs: code.gcs, ...keyOf(code.key) };
+  }
+}
+
+const keyOf = (key: string): { key?: string } => (key === '' ? {} : { key });

@@ -1,0 +1,145 @@
+import { useFormContext, useWatch } from 'react-hook-form';
+import { AddressRows, FolderRow, KeyField } from './bucket-fields.tsx';
+import { ChoiceField, FlagField, Row, Section, TextField } from './fields.tsx';
+import type { JobForm } from './form-model.ts';
+import { EnvironmentRows, RowText, WorkerRows } from './row-lists.tsx';
+
+const CODE_TYPES = [
+  { value: 'dir', label: 'Folder of this machine' },
+  { value: 'git', label: 'Git repository' },
+  { value: 'gcs', label: 'Google Cloud Storage' },
+];
+const INPUT_TYPES = [
+  { value: 'none', label: 'None' },
+  { value: 'gcs', label: 'Google Cloud Storage' },
+  { value: 'dir', label: 'Local folder' },
+];
+const OUTPUT_TYPES = [
+  { value: 'none', label: 'None' },
+  { value: 'gcs', label: 'Google Cloud Storage' },
+];
+const LAYOUTS = [
+  { value: 'per-run', label: 'A folder for each run' },
+  { value: 'exact', label: 'Exactly at the address' },
+];
+
+/** Every field of a job, from top to bottom. */
+export function JobFormSections() {
+  return (
+    <>
+      <Section title="Job">
+        <Row label="Name" field="name">
+          <TextField field="name" placeholder="resnet-baseline" width={280} />
+        </Row>
+        <Row label="GPUs per worker" field="gpus">
+          <div className="nj-line">
+            <TextField field="gpus" width={64} />
+            <span className="nj-about">whole cards; 0 hides them. It runs on this machine.</span>
+          </div>
+        </Row>
+      </Section>
+      <CodeSection />
+      <Section title="Workers" about="One command for each, run by bash in a copy of the code.">
+        <WorkerRows />
+      </Section>
+      <Section title="Environment">
+        <EnvironmentRows />
+        <Row label="Setup" field="setup">
+          <RowText field="setup" label="Setup" placeholder="pip install -r requirements.txt" />
+          <p className="nj-about">Runs once, before the workers. May be empty.</p>
+        </Row>
+      </Section>
+      <InputSection />
+      <OutputSection />
+      <AccessSection />
+    </>
+  );
+}
+
+function CodeSection() {
+  const { control } = useFormContext<JobForm>();
+  const code = useWatch({ control, name: 'code' });
+  return (
+    <Section title="Model code">
+      <Row label="Code type" field="code.type">
+        <ChoiceField field="code.type" choices={CODE_TYPES} />
+      </Row>
+      {code.type === 'dir' && <FolderRow side="code" />}
+      {code.type === 'git' && (
+        <>
+          <Row label="Repository" field="code.git">
+            <TextField field="code.git" placeholder="https://github.com/me/project.git" code />
+          </Row>
+          <Row label="Branch, tag or commit" field="code.ref">
+            <TextField field="code.ref" placeholder="the default branch" code width={280} />
+          </Row>
+        </>
+      )}
+      {code.type === 'gcs' && (
+        <AddressRows side="code" placeholder="gs://bucket/code.tar.gz" chosenKey={code.key} />
+      )}
+    </Section>
+  );
+}
+
+function InputSection() {
+  const { control } = useFormContext<JobForm>();
+  const input = useWatch({ control, name: 'input' });
+  return (
+    <Section title="Input" about="Workers find it at $TRAINYARD_DATA_PATH.">
+      <Row label="Input type" field="input.type">
+        <ChoiceField field="input.type" choices={INPUT_TYPES} />
+      </Row>
+      {input.type === 'gcs' && (
+        <AddressRows side="input" placeholder="gs://bucket/data/" chosenKey={input.key} />
+      )}
+      {input.type === 'dir' && <FolderRow side="input" />}
+    </Section>
+  );
+}
+
+function OutputSection() {
+  const { control } = useFormContext<JobForm>();
+  const output = useWatch({ control, name: 'output' });
+  return (
+    <Section title="Output" about="What workers write to $TRAINYARD_OUTPUT_PATH.">
+      <Row label="Output type" field="output.type">
+        <ChoiceField field="output.type" choices={OUTPUT_TYPES} />
+      </Row>
+      {output.type === 'gcs' && (
+        <>
+          <AddressRows side="output" placeholder="gs://bucket/results" chosenKey={output.key} />
+          <Row label="Layout" field="output.layout">
+            <ChoiceField field="output.layout" choices={LAYOUTS} />
+          </Row>
+          <FlagField
+            field="output.archive"
+            label="As archives"
+            about="one worker-<n>.tar.gz for each worker instead of single files."
+          />
+        </>
+      )}
+    </Section>
+  );
+}
+
+function AccessSection() {
+  const { control } = useFormContext<JobForm>();
+  const workerKey = useWatch({ control, name: 'workerKey' });
+  return (
+    <Section title="Access">
+      <Row label="Add keys to workers" field="workerKey">
+        <KeyField field="workerKey" none="None" chosen={workerKey} />
+        <p className="nj-about">
+          As a key file: the worker sees the whole key while it runs. Needed only where its own
+          program calls Google; input and output work without.
+        </p>
+      </Row>
+      <FlagField
+        field="unattended"
+        label="Unattended"
+        about="hand the keys to the job, in memory alone, so that it never waits for this application."
+      />
+    </Section>
+  );
+}

@@ -1,0 +1,211 @@
+import { Alert, Button, SegmentedControl } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useState, type KeyboardEvent } from 'react';
+import { FormProvider, get, useForm, useFormState, useWatch } from 'react-hook-form';
+import { useNavigation } from '../../app/navigation.ts';
+import { ask, problemOf } from '../../client.ts';
+import type { Finding } from './checks.ts';
+import { Remarks } from './fields.tsx';
+import { EMPTY_FORM, formOf, specOf, type JobForm } from './form-model.ts';
+import { checkForm, type FieldName } from './form-problems.ts';
+import { writeJobFile } from './form-text.ts';
+import { JobFormSections } from './job-form-sections.tsx';
+import { SidePanel } from './side-panel.tsx';
+import { tellJob } from './summary.ts';
+import { TemplatesDialog } from './templates-dialog.tsx';
+import { useChecks } from './use-checks.ts';
+import { useJobFile } from './use-job-file.ts';
+import { useKeepDraft, type Draft } from './use-draft.ts';
+import { usePlace } from './use-place.ts';
+import { YamlView } from './yaml-view.tsx';
+
+/** What was put in place of what the form held. */
+interface Notice {
+  readonly text: string;
+  readonly before: JobForm;
+}
+
+/** Once React has drawn what is wrong. */
+const focusFirstWrong = () =>
+  setTimeout(() => {
+    const wrong = document.querySelector<HTMLElement>('.nj-main [aria-invalid="true"]');
+    wrong?.focus();
+    wrong?.scrollIntoView({ block: 'center' });
+  });
+
+export function NewJobPage({ initial }: { readonly initial: Draft }) {
+  const go = useNavigation((navigation) => navigation.go);
+  const methods = useForm<JobForm>({ defaultValues: initial.form });
+  const { control, reset, getValues } = methods;
+  const form = useWatch({ control }) as JobForm;
+  const { touchedFields } = useFormState({ control });
+  const [attempted, setAttempted] = useState(false);
+  const [notice, setNotice] = useState<Notice | null>(null);
+  const [showsTemplates, setShowsTemplates] = useState(false);
+  const file = useJobFile(initial, (spec) => reset(formOf(spec)));
+  const draft = useKeepDraft({
+    form,
+    view: file.view,
+    yaml: file.view === 'yaml' ? file.text : '',
+  });
+
+  const { spec, problems } = checkForm(form);
+  const isWrong = (field: FieldName): boolean => problems?.has(field) ?? false;
+  const checks = useChecks(form, isWrong);
+  const remarkOf = (field: FieldName): Finding | null => {
+    const message = problems?.get(field);
+    if (message !== undefined)
+      return attempted || get(touchedFields, field) === true
+        ? { state: 'problem', message, hint: '' }
+        : null;
+    const finding = checks.find((check) => check.field === field)?.finding ?? null;
+    return finding?.state === 'good' ? null : finding;
+  };
+
+  const replace = (next: JobForm, text: string) => {
+    setNotice({ text, before: getValues() });
+    setAttempted(false);
+    reset(next);
+    file.close();
+  };
+  const take = useMutation({
+    mutationFn: ({ text }: { readonly text: string; readonly from: string }) =>
+      ask('new-job-parse', { text }),
+    onSuccess: (read, { text, from }) => {
+      if (read.spec === null) file.open(text);
+      else replace(formOf(read.spec), `The form was filled from ${from}.`);
+    },
+  });
+  usePlace((text) => take.mutate({ text, from: 'the job' }), methods.setValue);
+
+  const start = useMutation({
+    mutationFn: (job: NonNullable<typeof spec>) => ask('new-job-start', { spec: job }),
+    onSuccess: ({ id }) => {
+      draft.forget();
+      go({ screen: 'jobs', job: id });
+    },
+  });
+  const submit = () => {
+    if (start.isPending) return;
+    setAttempted(true);
+    if (spec === null || file.mistakes === null || file.mistakes.length > 0) focusFirstWrong();
+    else start.mutate(spec);
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    submit();
+  };
+  const failure = start.error ?? take.error;
+
+  return (
+    <FormProvider {...methods}>
+      <Remarks value={remarkOf}>
+        <div className="nj" onKeyDown={press}>
+          <header className="nj-head">
+            <h1>New job</h1>
+            <SegmentedControl
+              size="xs"
+              aria-label="View"
+              transitionDuration={0}
+              data={[
+                { value: 'form', label: 'Form' },
+                { value: 'yaml', label: 'YAML' },
+              ]}
+              value={file.view}
+              onChange={(view) =>
+                view === 'yaml' ? file.open(writeJobFile(specOf(getValues()))) : file.leave()
+              }
+            />
+            <Button
+              size="compact-sm"
+              variant="default"
+              className="nj-push"
+              onClick={() => setShowsTemplates(true)}
+            >
+              Templates…
+            </Button>
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => replace(EMPTY_FORM, 'The form was emptied.')}
+            >
+              Clear
+            </Button>
+          </header>
+          <div className="nj-body">
+            <div className="nj-main">
+              {notice !== null && (
+                <NoticeBar
+                  text={notice.text}
+                  onUndo={() => {
+                    reset(notice.before);
+                    setNotice(null);
+                  }}
+                  onClose={() => setNotice(null)}
+                />
+              )}
+              {file.isStuck && (
+                <Alert color="yellow" p="xs" role="alert" className="nj-stuck">
+                  The form cannot show this file while it has mistakes. Mend them, or{' '}
+                  <button type="button" className="nj-link" onClick={file.close}>
+                    go back to the form as it was
+                  </button>
+                  .
+                </Alert>
+              )}
+              {file.view === 'form' ? (
+                <form onSubmit={(event) => event.preventDefault()}>
+                  <JobFormSections />
+                </form>
+              ) : (
+                <YamlView text={file.text} onText={file.write} mistakes={file.mistakes} />
+              )}
+            </div>
+            <SidePanel
+              summary={tellJob(form)}
+              checks={checks}
+              wrong={file.view === 'form' ? (problems?.size ?? 0) : (file.mistakes?.length ?? 0)}
+              onFirstWrong={() => {
+                setAttempted(true);
+                focusFirstWrong();
+              }}
+              failure={failure === null ? null : problemOf(failure)}
+              starting={start.isPending}
+              onStart={submit}
+            />
+          </div>
+        </div>
+        <TemplatesDialog
+          opened={showsTemplates}
+          onClose={() => setShowsTemplates(false)}
+          current={{
+            name: form.name,
+            text: file.view === 'yaml' ? file.text : writeJobFile(specOf(form)),
+          }}
+          onUse={(name, text) => take.mutate({ text, from: `the template ${name}` })}
+        />
+      </Remarks>
+    </FormProvider>
+  );
+}
+
+interface NoticeBarProps {
+  readonly text: string;
+  readonly onUndo: () => void;
+  readonly onClose: () => void;
+}
+
+function NoticeBar({ text, onUndo, onClose }: NoticeBarProps) {
+  return (
+    <p className="nj-notice" role="status">
+      <span>{text}</span>
+      <button type="button" className="nj-link" onClick={onUndo}>
+        Bring back what was there
+      </button>
+      <button type="button" className="nj-link" onClick={onClose}>
+        Fine
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,97 @@
+import { Button, Kbd } from '@mantine/core';
+import type { Problem } from '../../../shared/problem.ts';
+import { ProblemAlert } from '../../common/problem-alert.tsx';
+import type { Check, Finding } from './checks.ts';
+import type { SummaryLine } from './summary.ts';
+
+interface SidePanelProps {
+  readonly summary: readonly SummaryLine[];
+  readonly checks: readonly Check[];
+  /** How many fields the form itself finds wrong. */
+  readonly wrong: number;
+  readonly onFirstWrong: () => void;
+  readonly failure: Problem | null;
+  readonly starting: boolean;
+  readonly onStart: () => void;
+}
+
+const MARKS: Readonly<Record<Finding['state'], string>> = { good: '✓', warning: '!', problem: '✕' };
+const WORDS: Readonly<Record<Finding['state'], string>> = {
+  good: 'good',
+  warning: 'careful',
+  problem: 'problem',
+};
+
+/** What will happen and what was found out about it, beside the form. */
+export function SidePanel(props: SidePanelProps) {
+  const { summary, checks, wrong, failure } = props;
+  const problems = checks.filter(({ finding }) => finding?.state === 'problem').length;
+  return (
+    <aside className="nj-side" aria-label="What will happen">
+      <div className="nj-side-body">
+        <h2>What will happen</h2>
+        <dl className="nj-summary">
+          {summary.map(({ topic, text, address }) => (
+            <div key={topic}>
+              <dt>{topic}</dt>
+              <dd>
+                {text}
+                {address !== null && <code className="nj-address">{address}</code>}
+              </dd>
+            </div>
+          ))}
+        </dl>
+        <h2>Checks</h2>
+        <ul className="nj-checks" aria-live="polite">
+          {checks.map((check) => (
+            <CheckLine key={`${check.topic}${check.field}`} check={check} />
+          ))}
+        </ul>
+      </div>
+      <div className="nj-side-foot">
+        {failure !== null && <ProblemAlert {...failure} />}
+        {wrong > 0 ? (
+          <button type="button" className="nj-wrong" onClick={props.onFirstWrong}>
+            {wrong === 1 ? '1 field is' : `${wrong} fields are`} not filled yet or wrong: show
+          </button>
+        ) : (
+          problems > 0 && (
+            <p className="nj-about">
+              {problems === 1 ? 'A check found a problem' : `${problems} checks found problems`}:
+              the start will say so again.
+            </p>
+          )
+        )}
+        <div className="nj-line">
+          <Button size="sm" loading={props.starting} onClick={props.onStart}>
+            Start job
+          </Button>
+          <span className="nj-about">
+            <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd>
+          </span>
+        </div>
+      </div>
+    </aside>
+  );
+}
+
+function CheckLine({ check: { topic, finding } }: { readonly check: Check }) {
+  const state = finding?.state ?? 'asking';
+  return (
+    <li data-state={state}>
+      <span className="nj-mark" aria-hidden>
+        {finding === null ? '…' : MARKS[finding.state]}
+      </span>
+      <span>
+        <strong>{topic}</strong>{' '}
+        <span className="nj-word">{finding === null ? 'checking' : WORDS[finding.state]}</span>
+        {finding !== null && (
+          <span className="nj-found">
+            {finding.message}
+            {finding.hint !== '' && <span className="nj-hint"> {finding.hint}</span>}
+          </span>
+        )}
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readJobFile } from '../../src/main/jobs/job-file.ts';
+import {
+  EMPTY_FORM,
+  formOf,
+  specOf,
+  type JobForm,
+} from '../../src/renderer/features/new-job/form-model.ts';
+import { checkForm } from '../../src/renderer/features/new-job/form-problems.ts';
+import {
+  splitCommands,
+  splitVariables,
+  writeJobFile,
+} from '../../src/renderer/features/new-job/form-text.ts';
+import { outputTarget, tellJob } from '../../src/renderer/features/new-job/summary.ts';
+import { jobSpecSchema, type JobSpec } from '../../src/shared/job-spec.ts';
+
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
+// A job file is text in UTF-8 without the characters that stand for what is not.
+const text = fc
+  .string({ unit: 'binary', maxLength: 60 })
+  .filter((value) => value.isWellFormed() && !/[\0\uFFFD\uFEFF]/.test(value));
+const command = text.filter((value) => value.trim() !== '');
+const key = fc.option(fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), { nil: undefined });
+const gcs = fc
+  .tuple(
+    fc.stringMatching(/^[a-z][a-z0-9-]{1,20}[a-z0-9]$/),
+    fc.stringMatching(/^[A-Za-z0-9 _./-]{0,40}$/),
+  )
+  .map(([bucket, path]) => `gs://${bucket}/${path}`);
+const bucket = fc.record({ gcs, key });
+const dir = fc.stringMatching(/^\/[A-Za-z0-9 _.äß-]{1,30}$/).map((path) => ({ dir: path }));
+const variable = fc
+  .stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,20}$/)
+  .filter((value) => !/^(TRAINYARD|TRAINML)_/.test(value) && value !== '__proto__');
+
+const spec: fc.Arbitrary<JobSpec> = fc
+  .record({
+    name,
+    host: fc.constant('local'),
+    resources: fc.record({ gpus: fc.integer({ min: 0, max: 64 }) }),
+    code: fc.oneof(
+      dir,
+      bucket,
+      fc.record(
+        {
+          git: fc.webUrl(),
+          ref: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9./]{0,20}$/),
+        },
+        { requiredKeys: ['git'] },
+      ),
+    ),
+    setup: fc.option(command, { nil: undefined }),
+    workers: fc.array(command, { minLength: 1, maxLength: 5 }),
+    env: fc.dictionary(variable, text, { noNullPrototype: true }),
+    input: fc.option(fc.oneof(dir, bucket), { nil: undefined }),
+    output: fc.option(
+      fc.record({ gcs, key, archive: fc.boolean(), layout: fc.constantFrom('per-run', 'exact') }),
+      { nil: undefined },
+    ),
+    workerKeys: fc.oneof(
+      fc.constant([]),
+      fc.record({ key: fc.constant('trainer'), mode: fc.constant('key-file') }).map((one) => [one]),
+    ),
+    unattended: fc.boolean(),
+  })
+  .map((value) => jobSpecSchema.parse(JSON.parse(JSON.stringify(value))));
+
+const filled: JobForm = {
+  ...EMPTY_FORM,
+  name: 'digits',
+  code: { ...EMPTY_FORM.code, dir: '/home/me/code' },
+  workers: [{ command: 'python train.py' }],
+};
+const problemAt = (form: JobForm, field: string): string | undefined =>
+  checkForm(form).problems?.get(field);
+
+describe('form and job file', () => {
+  it('say the same, whatever the job', () => {
+    fc.assert(
+      fc.property(spec, (job) => {
+        expect(jobSpecSchema.parse(specOf(formOf(job)))).toEqual(job);
+        expect(checkForm(formOf(job))).toEqual({ spec: job, problems: null });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('go through YAML and back', () => {
+    fc.assert(
+      fc.property(spec, (job) => {
+        const read = readJobFile(writeJobFile(specOf(formOf(job))));
+        expect(read.mistakes).toBeNull();
+        expect(read.spec).toEqual(job);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('leave out what a job file may leave out', () => {
+    expect(writeJobFile(specOf(filled))).toBe(
+      'name: digits\nhost: local\ncode:\n  dir: /home/me/code\nworkers:\n  - python train.py\n',
+    );
+  });
+
+  it('an unfinished form is written, too', () => {
+    expect(writeJobFile(specOf(EMPTY_FORM))).toContain('workers:\n  - ""\n');
+  });
+});
+
+describe('problems', () => {
+  it('of an empty form are told at each field', () => {
+    const { problems } = checkForm(EMPTY_FORM);
+    expect([...(problems?.keys() ?? [])].sort()).toEqual(['code.dir', 'name', 'workers.0.command']);
+  });
+
+  it('stand at the field of the chosen type, with the way out', () => {
+    expect(checkForm(filled).problems).toBeNull();
+    expect(problemAt({ ...filled, name: 'a b' }, 'name')).toMatch(/^Allowed: letters, digits/);
+    expect(problemAt({ ...filled, gpus: '-1' }, 'gpus')).toBe('A whole number from 0 to 64.');
+    expect(problemAt({ ...filled, gpus: '65' }, 'gpus')).toBeDefined();
+    expect(problemAt({ ...filled, gpus: '1.5' }, 'gpus')).toBeDefined();
+    const code = { ...filled.code, dir: 'code' };
+    expect(problemAt({ ...filled, code }, 'code.dir')).toMatch(/whole path/);
+    const web = { ...filled.input, type: 'gcs', gcs: 'https://storage.googleapis.com/b' } as const;
+    expect(problemAt({ ...filled, input: web }, 'input.gcs')).toMatch(/is a web address/);
+    const output = { ...filled.output, type: 'gcs', gcs: 'gs://B' } as const;
+    expect(problemAt({ ...filled, output }, 'output.gcs')).toMatch(/not a bucket name/);
+    const git = { ...filled.code, type: 'git', git: '--upload-pack=x', ref: '' } as const;
+    expect(problemAt({ ...filled, code: git }, 'code.git')).toMatch(/begins with "-"/);
+  });
+
+  it('of variables stand at their rows', () => {
+    const env = (...names: string[]) => ({
+      ...filled,
+      env: names.map((one) => ({ name: one, value: '1' })),
+    });
+    expect(problemAt(env('GOOD', '1BAD'), 'env.1.name')).toMatch(/letters, digits and "_"/);
+    expect(problemAt(env('TWICE', 'TWICE'), 'env.1.name')).toBe('TWICE is there twice: keep one.');
+    expect(problemAt(env('TRAINYARD_X'), 'env.0.name')).toMatch(/TRAINML_/);
+    expect(problemAt(env(''), 'env.0.name')).toMatch(/remove the row/);
+  });
+});
+
+describe('pasted lines', () => {
+  it('become commands, one a line', () => {
+    expect(splitCommands('python a.py\r\n\n  python b.py --x 1  \n')).toEqual([
+      'python a.py',
+      'python b.py --x 1',
+    ]);
+    expect(splitCommands('torchrun \\\n  train.py\nnext')).toEqual([
+      'torchrun \\\n  train.py',
+      'next',
+    ]);
+    expect(splitCommands('echo \\\\\nnext')).toEqual(['echo \\\\', 'next']);
+  });
+
+  it('become variables, split at the first "="', () => {
+    expect(splitVariables("A=1\n# no\n\nexport B=\"x = y\"\nC=a=b==\nD\nE=it's\nF='q'\n")).toEqual([
+      { name: 'A', value: '1' },
+      { name: 'B', value: 'x = y' },
+      { name: 'C', value: 'a=b==' },
+      { name: 'D', value: '' },
+      { name: 'E', value: "it's" },
+      { name: 'F', value: 'q' },
+    ]);
+  });
+
+  it('lose no variable', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(variable, fc.stringMatching(/^[A-Za-z0-9=:/+.-]{0,20}$/))),
+        (pairs) => {
+          const pasted = pairs.map(([left, right]) => `${left}=${right}`).join('\n');
+          expect(splitVariables(pasted).map(({ name: left, value }) => [left, value])).toEqual(
+            pairs,
+          );
+        },
+      ),
+    );
+  });
+});
+
+describe('what will happen', () => {
+  const output = { ...filled.output, type: 'gcs', gcs: 'gs://artifacts/results' } as const;
+  const two = [{ command: 'a' }, { command: 'b' }];
+
+  it('has the full output address', () => {
+    expect(outputTarget(filled)).toBeNull();
+    expect(outputTarget({ ...filled, output })).toBe(
+      'gs://artifacts/results/digits/<job id>/worker-0/',
+    );
+    expect(outputTarget({ ...filled, output, workers: two })).toBe(
+      'gs://artifacts/results/digits/<job id>/worker-<n>/',
+    );
+    const exact = { ...output, layout: 'exact' } as const;
+    expect(outputTarget({ ...filled, output: exact })).toBe('gs://artifacts/results/');
+    expect(outputTarget({ ...filled, output: { ...exact, archive: true } })).toBe(
+      'gs://artifacts/results/worker-0.tar.gz',
+    );
+    expect(outputTarget({ ...filled, output: { ...output, gcs: 'gs:/' } })).toBeNull();
+  });
+
+  it('is told in words', () => {
+    const told = (form: JobForm) =>
+      tellJob(form).map(({ topic, text: words }) => `${topic}: ${words}`);
+    expect(told({ ...filled, gpus: '2', workers: two })).toContain(
+      'Workers: 2 workers run side by side on this machine, with 2 GPUs each, 4 in all.',
+    );
+    expect(told({ ...filled, workerKey: 'trainer' }).join()).toContain('the whole key trainer');
+  });
+});

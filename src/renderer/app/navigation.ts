@@ -22,11 +22,14 @@ export type Place =
 export type ScreenName = Place['screen'];
 
 interface Navigation {
+  /** The screens that are there: nothing leads to others. */
+  readonly screens: ReadonlySet<ScreenName>;
   readonly place: Place;
   readonly go: (place: Place) => void;
 }
 
 export const useNavigation = create<Navigation>((set) => ({
+  screens: new Set(),
   place: { screen: 'jobs' },
   go: (place) => set({ place }),
 }));

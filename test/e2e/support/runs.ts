@@ -17,6 +17,8 @@ export interface WrittenRun {
   readonly command?: string;
   /** The name of the output's key, which no vault has. */
   readonly key?: string;
+  /** The id of that key's card. */
+  readonly keyId?: string;
   /** A bucket. */
   readonly output?: string | undefined;
   /** Seconds after `createdAt`, and what happened then. */
@@ -57,7 +59,7 @@ export async function writeRun(home: string, run: WrittenRun): Promise<string> {
             manifest: `${prefix}manifest.json`,
             layout: 'per-run',
             archive: false,
-            account: run.key === undefined ? null : accountOf(run.key),
+            account: run.key === undefined ? null : accountOf(run.key, run.keyId),
           },
     workerKeys: [],
     unattended: false,
@@ -83,9 +85,9 @@ export async function writeRun(home: string, run: WrittenRun): Promise<string> {
   return folder;
 }
 
-function accountOf(name: string): Account {
+function accountOf(name: string, keyId = `${name}-id`): Account {
   return {
-    keyId: `${name}-id`,
+    keyId,
     name,
     email: 'trainer@project.iam.gserviceaccount.com',
     projectId: 'project',

@@ -74,13 +74,17 @@ function isOurKeyFolder(run: string, folder: string): boolean {
 /** Removes every secret of a run: the key folder, then all of `private/`. */
 export function emptyPrivate(run: string): void {
   const folder = readJson(path.join(run, RUN.keyFolderRecord), recordSchema)?.folder ?? null;
-  if (folder !== null && isOurKeyFolder(run, folder))
-    rmSync(folder, { recursive: true, force: true });
+  if (folder !== null && isOurKeyFolder(run, folder)) removeTree(folder);
   const privateFolder = path.join(run, RUN.private);
   for (const name of namesIn(privateFolder))
     if (path.join(RUN.private, name) !== RUN.keyFolderRecord)
-      rmSync(path.join(privateFolder, name), { recursive: true, force: true });
+      removeTree(path.join(privateFolder, name));
   removeFile(path.join(run, RUN.keyFolderRecord));
+}
+
+/** Fresh tokens may be put there while it is emptied. */
+function removeTree(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 10 });
 }
 
 function namesIn(folder: string): string[] {

@@ -8,7 +8,7 @@ import { DiskFault, onDisk, type DiskContext } from './disk.ts';
 import { addressOf, type WireRequest, type Wire } from './wire.ts';
 
 /** So much is gathered before it is written. */
-const WRITE_SIZE = 256 * 1024;
+const WRITE_SIZE = 1024 * 1024;
 
 /** The request for an object's stored bytes, of exactly the generation that was listed. `from`..`to` inclusive. */
 export function mediaRequest(
@@ -78,49 +78,58 @@ export interface ReceiveOptions {
 }
 
 /**
- * Writes a stream into a file, checksum on the way, a quarter of a mebibyte in memory.
+ * Writes a stream into a file, checksum on the way, a mebibyte in memory.
  * Throws a {@link DiskFault} for the disk, anything else for the stream.
  */
 export async function receive(
   body: AsyncIterable<Uint8Array>,
   options: ReceiveOptions,
 ): Promise<Received | 'too-long'> {
-  let parts: Uint8Array[] = [];
+  // The stream's own buffers are let go at once: held until a write, they would grow old and be collected late.
+  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(WRITE_SIZE, options.limit)));
   let gathered = 0;
   let written = 0;
   let sum = 0;
-  let partSum = 0;
 
   const flush = async () => {
     const position = options.position + written;
-    const batch = parts;
     const length = gathered;
-    const checksum = partSum;
-    parts = [];
     gathered = 0;
-    partSum = 0;
+    const checksum = crc32c(buffer.subarray(0, length), 0);
     sum = crc32cCombine(sum, checksum, length);
     await onDisk(options.disk, async () => {
-      let left = length;
-      let buffers = batch;
       // A write may take less than it was given, most of all when the disk is nearly full.
-      while (left > 0) {
-        const { bytesWritten } = await options.handle.writev(buffers, position + length - left);
-        left -= bytesWritten;
-        if (left > 0) buffers = [Buffer.concat(batch).subarray(length - left)];
+      for (let done = 0; done < length;) {
+        const { bytesWritten } = await options.handle.write(
+          buffer,
+          done,
+          length - done,
+          position + done,
+        );
+        done += bytesWritten;
       }
       written += length;
       await options.onWritten?.({ position, length, checksum });
     });
   };
 
-  for await (const part of body) {
-    options.onBytes(part.length);
-    if (written + gathered + part.length > options.limit) return 'too-long';
-    partSum = crc32c(part, partSum);
-    parts.push(part);
-    gathered += part.length;
-    if (gathered >= WRITE_SIZE) await flush();
+  try {
+    for await (const part of body) {
+      options.onBytes(part.length);
+      if (written + gathered + part.length > options.limit) return 'too-long';
+      for (let taken = 0; taken < part.length;) {
+        const some = part.subarray(taken, taken + buffer.length - gathered);
+        buffer.set(some, gathered);
+        gathered += some.length;
+        taken += some.length;
+        if (gathered === buffer.length) await flush();
+      }
+    }
+  } catch (error) {
+    // What arrived before the break is kept where somebody goes on from there: else short breaks would bring a transfer to no end.
+    if (!(error instanceof DiskFault) && options.onWritten !== undefined && gathered > 0)
+      await flush();
+    throw error;
   }
   if (gathered > 0) await flush();
   return { length: written, checksum: sum };

@@ -219,6 +219,14 @@ describe('download over a faulty network', () => {
     expect([...starts].some((start) => start % (32 * 1024 * 1024) !== 0)).toBe(true);
   });
 
+  it('comes to an end over a network that breaks every 300 KB', async () => {
+    const { done, destination } = await faulty(() => ({ cutAnswerAfter: 300_000 }), {
+      target: { kind: 'object', object: 'data/middle' },
+    });
+    expect(value(done).failed).toEqual([]);
+    expect((await readFile(join(destination, 'middle'))).equals(middle)).toBe(true);
+  });
+
   it('tries wrong bytes, cut answers and busy servers again', async () => {
     const seen = new Map<string, number>();
     const { done, destination } = await faulty((path) => {

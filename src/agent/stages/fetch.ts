@@ -4,7 +4,7 @@ import type { InputTarget } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
 import { download, type DownloadReport } from '../../transfer/download.ts';
-import { makeFolder } from '../files.ts';
+import { makeFolder, writeJsonAtomic } from '../files.ts';
 import type { Run } from '../run.ts';
 
 /** Milliseconds, and the part of the time passed so far: a long transfer does not fill the events. */
@@ -64,6 +64,23 @@ export function tellRefused(
   });
 }
 
+/** Lists the objects whose files have other names, so that a worker and its user find them: docs/names.md. */
+function tellMapped(
+  run: Run,
+  what: 'code' | 'data',
+  mapped: readonly { readonly object: string; readonly path: string }[],
+): void {
+  const first = mapped[0];
+  if (first === undefined) return;
+  const list = `${RUN.journals}/${what}-names.json`;
+  writeJsonAtomic(run.at(list), { format: 1, mapped });
+  run.events.append({
+    kind: 'warning',
+    message: `${mapped.length} objects have names that no file can have, and lie under others. The first, ${JSON.stringify(first.object)}: ${JSON.stringify(first.path)}.`,
+    hint: `All are listed in ${list} in the run directory.`,
+  });
+}
+
 export interface InputSource {
   readonly bucket: string;
   readonly target: InputTarget;
@@ -108,7 +125,8 @@ export async function fetchObjects(
     onProgress: progressTeller(run, 'staging', what),
   });
   if (!report.ok) return report;
-  const { objects, refused, failed } = report.value;
+  const { objects, mapped, refused, failed } = report.value;
+  tellMapped(run, what, mapped);
   tellRefused(
     run,
     'objects',

@@ -1,4 +1,5 @@
 import type { ComponentType } from 'react';
+import { BucketsScreen } from '../features/buckets/buckets-screen.tsx';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
 import { KeysScreen } from '../features/keys/keys-screen.tsx';
 import { NewJobScreen } from '../features/new-job/new-job-screen.tsx';
@@ -23,6 +24,11 @@ export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
     label: 'New job',
     icon: 'M7 2h2v5h5v2H9v5H7V9H2V7h5z',
     Screen: NewJobScreen,
+  },
+  buckets: {
+    label: 'Buckets',
+    icon: 'M2 3h12l-1.5 11h-9zM1 1h14v1.5H1z',
+    Screen: BucketsScreen,
   },
   keys: {
     label: 'Keys',

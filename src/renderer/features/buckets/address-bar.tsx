@@ -1,0 +1,88 @@
+import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { useState, type SubmitEvent } from 'react';
+import type { KeyCard } from '../../../shared/key.ts';
+import type { Problem } from '../../../shared/problem.ts';
+import { Bookmarks } from './bookmarks.tsx';
+import { addressOf, openAddress, type Place } from './place.ts';
+import { usePlace } from './place-store.ts';
+
+/** What stands for no key in the choice: no card has it as its id. */
+const NO_KEY = '';
+
+interface AddressBarProps {
+  readonly keys: readonly KeyCard[];
+  /** The key in force. */
+  readonly chosen: string | null;
+  readonly onRefuse: (problem: Problem | null) => void;
+}
+
+/** Which key looks, and where. */
+export function AddressBar({ keys, chosen, onRefuse }: AddressBarProps) {
+  const place = usePlace((store) => store.place);
+  const chooseKey = usePlace((store) => store.chooseKey);
+  const lookAgain = usePlace((store) => store.lookAgain);
+  const shown = place === null ? '' : shownAddress(place);
+
+  return (
+    <div className="address-bar">
+      <NativeSelect
+        size="xs"
+        aria-label="Key"
+        value={keys.find(({ id, name }) => id === chosen || name === chosen)?.id ?? NO_KEY}
+        onChange={(event) =>
+          chooseKey(event.currentTarget.value === NO_KEY ? null : event.currentTarget.value)
+        }
+        data={[
+          ...keys.map(({ id, name }) => ({ value: id, label: name })),
+          { value: NO_KEY, label: 'No key (public)' },
+        ]}
+      />
+      <AddressInput key={shown} shown={shown} chosen={chosen} onRefuse={onRefuse} />
+      {place !== null && (
+        <Button size="xs" variant="default" onClick={lookAgain}>
+          Look again
+        </Button>
+      )}
+      <Bookmarks keys={keys} />
+    </div>
+  );
+}
+
+const shownAddress = (place: Place): string => addressOf(place, place.maybeObject ?? place.prefix);
+
+interface AddressInputProps {
+  readonly shown: string;
+  readonly chosen: string | null;
+  readonly onRefuse: (problem: Problem | null) => void;
+}
+
+function AddressInput({ shown, chosen, onRefuse }: AddressInputProps) {
+  const [text, setText] = useState(shown);
+  const open = usePlace((store) => store.open);
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const opened = openAddress(text, chosen);
+    onRefuse(opened.ok ? null : opened.problem);
+    if (opened.ok) open(opened.place);
+  };
+  return (
+    <form className="address-form" onSubmit={submit}>
+      <TextInput
+        size="xs"
+        className="address-input"
+        classNames={{ input: 'code' }}
+        aria-label="Address"
+        placeholder="gs://bucket/path"
+        value={text}
+        maxLength={2_048}
+        spellCheck={false}
+        autoFocus={shown === ''}
+        onChange={(event) => setText(event.currentTarget.value)}
+        onFocus={(event) => event.currentTarget.select()}
+      />
+      <Button size="xs" type="submit" disabled={text.trim() === ''}>
+        Open
+      </Button>
+    </form>
+  );
+}

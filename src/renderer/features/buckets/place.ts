@@ -1,0 +1,56 @@
+import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../../shared/address.ts';
+import type { Problem } from '../../../shared/problem.ts';
+
+/** Where the screen is: a prefix at or below the one that the user asked for, which is as far up as it ever looks. */
+export interface Place {
+  readonly bucket: string;
+  /** What was asked for: empty or with `/` at its end. Nothing above it is listed. */
+  readonly root: string;
+  /** What is shown: begins with the root. */
+  readonly prefix: string;
+  /** What was asked for when it had no `/` at its end: it may be an object. */
+  readonly maybeObject: string | null;
+  /** The id or name of a key; null for none. */
+  readonly key: string | null;
+}
+
+export type Opened =
+  { readonly ok: true; readonly place: Place } | { readonly ok: false; readonly problem: Problem };
+
+/** Reads what the user typed. `gs://` may be left out. Pure. */
+export function openAddress(text: string, key: string | null): Opened {
+  const trimmed = text.trim();
+  const whole = /^[a-z]+:/i.test(trimmed) ? trimmed : `gs://${trimmed.replace(/^\/+/, '')}`;
+  const parsed = parseGcsAddress(whole);
+  if (!parsed.ok) return parsed;
+  const { bucket, path } = parsed.value;
+  const prefix = asPrefix(path);
+  const maybeObject = path === prefix ? null : path;
+  return { ok: true, place: { bucket, root: prefix, prefix, maybeObject, key } };
+}
+
+export const addressOf = ({ bucket }: Pick<Place, 'bucket'>, path: string): string =>
+  formatGcsAddress({ bucket, path });
+
+/** The way down to what is shown; `prefix` is null for what lies above the root and cannot be gone to. Pure. */
+export function crumbsOf(
+  place: Place,
+): readonly { readonly label: string; readonly prefix: string | null }[] {
+  const segments = place.prefix === '' ? [] : place.prefix.slice(0, -1).split('/');
+  let path = '';
+  const crumbs: { label: string; prefix: string | null }[] = [
+    { label: place.bucket, prefix: place.root === '' ? '' : null },
+  ];
+  for (const segment of segments) {
+    path += `${segment}/`;
+    crumbs.push({ label: segment, prefix: path.length >= place.root.length ? path : null });
+  }
+  return crumbs;
+}
+
+/** One level up, or null at the root. Pure. */
+export function parentOf(place: Place): string | null {
+  if (place.prefix === place.root) return null;
+  const end = place.prefix.slice(0, -1).lastIndexOf('/');
+  return place.prefix.slice(0, end + 1);
+}

@@ -10,6 +10,14 @@ import { root } from './lib/root.mjs';
 const file = join(root, 'docs/job-file.schema.json');
 // Draft 7 is what editors' YAML servers know best; `input`: a job file as a user writes it, defaults left out.
 const schema = z.toJSONSchema(jobSpecSchema, { target: 'draft-7', io: 'input' });
+// The reader of job files takes `none` and nothing for a field left out.
+for (const field of ['input', 'output']) {
+  const { description, ...given } = schema.properties[field];
+  schema.properties[field] = {
+    description,
+    anyOf: [...(given.anyOf ?? [given]), { const: 'none' }, { type: 'null' }],
+  };
+}
 const text = await format(JSON.stringify(schema), {
   ...(await resolveConfig(file)),
   filepath: file,

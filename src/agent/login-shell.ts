@@ -41,10 +41,18 @@ export function parseEnvironment(output: string, marker: string): Record<string,
   return Object.keys(variables).length === 0 ? null : variables;
 }
 
-/** `PATH` of the login shell, then what only the agent's own has: a program that submit could find, a worker can. */
+/** Folders that npm and npx put into `PATH` for the program that they start: they would give a worker Trainyard's own packages and Node.js. */
+const OF_NPM = /\/node_modules\/\.bin\/?$|\/_npx\/|\/node-gyp-bin\/?$/;
+
+/**
+ * `PATH` of the login shell, then what only the agent's own has: a program that submit could find, a worker can. Without npm's folders, but
+ * for those that the login shell itself adds. Pure.
+ */
 export function joinPaths(login: string | undefined, own: string | undefined): string {
-  const entries = [...(login ?? '').split(':'), ...(own ?? '').split(':')];
-  return [...new Set(entries.filter((entry) => entry !== ''))].join(':');
+  const ownEntries = (own ?? '').split(':');
+  const ofNpm = new Set(ownEntries.filter((entry) => OF_NPM.test(entry)));
+  const entries = [...(login ?? '').split(':'), ...ownEntries];
+  return [...new Set(entries.filter((entry) => entry !== '' && !ofNpm.has(entry)))].join(':');
 }
 
 /**
@@ -60,7 +68,10 @@ export async function captureEnvironment(
   const login = output === null ? null : parseEnvironment(output, marker);
   if (login === null)
     return {
-      variables: withoutControls(process.env),
+      variables: {
+        ...withoutControls(process.env),
+        PATH: joinPaths(undefined, process.env['PATH']),
+      },
       shell: null,
       warning: {
         message: `The login shell ${shell} did not tell its environment within ${timeLimit / 1_000} seconds: workers get the environment that Trainyard was started with.`,

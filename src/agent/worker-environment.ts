@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { AGENT_VARIABLES } from '../shared/job-spec.ts';
 import type { JobPlan } from '../shared/plan.ts';
 import { RUN, workerCode, workerOutput } from '../shared/run-directory.ts';
 
@@ -20,7 +21,7 @@ export interface WorkerEnvironmentOptions {
   readonly keyFile: string | null;
 }
 
-/** What a worker's process finds in its environment. The plan's `env` wins over the login shell; what names the grant wins over both. */
+/** What a worker's process finds in its environment. The plan's `env` wins over the login shell; what the agent decides wins over both. */
 export function workerEnvironment(options: WorkerEnvironmentOptions): Record<string, string> {
   const { plan, directory, worker } = options;
   const code = worker === null ? RUN.code : workerCode(worker);
@@ -37,9 +38,12 @@ export function workerEnvironment(options: WorkerEnvironmentOptions): Record<str
     // A worker's output is a pipe: without this, Python would show its lines late.
     PYTHONUNBUFFERED: '1',
     ...options.inherited,
-    CLOUDSDK_CONFIG: options.cloudSdkConfig,
     ...(plan.endpoints.emulated ? { STORAGE_EMULATOR_HOST: plan.endpoints.storage } : {}),
-    ...plan.env,
+    // The job file refuses these; a plan that has them all the same changes nothing.
+    ...Object.fromEntries(
+      Object.entries(plan.env).filter(([name]) => !AGENT_VARIABLES.includes(name)),
+    ),
+    CLOUDSDK_CONFIG: options.cloudSdkConfig,
     ...Object.fromEntries(
       Object.entries(paths).flatMap(([name, value]) => [
         [`TRAINYARD_${name}`, value],

@@ -21,6 +21,8 @@ export async function followJob(
   context: Context,
   services: Services,
   id: string,
+  /** As it was when it was seen last: only what is new since is told. */
+  seen: JobView | null = null,
 ): Promise<{ readonly status: ExitStatus; readonly job: JobView | null }> {
   const { output } = context;
   const left = new AbortController();
@@ -56,6 +58,7 @@ export async function followJob(
         if (!asking.now) output.live(liveText(now));
       },
       end,
+      seen,
     );
     output.endLive();
     if (end.aborted) {

@@ -82,7 +82,7 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
     lines.push('', printable(note.message));
     if (note.hint !== '') lines.push(`  ${printable(note.hint)}`);
   }
-  if (job.state === 'interrupted')
+  if (job.state === 'interrupted' && status.problem === null)
     lines.push('', 'Nothing carries this job on.', `  Go on with \`trainyard retry ${job.id}\`.`);
   return lines;
 }

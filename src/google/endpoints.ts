@@ -79,7 +79,7 @@ export function endpointsFromEnvironment(
   return ok({ ...GOOGLE_ENDPOINTS, ...moved, emulated: Object.keys(moved).length > 0 });
 }
 
-/** The values of a key file's `token_uri` that are accepted: Google's, and the emulated one while it is in force. */
+/** The values of a key file's `token_uri` that are accepted: Google's, and the emulated one while it is in force; with it any other loopback address. */
 export function acceptedTokenUris(endpoints: GoogleEndpoints): string[] {
   return [...new Set([GOOGLE_ENDPOINTS.oauthToken, endpoints.oauthToken])];
 }

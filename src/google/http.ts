@@ -1,5 +1,5 @@
 import { problem, type Problem } from '../shared/problem.ts';
-import { fetchFor } from './proxy.ts';
+import { fetchFor, isLoopback } from './proxy.ts';
 
 /** One HTTP exchange, whole: for small answers (tokens, listings, metadata), never for an object's bytes. */
 export interface HttpRequest {
@@ -70,6 +70,11 @@ function errorCode(error: unknown, depth = 0): string | null {
   return 'cause' in error ? errorCode(error.cause, depth + 1) : null;
 }
 
+/** Google's services answer at a loopback address only where the environment moved them. */
+function isLoopbackHost(host: string): boolean {
+  return URL.canParse(`http://${host}`) && isLoopback(new URL(`http://${host}`).hostname);
+}
+
 function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : 'the server';
 }
@@ -95,6 +100,20 @@ export function explainNetworkError(
       hint: 'Check the network connection, then try again.',
       retryable: true,
     });
+  if (code === 'ECONNREFUSED') {
+    const emulated = isLoopbackHost(host);
+    return problem({
+      code: 'network.unreachable',
+      ...context,
+      message: emulated
+        ? `Nothing listens at ${host} (ECONNREFUSED).`
+        : `${host} cannot be reached: it refuses the connection, or the proxy does (ECONNREFUSED).`,
+      hint: emulated
+        ? 'Environment variables move the addresses of Google to this machine, and the emulator there may have ended: start it again, or unset STORAGE_EMULATOR_HOST and the TRAINYARD_..._ENDPOINT variables.'
+        : 'Check the network connection of this machine and its proxy settings, then try again.',
+      retryable: true,
+    });
+  }
   if (code !== null && UNREACHABLE.has(code))
     return problem({
       code: 'network.unreachable',

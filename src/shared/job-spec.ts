@@ -40,14 +40,28 @@ const command = z
   .refine((value) => !value.includes('\0'), 'no NUL character')
   .meta({ pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' });
 
+/** Variables that the agent alone decides: which cards and which credential a worker has, and that `gcloud` leaves the user's own configuration alone. */
+export const AGENT_VARIABLES: readonly string[] = [
+  'CUDA_VISIBLE_DEVICES',
+  'CLOUDSDK_CONFIG',
+  'GOOGLE_APPLICATION_CREDENTIALS',
+];
+
 const environmentName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and "_", not beginning with a digit')
   .refine(
+    (name) => !AGENT_VARIABLES.includes(name),
+    'another name. Trainyard sets CUDA_VISIBLE_DEVICES to the cards that the worker was given (resources), GOOGLE_APPLICATION_CREDENTIALS to the key file of workerKeys, and CLOUDSDK_CONFIG to a private folder of the job',
+  )
+  .refine(
     (name) => !/^(TRAINYARD|TRAINML)_/.test(name),
     'a name that does not begin with TRAINYARD_ or TRAINML_, which are set for the worker',
   )
-  .meta({ pattern: '^(?!(TRAINYARD|TRAINML)_)[A-Za-z_][A-Za-z0-9_]*$' });
+  .meta({
+    pattern:
+      '^(?!(TRAINYARD|TRAINML)_)(?!(CUDA_VISIBLE_DEVICES|CLOUDSDK_CONFIG|GOOGLE_APPLICATION_CREDENTIALS)$)[A-Za-z_][A-Za-z0-9_]*$',
+  });
 
 const address = (description: string) =>
   gcsAddressSchema.meta({

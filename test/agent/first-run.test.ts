@@ -21,7 +21,14 @@ test('a job with a local input goes through all stages and leaves results and no
       'cat hello.txt prepared.txt "$TRAINYARD_DATA_PATH/numbers.txt" > "$TRAINYARD_OUTPUT_PATH/all.txt"; printf "1%%\\r2%%\\r"; echo done; echo oops >&2',
       'umask; env > "$TRAINML_OUTPUT_PATH/env.txt"; echo "worker $TRAINYARD_WORKER of $TRAINYARD_WORKERS" > /dev/stdout',
     ],
-    env: { SEED: '1', NOTE: 'a=b' },
+    // The last three are the agent's alone: a job file with them is refused, and a plan with them changes nothing.
+    env: {
+      SEED: '1',
+      NOTE: 'a=b',
+      CLOUDSDK_CONFIG: '/elsewhere',
+      CUDA_VISIBLE_DEVICES: '0,1',
+      GOOGLE_APPLICATION_CREDENTIALS: '/my/key.json',
+    },
     input: { kind: 'dir', path: data },
   });
   // As an agent leaves it that died between the link and its event: the link goes, never what it leads to.
@@ -58,7 +65,9 @@ test('a job with a local input goes through all stages and leaves results and no
   expect(run.read('logs/worker-1.log')).toBe(
     `${execFileSync('sh', ['-c', 'umask'], { encoding: 'utf8' })}worker 1 of 2\n`,
   );
-  expect(run.read('logs/stage.log')).toContain('from setup');
+  expect(run.read('logs/stage.log')).toMatch(
+    /^code: 1 file, 6 bytes\n[^]*from setup[^]*\ndata: the folder \/.*, in place\n$/,
+  );
 
   const environment = run.read('output/worker-1/env.txt').split('\n');
   expect(environment).toContain('SEED=1');

@@ -215,6 +215,11 @@ describe('the environment of the login shell', () => {
     });
     expect(parseEnvironment('MA=1', 'M')).toBeNull();
     expect(joinPaths('/a:/b', '/b:/c:')).toBe('/a:/b:/c');
+    // What npm added to the PATH of the program that it starts comes back through the login shell, too.
+    const npm =
+      '/p/node_modules/.bin:/node_modules/.bin:/u/.npm/_npx/12/x/bin:/n/lib/node-gyp-bin:/b';
+    expect(joinPaths(`/a:${npm}`, npm)).toBe('/a:/b');
+    expect(joinPaths('/mine/node_modules/.bin:/a', '/b')).toBe('/mine/node_modules/.bin:/a:/b');
   });
   test('a shell that hangs, fails or is missing is told in a warning, in time', async () => {
     const hangs = path.join(root, 'hangs');

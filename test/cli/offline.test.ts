@@ -139,4 +139,31 @@ describe('a job file with mistakes', () => {
     expect(refused.stderr).toMatch(/bad\.yaml:5:\d+: .*workers/);
     expect(await home.json(['jobs'])).toEqual([]);
   });
+
+  it('is told all at once, with its line, also where only this machine knows: folders and keys', async () => {
+    const file = await home.file(
+      'missing.yaml',
+      [
+        'name: a',
+        'host: local',
+        'code: { dir: ./no-code }',
+        'workers: [x]',
+        'input: { dir: /no-data }',
+        'output: { gcs: gs://bucket/x, key: nobody }',
+        'workerKeys: [ { key: no-one, mode: key-file } ]',
+      ].join('\n'),
+    );
+    const refused = await home.run(['run', file, '--json']);
+    expect(refused.status).toBe(2);
+    const { problem } = JSON.parse(refused.stdout) as { problem: Problem };
+    expect(problem.message.split('\n')).toEqual([
+      'The job file has 4 mistakes:',
+      expect.stringMatching(/^missing\.yaml:3:14: .*no folder .*no-code/) as string,
+      expect.stringMatching(/^missing\.yaml:5:15: .*no folder .*no-data/) as string,
+      expect.stringMatching(/^missing\.yaml:6:36: .*nobody/) as string,
+      expect.stringMatching(/^missing\.yaml:7:22: .*no-one/) as string,
+    ]);
+    expect(refused.stderr).toContain('missing.yaml:7:22: ');
+    expect(await home.json(['jobs'])).toEqual([]);
+  });
 });

@@ -134,7 +134,8 @@ describe('mintToken', () => {
     if (minted.ok) throw new Error('It was given.');
     expect(minted.problem.code).toBe('network.unreachable');
     expect(exitStatusOf(minted.problem)).toBe(4);
-    expect(minted.problem.message).toContain('127.0.0.1');
+    expect(minted.problem.message).toContain('Nothing listens at 127.0.0.1');
+    expect(minted.problem.hint).toContain('emulator');
   });
 
   test('a web page in place of an answer is told as such', async () => {

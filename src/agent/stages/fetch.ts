@@ -6,6 +6,7 @@ import { RUN } from '../../shared/run-directory.ts';
 import { download, type DownloadReport } from '../../transfer/download.ts';
 import { makeFolder, writeJsonAtomic } from '../files.ts';
 import type { Run } from '../run.ts';
+import { counted, noteInStageLog } from './stage-log.ts';
 
 /** Milliseconds, and the part of the time passed so far: a long transfer does not fill the events. */
 const TELL = { least: 1_000, most: 30_000, part: 0.01 };
@@ -100,6 +101,7 @@ export async function fetchTarget(
   if (!fetched.ok) return fetched;
   const { objects, bytes, seconds } = fetched.value;
   run.events.append({ kind: 'data-staged', objects, bytes, seconds });
+  noteInStageLog(run, `data: ${counted(objects, 'object')}, ${counted(bytes, 'byte')}`);
   return ok();
 }
 

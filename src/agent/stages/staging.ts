@@ -11,6 +11,7 @@ import { cancelled } from '../ending.ts';
 import { errorMessage } from '../files.ts';
 import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
+import { counted, noteInStageLog } from './stage-log.ts';
 import { fetchObjects, fetchTarget } from './fetch.ts';
 
 /** How many notes on the code are told one by one. */
@@ -21,6 +22,7 @@ export async function stage(run: JobRun): Promise<Result<void>> {
   const { history, plan } = run;
   if (history.stagingDone) return ok();
   run.events.append({ kind: 'stage-started', stage: 'staging' });
+  noteInStageLog(run);
   if (!history.codeStaged) {
     const staged = await stageCode(run);
     if (!staged.ok) return staged;
@@ -42,6 +44,10 @@ async function stageCode(run: JobRun): Promise<Result<void>> {
   const staged = await takeCode(run, run.plan.code);
   if (!staged.ok) return staged;
   run.events.append({ kind: 'code-staged', ...staged.value });
+  noteInStageLog(
+    run,
+    `code: ${counted(staged.value.files, 'file')}, ${counted(staged.value.bytes, 'byte')}`,
+  );
   return ok();
 }
 
@@ -177,5 +183,6 @@ async function linkData(run: JobRun, folder: string, data: string): Promise<Resu
   await rm(data, { recursive: true, force: true });
   await symlink(folder, data);
   run.events.append({ kind: 'data-staged', objects: 0, bytes: 0, seconds: 0 });
+  noteInStageLog(run, `data: the folder ${folder}, in place`);
   return ok();
 }

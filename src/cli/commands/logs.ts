@@ -18,14 +18,14 @@ const CHUNK = 1 << 20;
 /** Milliseconds between two looks at a log that is followed. */
 const POLL_INTERVAL = 250;
 
-/** `trainyard logs ID [-f] [--worker N]`: the bytes that the workers wrote, as they are. */
+/** `trainyard logs ID [-f] [--worker N] [--stage]`: the bytes that the workers wrote, as they are; where no worker was started, the stage log. */
 export function registerLogs(program: Command, run: Run): void {
   program
     .command('logs <id>')
     .description("print what a job's workers wrote, as it is")
     .option('-f, --follow', 'go on until the worker has ended')
     .option('-w, --worker <number>', 'only this worker; they count from 0', readNumber)
-    .option('--stage', 'what setup and the stages wrote')
+    .option('--stage', 'what staging and setup wrote')
     .action((text: string, options: LogsOptions) =>
       run({}, async (context) => {
         const services = await context.services();
@@ -40,13 +40,17 @@ export function registerLogs(program: Command, run: Run): void {
                 : `Its workers are 0 to ${job.workers.length - 1}.`,
             ),
           );
-        const names: readonly LogName[] =
-          options.stage === true
-            ? ['stage']
-            : options.worker !== undefined
-              ? [options.worker]
-              : job.workers.map((worker) => worker.index);
-        return printLogs(context, services, id, names, options.follow === true);
+        if (options.stage === true || options.worker !== undefined)
+          return printLogs(context, services, id, {
+            names: options.stage === true ? ['stage'] : [options.worker ?? 0],
+            instead: false,
+            follow: options.follow === true,
+          });
+        return printLogs(context, services, id, {
+          names: job.workers.map((worker) => worker.index),
+          instead: true,
+          follow: options.follow === true,
+        });
       }),
     );
 }
@@ -56,13 +60,19 @@ function readNumber(text: string): number {
   return Number(text);
 }
 
+interface Wanted {
+  readonly names: readonly LogName[];
+  /** Where no worker was ever started: print the stage log, which says why, in place of nothing. */
+  readonly instead: boolean;
+  readonly follow: boolean;
+}
+
 /** Prints the logs from their beginning; several ones like `tail -f` does, with a heading (on stderr) wherever the log changes. */
 async function printLogs(
   context: Context,
   services: Services,
   id: string,
-  names: readonly LogName[],
-  follow: boolean,
+  { names, instead, follow }: Wanted,
 ): Promise<ExitStatus> {
   const { output } = context;
   const offsets = new Map<LogName, number>(names.map((name) => [name, 0]));
@@ -78,7 +88,7 @@ async function printLogs(
         await services.jobs.readLog(id, { worker: name, offset, maxBytes: CHUNK }),
       );
       if (part.bytes.length === 0) return;
-      if (names.length > 1 && shown !== name) {
+      if (names.length > 1 && name !== 'stage' && shown !== name) {
         output.note(output.paint('dim', `==> worker ${name} <==`));
         shown = name;
       }
@@ -102,6 +112,10 @@ async function printLogs(
             `Nothing carries the job ${id} on.`,
             `Take it up again with \`trainyard retry ${id}\`.`,
           );
+        if (!stopped() && instead && job.workers.every((worker) => worker.starts === 0)) {
+          output.note(output.paint('dim', 'No worker has been started. The stage log:'));
+          await drain('stage');
+        }
         break;
       }
       await sleep(POLL_INTERVAL, end.signal);

@@ -18,12 +18,19 @@ export function registerRetry(program: Command, run: Run): void {
         const { output } = context;
         const services = await context.services();
         const id = valueOf(await findJobId(services, text));
+        // What earlier attempts did was told then.
+        const before = await services.jobs.get(id);
         const retried = valueOf(await services.jobs.retry(id, context.signal));
         if (options.detach === true) {
           tellDetached(output, id, retried.accessExpiresAt, options.json === true ? { id } : null);
           return 0;
         }
-        const { status, job } = await followJob(context, services, id);
+        const { status, job } = await followJob(
+          context,
+          services,
+          id,
+          before.ok ? before.value : null,
+        );
         if (options.json === true && job !== null) output.json(jobJson(job));
         return status;
       }),

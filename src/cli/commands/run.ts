@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { parseJobFile } from '../../main/jobs/job-file.ts';
+import { jobFilePlaces, parseJobFile } from '../../main/jobs/job-file.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
@@ -26,9 +26,8 @@ export function registerRun(program: Command, run: Run): void {
       run(options, async (context) => {
         const { output } = context;
         const jobFile = path.resolve(context.folder, file);
-        const spec = valueOf(
-          parseJobFile(valueOf(await readJobFile(jobFile, file)), { path: file }),
-        );
+        const jobText = valueOf(await readJobFile(jobFile, file));
+        const spec = valueOf(parseJobFile(jobText, { path: file }));
         const services = await context.services();
         if (services.endpoints.emulated)
           output.warn(
@@ -37,6 +36,7 @@ export function registerRun(program: Command, run: Run): void {
         const submitted = valueOf(
           await services.jobs.submit(spec, {
             baseFolder: path.dirname(jobFile),
+            placeOf: jobFilePlaces(jobText, { path: file }),
             signal: context.signal,
             onPlan: (plan, warnings) => {
               describePlan(plan, output);

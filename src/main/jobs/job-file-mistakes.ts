@@ -73,8 +73,19 @@ function explainUnion(
   const field = forms[chosen];
   const issues = issue.errors[chosen];
   if (field === undefined || issues === undefined) {
-    const unknown = Object.keys(input).map((key) => unknownField(path, key));
-    return unknown.length > 0 ? unknown : null;
+    const known = fieldsBelow(path);
+    const keys = Object.keys(input);
+    const unknown = keys.filter((key) => !known.includes(key));
+    if (unknown.length > 0) return unknown.map((key) => unknownField(path, key));
+    // What goes with one form alone tells which was meant.
+    if (keys.length > 0) return missing([...path, keys.includes('ref') ? 'git' : 'gcs']);
+    return [
+      {
+        path,
+        at: 'value',
+        message: `${showPath(path)} is empty. Give one of ${forms.join(', ')}. Allowed: ${allowedAt(path) ?? ''}.`,
+      },
+    ];
   }
   return issues.flatMap((inner) => {
     const other =

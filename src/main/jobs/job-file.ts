@@ -49,6 +49,20 @@ export function parseJobFile(text: string, options: { readonly path: string }): 
   );
 }
 
+/** Where fields stand in a job file that was read without a mistake: `FILE:LINE:COLUMN`. Pure. */
+export function jobFilePlaces(
+  text: string,
+  options: { readonly path: string },
+): (field: FieldPath) => string {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent' });
+  return (field) => {
+    const place = placeOf(document, field);
+    const { line, col } = lines.linePos(place.value ?? place.key ?? 0);
+    return `${basename(options.path)}:${Math.max(1, line)}:${Math.max(1, col)}`;
+  };
+}
+
 /** {@link parseJobFile} with the mistakes as data: for an editor or a form. */
 export function readJobFile(text: string): ReadJobFile {
   const first = (message: string): ReadJobFile => ({
@@ -81,7 +95,7 @@ export function readJobFile(text: string): ReadJobFile {
   if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY'))
     return { spec: null, mistakes: inOrder(yamlMistakes) };
 
-  const value = toValue(document);
+  const value = withoutNone(toValue(document));
   if (value === undefined) return first('The file refers to itself too often (YAML aliases).');
   const parsed = jobSpecSchema.safeParse(value, { reportInput: true });
   const found: Mistake[] = parsed.success ? [] : mistakesOf(parsed.error, document);
@@ -93,6 +107,17 @@ export function readJobFile(text: string): ReadJobFile {
   const all = [...yamlMistakes, ...mistakes];
   if (parsed.success && all.length === 0) return { spec: parsed.data, mistakes: null };
   return { spec: null, mistakes: inOrder(all) };
+}
+
+/** `input: none` and `input:` say what leaving the field out says; so with `output`. Pure. */
+function withoutNone(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      ([field, given]) =>
+        !((field === 'input' || field === 'output') && (given === null || given === 'none')),
+    ),
+  );
 }
 
 function mistakesOf(error: z.ZodError, document: Document): Mistake[] {

@@ -184,10 +184,10 @@ async function readPlan(host: Host, id: string): Promise<Result<RunPlan>> {
   }
   const format =
     typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
-  if (typeof format === 'number' && format !== RUN_FORMAT)
+  if (format !== undefined && format !== RUN_FORMAT)
     return refuse(
       'job.plan-later',
-      `The run ${id} was made by a later Trainyard (format ${format}; this one knows ${RUN_FORMAT}).`,
+      `The run ${id} was made by a later Trainyard (format ${JSON.stringify(format)}; this one knows ${RUN_FORMAT}).`,
       'Update this one to see the run. It goes on meanwhile.',
     );
   const parsed = runPlanSchema.safeParse(value);

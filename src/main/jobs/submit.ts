@@ -12,6 +12,7 @@ import type { Host } from '../hosts/types.ts';
 import type { KeyService } from '../keys/service.ts';
 import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
+import type { FieldPath } from './job-file-words.ts';
 import { accountOf, makePlan, newJobId } from './make-plan.ts';
 import { lookForTakenNames } from './output-taken.ts';
 
@@ -28,6 +29,8 @@ export interface SubmitOptions {
   /** Relative paths of the specification are taken from here: the job file's folder. Absolute. */
   readonly baseFolder: string;
   readonly signal?: AbortSignal;
+  /** Where a field stands in the job file, `FILE:LINE:COLUMN`: told with what is wrong with it. */
+  readonly placeOf?: (field: FieldPath) => string;
 }
 
 export interface PreparedJob {
@@ -65,6 +68,19 @@ export async function prepareJob(
     lookForTakenNames(parts, spec, signal),
     ...spec.workerKeys.map(({ key }) => findAccount(parts.keys, key)),
   ]);
+  const mistakes = mistakesIn(
+    [
+      { result: code, fields: { folder: ['code', 'dir'], key: ['code', 'key'] } },
+      { result: input, fields: { folder: ['input', 'dir'], key: ['input', 'key'] } },
+      { result: output, fields: { folder: [], key: ['output', 'key'] } },
+      ...workers.map((result, index) => ({
+        result,
+        fields: { folder: [], key: ['workerKeys', index, 'key'] },
+      })),
+    ],
+    options.placeOf,
+  );
+  if (mistakes !== null) return fail(mistakes);
   if (!gpus.ok) return gpus;
   if (!code.ok) return code;
   if (!input.ok) return input;
@@ -88,6 +104,39 @@ export async function prepareJob(
   if (!plan.ok) return plan;
   const access = await gatherAccess(parts.keys, plan.value, parts.clock, { signal });
   return access.ok ? ok({ host, plan: plan.value, access: access.value, warnings }) : access;
+}
+
+interface Checked {
+  readonly result: Result<unknown>;
+  readonly fields: { readonly folder: FieldPath; readonly key: FieldPath };
+}
+
+const FOLDER_MISTAKES: readonly string[] = ['input.code-folder', 'input.input-folder'];
+const KEY_MISTAKES: readonly string[] = ['input.key-unknown', 'input.key-ambiguous'];
+
+/** What only this machine could tell to be wrong with the fields of a job file, all at once, each with its place; null where all is well. Pure. */
+function mistakesIn(
+  checked: readonly Checked[],
+  placeOf: SubmitOptions['placeOf'],
+): Problem | null {
+  const found = checked.flatMap(({ result, fields }) => {
+    if (result.ok) return [];
+    const { code } = result.problem;
+    const field = FOLDER_MISTAKES.includes(code)
+      ? fields.folder
+      : KEY_MISTAKES.includes(code)
+        ? fields.key
+        : null;
+    return field === null ? [] : [{ problem: result.problem, field }];
+  });
+  const [first] = found;
+  if (first === undefined || placeOf === undefined) return first?.problem ?? null;
+  const told = found.map(({ problem, field }) => `${placeOf(field)}: ${problem.message}`);
+  return {
+    ...first.problem,
+    message: `The job file has ${told.length === 1 ? 'a mistake' : `${told.length} mistakes`}:\n${told.join('\n')}`,
+    hint: [...new Set(found.map(({ problem }) => problem.hint))].join('\n'),
+  };
 }
 
 /** Null where the specification names no key. */

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -64,9 +64,7 @@ export function pathsBelow(home: string): HomePaths {
 export function homePaths(env: Environment): Result<HomePaths> {
   const paths = pathsBelow(homeFolder(env));
   try {
-    mkdirSync(paths.home, { recursive: true, mode: 0o700 });
-    for (const folder of [paths.runs, paths.agents, paths.logs])
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [paths.home, paths.runs, paths.agents, paths.logs]) makeFolders(folder);
   } catch (error) {
     return fail(
       problem({
@@ -79,6 +77,22 @@ export function homePaths(env: Environment): Result<HomePaths> {
     );
   }
   return ok(paths);
+}
+
+/**
+ * A folder and those above it that are missing, 0700. Not by `recursive`: where the system says that the folder above is not there although it
+ * is (below `/proc`), Node.js 20 and 24 try for ever.
+ */
+function makeFolders(folder: string): void {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return;
+  const above = dirname(folder);
+  if (above !== folder && !existsSync(above)) makeFolders(above);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process may have made it a moment ago.
+    if (codeOf(error) !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
+  }
 }
 
 /** What the system said, in short: `EACCES: permission denied`. */

@@ -114,6 +114,12 @@ describe('an editor with the schema sees the mistakes that Trainyard refuses', (
     expect(verdict(whole)).toEqual(good);
   });
 
+  test.each(['none', ''])('input and output written as "%s"', (none) => {
+    const text = whole.replace(/^(input|output): .*$/gm, `$1: ${none}`);
+    expect(text).not.toBe(whole);
+    expect(verdict(text)).toEqual(good);
+  });
+
   test.each([
     ['name: a', 'name: -a'],
     ['name: a', `name: ${'a'.repeat(64)}`],
@@ -145,6 +151,7 @@ describe('an editor with the schema sees the mistakes that Trainyard refuses', (
     ['A: b', 'A: 1'],
     ['A: b', 'TRAINYARD_A: b'],
     ['A: b', '1A: b'],
+    ['A: b', 'CLOUDSDK_CONFIG: b'],
   ])('%j written as %j', (right, wrong) => {
     const text = whole.replace(right, wrong);
     expect(text).not.toBe(whole);

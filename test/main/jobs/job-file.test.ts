@@ -104,6 +104,12 @@ test.each([
   ['input: { gcs: gs://b/x }', '5:15 input.gcs is "gs://b/x". "b" is not a bucket name.'],
   ['input: { gcs: gs://bucket/x, dir: /d }', '5:30 input has both gcs and dir. Give one of them.'],
   ['input: { path: /d }', '5:10 There is no field "path" here. Allowed: gcs, key, dir.'],
+  ['input: { key: lab }', '5:1 input.gcs is missing. Allowed: an address such as'],
+  ['input: {}', '5:8 input is empty. Give one of gcs, dir.'],
+  ...['CUDA_VISIBLE_DEVICES', 'CLOUDSDK_CONFIG', 'GOOGLE_APPLICATION_CREDENTIALS'].map((name) => [
+    `env: { ${name}: "x" }`,
+    `5:8 env.${name} is not a name that a variable can have. Allowed: another name. Trainyard sets`,
+  ]),
   ['input: /data', '5:8 input is "/data". Allowed: a mapping:'],
   [
     'output: { key: lab }',
@@ -152,6 +158,9 @@ test.each([
     '1:33 code.ref does not go with the other fields here.',
   ],
   ['code: { dir: ., key: x }', '1:17 code.key does not go with the other fields here.'],
+  ['code: {}', '1:7 code is empty. Give one of dir, git, gcs.'],
+  ['code: { key: lab }', '1:1 code.gcs is missing.'],
+  ['code: { ref: main }', '1:1 code.git is missing.'],
   ['workers: node train.js', '1:10 workers is a single text: write it as a list'],
   ['workers: []', '1:10 workers is an empty list.'],
   ['workers: [ "" ]', '1:12 workers[0] is an empty text. Allowed: a command.'],
@@ -231,3 +240,12 @@ test('no text makes it throw, and every place lies inside the text', () => {
     { numRuns: 300 },
   );
 });
+
+test.each(['input: none', 'output: none', 'input:', 'output: null', 'input: ~\noutput: none'])(
+  '%j is the same as leaving it out',
+  (lines) => {
+    const read = readJobFile(withLine(lines));
+    expect(read.mistakes).toBeNull();
+    expect(read.spec).toEqual(readJobFile(minimal).spec);
+  },
+);

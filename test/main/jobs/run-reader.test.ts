@@ -148,14 +148,16 @@ test('a run that cannot be read is listed with the reason, beside the others', a
   const later = await write(at, '', (plan) => ({ ...plan, format: 2 }));
   const wrong = await write(at, '', (plan) => ({ ...plan, workers: 5 }));
   const strange = await write(at, '', (plan) => ({ ...plan, id: good.plan.id }));
+  const laterText = await write(at, '', (plan) => ({ ...plan, format: '2.0' }));
   const laterEvents = await write(at, '{"format":7,"kind":"x","seq":1}\n');
   const empty = planOf('/c', ['a']);
   mkdirSync(at.host.runDirectory(empty.id));
   const views = new Map((await at.open().list()).map((view) => [view.id, view]));
-  expect(views.size).toBe(7);
+  expect(views.size).toBe(8);
   const why = (id: string): string => views.get(id)?.status.problem?.message ?? '';
   expect(why(torn.plan.id)).toContain('is torn');
   expect(why(later.plan.id)).toContain('made by a later Trainyard (format 2');
+  expect(why(laterText.plan.id)).toContain('made by a later Trainyard (format "2.0"');
   expect(why(wrong.plan.id)).toContain('not as it was agreed');
   expect(why(strange.plan.id)).toContain('belongs to another run');
   expect(why(laterEvents.plan.id)).toContain('format 7');

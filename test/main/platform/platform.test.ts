@@ -45,6 +45,17 @@ test('a home that cannot be made is a problem of the host with its path', () => 
   expect(problem.message).toContain(file);
 });
 
+test.runIf(process.platform === 'linux')(
+  'a home below /proc is refused, and not tried for ever',
+  () => {
+    for (const home of ['/proc/x', '/proc/x/deep/home'])
+      expect(problemOf(homePaths({ TRAINYARD_HOME: home }))).toMatchObject({
+        code: 'host.home-folder',
+        message: expect.stringContaining(home) as string,
+      });
+  },
+);
+
 test('a file is put in place whole, closed to others, and nothing stays beside it', () => {
   const folder = temporaryFolder();
   const path = join(folder, 'a.json');

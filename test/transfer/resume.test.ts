@@ -85,7 +85,17 @@ async function runFor<T>(
   return result;
 }
 
-const asked = async (from: number) => (await world.emulator.requestLog()).slice(from);
+/** The request log: asked again where its last line is being written, for requests of a client that was killed. */
+async function requestLog(): Promise<Awaited<ReturnType<World['emulator']['requestLog']>>> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await world.emulator.requestLog();
+    } catch (error) {
+      if (attempt > 20) throw error;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+}
+const asked = async (from: number) => (await requestLog()).slice(from);
 
 describe(`kills at random moments, seed ${SEED}`, { timeout: 150_000 }, () => {
   it('download: whatever the moment, the end is the same, and no file is fetched twice', async () => {
@@ -110,7 +120,7 @@ describe(`kills at random moments, seed ${SEED}`, { timeout: 150_000 }, () => {
       for (let round = 1; done === null; round += 1) {
         const there = await readdir(destination, { recursive: true }).catch(() => []);
         const whole = new Set(there.filter((name) => !name.endsWith('.trainyard-partial')));
-        const before = (await world.emulator.requestLog()).length;
+        const before = (await requestLog()).length;
         done = await runFor<DownloadReport>(
           'download',
           options,
@@ -148,7 +158,7 @@ describe(`kills at random moments, seed ${SEED}`, { timeout: 150_000 }, () => {
         const complete = new Set(
           (await readCompletedUploads(journal, OUT)).map(({ name }) => name),
         );
-        const before = (await world.emulator.requestLog()).length;
+        const before = (await requestLog()).length;
         done = await runFor<UploadReport>('upload', options, round > 12 ? 60_000 : chance() * 1500);
         if (done === null) killed += 1;
         for (const { object, method } of await asked(before))

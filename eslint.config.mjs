@@ -115,6 +115,8 @@ export default tseslint.config(
   {
     files: ['src/renderer/**/*.{ts,tsx}'],
     extends: [reactHooks.configs.flat.recommended],
+    // Nothing is compiled by the React Compiler, which this rule is for.
+    rules: { 'react-hooks/incompatible-library': 'off' },
   },
   restrict(['src/shared/**'], bannedFolders('shared'), electron, googleLibraries, node),
   restrict(['src/renderer/**'], bannedFolders('renderer'), electron, googleLibraries, node),

@@ -63,7 +63,9 @@ async function findPrevious({
   piece = PIECE,
 }: FindOptions): Promise<Result<number | null>> {
   const wanted = lower(Buffer.from(text, 'utf8'));
-  let end = from;
+  const known = await read(0, 1);
+  if (!known.ok) return known;
+  let end = Math.min(from, known.value.size);
   while (end > 0) {
     const begin = Math.max(0, end - piece);
     const chunk = await read(begin, end - begin);

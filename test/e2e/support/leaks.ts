@@ -10,14 +10,12 @@ export async function recordMessages(application: ElectronApplication): Promise<
   await application.evaluate(({ ipcMain, BrowserWindow }) => {
     const said: string[] = [];
     (globalThis as unknown as { said: string[] }).said = said;
-    const note = (value: unknown) =>
-      said.push(
-        JSON.stringify(value, (_name, part: unknown) =>
-          part instanceof Uint8Array
-            ? [...part].map((byte) => String.fromCharCode(byte)).join('')
-            : part,
-        ) ?? '',
-      );
+    // Bytes as the characters that they stand for, so that they are searched too.
+    const plain = (_name: string, part: unknown) =>
+      part instanceof Uint8Array
+        ? [...part].map((byte) => String.fromCharCode(byte)).join('')
+        : part;
+    const note = (value: unknown) => said.push(JSON.stringify({ value }, plain));
     const inside = ipcMain as unknown as {
       _invokeHandlers: Map<string, (...given: unknown[]) => unknown>;
     };

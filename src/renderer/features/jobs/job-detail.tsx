@@ -1,17 +1,23 @@
-import { Button, Group, Modal, Text } from '@mantine/core';
+import { Button, Group, Modal, Tabs, Text } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { LogSource } from '../../../shared/ipc.ts';
 import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
-import { problemOf } from '../../client.ts';
+import { useNavigation } from '../../app/navigation.ts';
+import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
-import { LogPanel } from './logs/log-panel.tsx';
-import { useView } from './view-store.ts';
+import { ChartsPanel } from './charts/charts-panel.tsx';
+import { FilesPanel } from './files/files-panel.tsx';
 import { JobFacts } from './job-facts.tsx';
 import { canRetry, canStop, defaultSource, STATE_COLORS } from './job-view-model.ts';
+import { LogPanel } from './logs/log-panel.tsx';
+import { SpecPanel } from './spec/spec-panel.tsx';
 import { StageStepper } from './stage-stepper.tsx';
+import { TimelinePanel } from './timeline/timeline-panel.tsx';
 import { useRetry, useStop } from './use-jobs.ts';
+import { TABS, useView, type Tab } from './view-store.ts';
 import { WorkerTable } from './worker-table.tsx';
 
 interface JobDetailProps {
@@ -19,7 +25,17 @@ interface JobDetailProps {
   readonly now: number;
 }
 
-/** One job: what it does on the left, its log on the right. Mounted anew for each job. */
+const TAB_NAMES: Readonly<Record<Tab, string>> = {
+  logs: 'Logs',
+  charts: 'Charts',
+  timeline: 'Timeline',
+  files: 'Files',
+  spec: 'Job file',
+};
+
+const isTab = (value: string | null): value is Tab => TABS.some((tab) => tab === value);
+
+/** One job: what it does on the left; its logs, charts, events, files and job file on the right. Mounted anew for each job. */
 export function JobDetail({ job, now }: JobDetailProps) {
   const chosen = useView((view) => view.source);
   const chooseSource = useView((view) => view.chooseSource);
@@ -27,7 +43,12 @@ export function JobDetail({ job, now }: JobDetailProps) {
   const goesOn = !hasEnded(job.state) && job.state !== 'interrupted';
   const stop = useStop(job.id);
   const retry = useRetry(job.id);
-  const failure = stop.error ?? retry.error;
+  const again = useRunAgain(job.id);
+  const failure = stop.error ?? retry.error ?? again.error;
+  const tab = useView((view) => view.tab);
+  const chooseTab = useView((view) => view.chooseTab);
+  const canRunAgain =
+    useNavigation((navigation) => navigation.screens.has('new-job')) && job.kind === 'training';
   const { problem, accessAwaited, warnings } = job.status;
 
   return (
@@ -42,6 +63,16 @@ export function JobDetail({ job, now }: JobDetailProps) {
           {canRetry(job) && (
             <Button size="compact-sm" loading={retry.isPending} onClick={() => retry.mutate()}>
               Retry
+            </Button>
+          )}
+          {canRunAgain && (
+            <Button
+              size="compact-sm"
+              variant="default"
+              loading={again.isPending}
+              onClick={() => again.mutate()}
+            >
+              Run again
             </Button>
           )}
           {canStop(job) && (
@@ -67,10 +98,49 @@ export function JobDetail({ job, now }: JobDetailProps) {
           <WorkerTable job={job} source={source} onSource={chooseSource} now={now} />
           <JobFacts job={job} now={now} />
         </div>
-        <LogPanel job={job} source={source} onSource={chooseSource} />
+        <Tabs
+          className="job-tabs"
+          value={tab}
+          onChange={(value) => {
+            if (isTab(value)) chooseTab(value);
+          }}
+          keepMounted={false}
+        >
+          <Tabs.List aria-label={`About ${job.name}`}>
+            {TABS.map((name) => (
+              <Tabs.Tab key={name} value={name}>
+                {TAB_NAMES[name]}
+              </Tabs.Tab>
+            ))}
+          </Tabs.List>
+          <Tabs.Panel value="logs">
+            <LogPanel job={job} source={source} onSource={chooseSource} />
+          </Tabs.Panel>
+          <Tabs.Panel value="charts">
+            <ChartsPanel job={job} />
+          </Tabs.Panel>
+          <Tabs.Panel value="timeline">
+            <TimelinePanel job={job} />
+          </Tabs.Panel>
+          <Tabs.Panel value="files">
+            <FilesPanel job={job} now={now} />
+          </Tabs.Panel>
+          <Tabs.Panel value="spec">
+            <SpecPanel job={job} />
+          </Tabs.Panel>
+        </Tabs>
       </div>
     </article>
   );
+}
+
+/** Opens the form of a new job as this one was filled. */
+function useRunAgain(id: string) {
+  const go = useNavigation((navigation) => navigation.go);
+  return useMutation({
+    mutationFn: () => ask('jobs-spec', { id }),
+    onSuccess: (specYaml) => go({ screen: 'new-job', specYaml }),
+  });
 }
 
 interface StopButtonProps {

@@ -120,12 +120,13 @@ export function withChanges(
   jobs: readonly JobView[],
   changed: readonly JobView[],
 ): readonly JobView[] {
-  const known = new Map(jobs.map((job) => [job.id, job]));
-  for (const job of changed) {
-    const before = known.get(job.id);
-    if (before === undefined || job.status.seq >= before.status.seq) known.set(job.id, job);
-  }
-  return newestFirst([...known.values()]);
+  const fresh = new Map(changed.map((job) => [job.id, job]));
+  const list = jobs.map((job) => {
+    const now = fresh.get(job.id);
+    fresh.delete(job.id);
+    return now !== undefined && now.status.seq >= job.status.seq ? now : job;
+  });
+  return fresh.size === 0 ? list : newestFirst([...list, ...fresh.values()]);
 }
 
 /** Whose log to show until the user chooses: a failed worker's, else the first one's, and before any started the stages'. */

@@ -1,11 +1,17 @@
 import { Button, Code, Loader, Text } from '@mantine/core';
+import { useDeferredValue, useEffect, useMemo, useRef } from 'react';
 import { hasEnded } from '../../../shared/job-status.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useAbout } from '../../common/use-about.ts';
 import { useNow } from '../../common/use-now.ts';
 import { JobDetail } from './job-detail.tsx';
-import { JobTable } from './job-table.tsx';
+import './jobs.css';
+import { countByFilter, shownJobs } from './list/job-list-model.ts';
+import { JobTable } from './list/job-table.tsx';
+import { JobToolbar } from './list/job-toolbar.tsx';
 import { useJobs } from './use-jobs.ts';
 import { useView } from './view-store.ts';
 
@@ -13,9 +19,8 @@ import { useView } from './view-store.ts';
 export function JobsScreen() {
   const about = useAbout().data ?? null;
   const jobs = useJobs();
-  const selected = useView((view) => view.selected);
-  const select = useView((view) => view.select);
   const now = useNow(jobs.data?.some((job) => !hasEnded(job.state)) ?? false);
+  useAskedJob();
 
   if (jobs.isPending)
     return (
@@ -36,21 +41,106 @@ export function JobsScreen() {
         </div>
       </div>
     );
-  const job = jobs.data.find(({ id }) => id === selected) ?? jobs.data[0];
-  if (job === undefined) return <NoJobs home={about?.home ?? null} />;
+  if (jobs.data.length === 0) return <NoJobs home={about?.home ?? null} />;
+  return <Panes jobs={jobs.data} now={now} />;
+}
+
+/** Another screen, a notification or a link may have asked for a job. */
+function useAskedJob(): void {
+  const place = useNavigation((navigation) => navigation.place);
+  const select = useView((view) => view.select);
+  useEffect(() => {
+    if (place.screen === 'jobs' && place.job !== undefined) select(place.job);
+  }, [place, select]);
+}
+
+function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now: number }) {
+  const { selected, select, filter, chooseFilter, search, searchFor, order, orderBy } = useView();
+  const searchField = useRef<HTMLInputElement>(null);
+  const wanted = useDeferredValue(search);
+  const counts = useMemo(() => countByFilter(jobs), [jobs]);
+  // The clock only orders what goes on, by time taken.
+  const clock = order.column === 'took' ? now : 0;
+  const shown = useMemo(
+    () => shownJobs(jobs, { filter, search: wanted, order, now: clock }),
+    [jobs, filter, wanted, order, clock],
+  );
+  const job = jobs.find(({ id }) => id === selected) ?? shown[0] ?? jobs[0];
+  const canStart = useNavigation((navigation) => navigation.screens.has('new-job'));
+  const go = useNavigation((navigation) => navigation.go);
+
   return (
-    <div className="panes">
-      <JobTable jobs={jobs.data} selected={job.id} onSelect={select} now={now} />
-      <JobDetail key={job.id} job={job} now={now} />
+    <div
+      className="job-panes"
+      onKeyDown={(event) => {
+        const isSearch =
+          (event.key === 'f' && (event.ctrlKey || event.metaKey)) ||
+          (event.key === '/' && !(event.target instanceof HTMLInputElement));
+        if (!isSearch || event.defaultPrevented || isInLog(event.target)) return;
+        event.preventDefault();
+        searchField.current?.focus();
+      }}
+    >
+      <JobToolbar
+        counts={counts}
+        filter={filter}
+        onFilter={chooseFilter}
+        search={search}
+        onSearch={searchFor}
+        searchField={searchField}
+      >
+        {canStart && (
+          <Button size="compact-sm" onClick={() => go({ screen: 'new-job' })}>
+            New job
+          </Button>
+        )}
+      </JobToolbar>
+      {shown.length === 0 ? (
+        <div className="job-none">
+          <Text size="md">No job is like this.</Text>
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => {
+              chooseFilter('all');
+              searchFor('');
+            }}
+          >
+            Show all
+          </Button>
+        </div>
+      ) : (
+        <JobTable
+          jobs={shown}
+          selected={job?.id ?? null}
+          onSelect={select}
+          order={order}
+          onOrder={orderBy}
+          now={now}
+        />
+      )}
+      {job !== undefined && <JobDetail key={job.id} job={job} now={now} />}
     </div>
   );
 }
 
+/** The log has a search of its own. */
+function isInLog(target: EventTarget): boolean {
+  return target instanceof Element && target.closest('.log') !== null;
+}
+
 function NoJobs({ home }: { readonly home: string | null }) {
+  const canStart = useNavigation((navigation) => navigation.screens.has('new-job'));
+  const go = useNavigation((navigation) => navigation.go);
   return (
     <div className="centre">
       <div className="centre-box">
         <h1>No jobs yet</h1>
+        {canStart && (
+          <Button size="xs" my="xs" onClick={() => go({ screen: 'new-job' })}>
+            New job
+          </Button>
+        )}
         <Text size="md">Start one in a terminal; it appears here at once:</Text>
         <Code block my="xs">
           trainyard run job.yaml

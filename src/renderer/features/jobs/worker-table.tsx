@@ -30,10 +30,10 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
         <Table.Tr>
           <Table.Th w={56}>Worker</Table.Th>
           <Table.Th w={88}>State</Table.Th>
-          <Table.Th>Exit</Table.Th>
+          <Table.Th w={68}>Exit</Table.Th>
           {hasGpus && <Table.Th>GPU</Table.Th>}
-          <Table.Th w={64}>Process</Table.Th>
-          <Table.Th>Took</Table.Th>
+          {!hasGpus && <Table.Th>Process</Table.Th>}
+          <Table.Th w={86}>Took</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -46,13 +46,15 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
               aria-selected={worker.index === source}
               onClick={() => onSource(worker.index)}
             >
-              <Table.Td>{worker.index}</Table.Td>
+              <Table.Td title={worker.pid === null ? undefined : `process ${worker.pid}`}>
+                {worker.index}
+              </Table.Td>
               <Table.Td>
                 <StateLabel state={worker.state} color={WORKER_COLORS[worker.state]} />
               </Table.Td>
               <Table.Td title={exitOf(worker)}>{exitOf(worker)}</Table.Td>
               {hasGpus && <Table.Td title={gpus}>{gpus}</Table.Td>}
-              <Table.Td>{worker.pid ?? '–'}</Table.Td>
+              {!hasGpus && <Table.Td>{worker.pid ?? '–'}</Table.Td>}
               <Table.Td>{took === null ? '–' : formatDuration(took)}</Table.Td>
             </Table.Tr>
           );

@@ -1,12 +1,14 @@
-import { Checkbox, NativeSelect, Text } from '@mantine/core';
-import { useLayoutEffect, useRef, useState } from 'react';
+import { Button, Checkbox, NativeSelect, Text, TextInput } from '@mantine/core';
+import '@xterm/xterm/css/xterm.css';
+import { useRef, useState } from 'react';
+import { MAX_SEARCH } from '../../../../shared/ipc/jobs.ts';
 import type { LogSource } from '../../../../shared/ipc.ts';
 import { hasEnded } from '../../../../shared/job-status.ts';
 import { RUN, workerLog } from '../../../../shared/run-directory.ts';
 import type { JobView } from '../../../../shared/views.ts';
+import { ask, problemOf } from '../../../client.ts';
 import { formatBytes } from '../../../common/format.ts';
-import { allText } from './terminal-text.ts';
-import { useLog } from './use-log.ts';
+import { useLog, type OpenLog } from './use-log.ts';
 
 interface LogPanelProps {
   readonly job: JobView;
@@ -17,6 +19,10 @@ interface LogPanelProps {
 const parseSource = (value: string): LogSource => (value === 'stage' ? 'stage' : Number(value));
 
 export function LogPanel({ job, source, onSource }: LogPanelProps) {
+  const workers = job.workers.map(({ index }) => ({
+    value: String(index),
+    label: `Worker ${index}`,
+  }));
   return (
     <section className="log" aria-label="Log">
       <Log
@@ -29,13 +35,7 @@ export function LogPanel({ job, source, onSource }: LogPanelProps) {
             aria-label="Log of"
             value={String(source)}
             onChange={(event) => onSource(parseSource(event.currentTarget.value))}
-            data={[
-              { value: 'stage', label: 'Stages' },
-              ...job.workers.map(({ index }) => ({
-                value: String(index),
-                label: `Worker ${index}`,
-              })),
-            ]}
+            data={[{ value: 'stage', label: 'Stages' }, ...workers]}
           />
         }
       />
@@ -50,55 +50,159 @@ interface LogProps {
 }
 
 function Log({ job, source, picker }: LogProps) {
-  const { log, problem } = useLog(job.id, source, !hasEnded(job.state));
-  const [follows, setFollows] = useState(true);
   const box = useRef<HTMLDivElement>(null);
-  const text = allText(log.text);
-
-  useLayoutEffect(() => {
-    if (follows && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-  }, [follows, text]);
-
+  const field = useRef<HTMLInputElement>(null);
+  const label = source === 'stage' ? 'Log of the stages' : `Log of worker ${source}`;
+  const { log, problem, open } = useLog(box, {
+    id: job.id,
+    source,
+    live: !hasEnded(job.state),
+    label,
+    onSearch: () => field.current?.focus(),
+  });
+  const [said, setSaid] = useState('');
+  const search = useSearch(job.id, source, open, setSaid);
   const file = `${job.runDirectory}/${source === 'stage' ? RUN.stageLog : workerLog(source)}`;
-  const isPart = log.skipped > 0 || log.text.dropped > 0;
+  const isPart = log.size !== null && (log.from > 0 || log.to < log.size);
+
+  const copy = async () => {
+    await navigator.clipboard.writeText(open.current?.terminal.text() ?? '');
+    setSaid('Copied');
+  };
+  const save = async () => {
+    try {
+      const path = await ask('jobs-save-log', { id: job.id, source });
+      if (path !== null) setSaid(`Saved as ${path}`);
+    } catch (error) {
+      setSaid(problemOf(error).message);
+    }
+  };
   return (
     <>
       <div className="log-bar">
         {picker}
+        <TextInput
+          ref={field}
+          size="xs"
+          className="log-search"
+          placeholder="Search the log"
+          aria-label="Search the log"
+          title="Enter: next, Shift+Enter: previous"
+          maxLength={MAX_SEARCH}
+          onChange={() => setSaid('')}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') open.current?.terminal.terminal.focus();
+            if (event.key !== 'Enter' || event.nativeEvent.isComposing) return;
+            event.preventDefault();
+            void search(event.currentTarget.value, event.shiftKey ? 'previous' : 'next');
+          }}
+        />
         <Checkbox
           size="xs"
           label="Follow"
-          checked={follows}
-          onChange={(event) => setFollows(event.currentTarget.checked)}
+          checked={log.follows}
+          onChange={(event) => {
+            if (event.currentTarget.checked) void open.current?.window.toEnd();
+            else open.current?.window.follow(false);
+          }}
         />
-        <Text className="log-size" size="xs" c="dimmed" title={file}>
-          {log.size === null ? '' : formatBytes(log.size)}
-        </Text>
+        <Button.Group className="log-buttons">
+          <Button
+            size="compact-xs"
+            variant="default"
+            title="To the beginning (Home)"
+            onClick={() => void open.current?.window.toStart()}
+          >
+            Start
+          </Button>
+          <Button
+            size="compact-xs"
+            variant="default"
+            title="To the end (End)"
+            onClick={() => void open.current?.window.toEnd()}
+          >
+            End
+          </Button>
+          <Button
+            size="compact-xs"
+            variant="default"
+            title="What is selected, else what is loaded"
+            onClick={() => void copy()}
+          >
+            Copy
+          </Button>
+          <Button
+            size="compact-xs"
+            variant="default"
+            title={`The whole log: ${file}`}
+            onClick={() => void save()}
+          >
+            Save
+          </Button>
+        </Button.Group>
       </div>
       <div
         ref={box}
         className="log-box"
-        tabIndex={0}
         role="log"
-        aria-label={source === 'stage' ? 'Log of the stages' : `Log of worker ${source}`}
-        onScroll={(event) => {
-          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-          setFollows(scrollHeight - scrollTop - clientHeight < 24);
-        }}
-      >
-        {isPart && (
-          <p className="log-note">Only the last part is shown. The whole log is in {file}</p>
-        )}
-        {problem !== null && (
-          <p className="log-note" role="alert">
+        aria-label={label}
+        data-empty={log.size === 0 ? true : undefined}
+      />
+      {log.size === 0 && problem === null && <p className="log-empty">Nothing written yet.</p>}
+      <div className="log-foot">
+        {problem !== null ? (
+          <span role="alert">
             {problem.message} {problem.hint}
-          </p>
+          </span>
+        ) : (
+          <span role="status" title={said === '' ? file : said}>
+            {said !== '' ? said : isPart ? partOf(log.from, log.to, log.size) : file}
+          </span>
         )}
-        {text === '' && problem === null && log.size !== null && (
-          <p className="log-note">Nothing written yet.</p>
-        )}
-        <pre>{text}</pre>
+        <Text span size="xs">
+          {log.size === null ? '' : formatBytes(log.size)}
+        </Text>
       </div>
     </>
   );
+}
+
+/** Of a long log a part is loaded: which. */
+function partOf(from: number, to: number, size: number): string {
+  const percent = (at: number): string => `${((100 * at) / Math.max(1, size)).toFixed(1)} %`;
+  if (to >= size) return `The last ${formatBytes(to - from)} are loaded; scroll up for more`;
+  return `From ${percent(from)} to ${percent(to)} of the log; scroll for more`;
+}
+
+/** Finds lines of the whole log, not only of what is loaded; goes round at its ends. */
+function useSearch(
+  id: string,
+  source: LogSource,
+  open: React.RefObject<OpenLog | null>,
+  say: (text: string) => void,
+) {
+  const last = useRef<number | null>(null);
+  return async (text: string, direction: 'next' | 'previous'): Promise<void> => {
+    if (text === '') return;
+    const find = async (from: number) =>
+      (await ask('jobs-find-in-log', { id, source, text, from, direction })).line;
+    const begin = direction === 'next' ? 0 : Number.MAX_SAFE_INTEGER;
+    try {
+      const at = last.current;
+      const from = at === null ? begin : direction === 'next' ? at + 1 : at;
+      const line = (await find(from)) ?? (at === null ? null : await find(begin));
+      if (line === null) {
+        last.current = null;
+        say('Not found');
+        return;
+      }
+      const wrapped = at !== null && (direction === 'next' ? line <= at : line >= at);
+      last.current = line;
+      say(wrapped ? (line === at ? 'The only one' : 'Went round the end') : '');
+      const row = await open.current?.window.toLine(line);
+      if (row !== null && row !== undefined) open.current?.terminal.select(text, row);
+    } catch (error) {
+      say(problemOf(error).message);
+    }
+  };
 }

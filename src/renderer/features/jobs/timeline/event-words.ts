@@ -1,0 +1,112 @@
+import type { RunEvent } from '../../../../shared/events.ts';
+import { formatBytes, formatCount, formatDuration } from '../../../common/format.ts';
+import { amountOf, STAGE_NAMES } from '../job-view-model.ts';
+
+export interface EventWords {
+  readonly title: string;
+  readonly detail: string;
+  readonly tone: 'plain' | 'good' | 'bad' | 'care';
+}
+
+const plain = (title: string, detail = ''): EventWords => ({ title, detail, tone: 'plain' });
+
+/** What an event says, in words. Pure. */
+export function wordsOf(event: RunEvent): EventWords {
+  switch (event.kind) {
+    case 'agent-started':
+      return plain(
+        event.attempt === 1 ? 'An agent took the job up' : `Attempt ${event.attempt} began`,
+        `agent ${event.version}, process ${event.agent.pid}`,
+      );
+    case 'stage-started':
+      return plain(`${STAGE_NAMES[event.stage]}: began`);
+    case 'stage-ended':
+      return plain(`${STAGE_NAMES[event.stage]}: done`);
+    case 'stage-progress':
+      return plain(
+        { code: 'Code', data: 'Data', output: 'Output' }[event.what],
+        amountOf(event.progress),
+      );
+    case 'code-staged':
+      return plain(
+        'Code is in place',
+        [
+          `${formatCount(event.files)} files, ${formatBytes(event.bytes)}`,
+          event.state.commit === null ? '' : `commit ${event.state.commit.slice(0, 10)}`,
+          event.state.dirty === true ? 'with uncommitted changes' : '',
+        ]
+          .filter((part) => part !== '')
+          .join(', '),
+      );
+    case 'data-staged':
+      return plain(
+        'Data is in place',
+        `${formatCount(event.objects)} objects, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
+      );
+    case 'setup-ended':
+      return {
+        title: event.exitCode === 0 ? 'Set-up is done' : 'Set-up failed',
+        detail: `exit ${event.exitCode ?? 'by a signal'}, ${formatDuration(event.seconds * 1000)}`,
+        tone: event.exitCode === 0 ? 'plain' : 'bad',
+      };
+    case 'gpus-awaited':
+      return {
+        title: 'Waits for GPUs',
+        detail: `${event.needed} needed, ${event.free} of ${event.total} free`,
+        tone: 'care',
+      };
+    case 'worker-started':
+      return plain(
+        event.start === 1
+          ? `Worker ${event.worker} started`
+          : `Worker ${event.worker} started again (${event.start})`,
+        [`process ${event.pid}`, ...event.gpus.map((gpu) => `GPU ${gpu.index}: ${gpu.name}`)].join(
+          ', ',
+        ),
+      );
+    case 'worker-adopted':
+      return plain(`Worker ${event.worker} was found running`, `process ${event.pid}`);
+    case 'worker-ended': {
+      const how =
+        event.signal === null ? `exit ${event.exitCode ?? '?'}` : `signal ${event.signal}`;
+      const good = event.exitCode === 0;
+      return {
+        title: `Worker ${event.worker} ${event.stopped ? 'was stopped' : good ? 'finished' : 'failed'}`,
+        detail: how,
+        tone: event.stopped ? 'care' : good ? 'good' : 'bad',
+      };
+    }
+    case 'access-awaited':
+      return { title: event.message, detail: event.hint, tone: 'care' };
+    case 'access-renewed':
+      return plain('Access was renewed');
+    case 'output-uploaded':
+      return {
+        title: 'Output is uploaded',
+        detail: `${formatCount(event.objects)} objects, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
+        tone: 'good',
+      };
+    case 'manifest-uploaded':
+      return plain('The manifest is uploaded', event.object);
+    case 'stop-requested':
+      return {
+        title: 'A stop was asked for',
+        detail: `workers have ${event.graceSeconds} s to end`,
+        tone: 'care',
+      };
+    case 'worker-log-full':
+      return {
+        title: `The log of worker ${event.worker} is full`,
+        detail: `it ends at ${formatBytes(event.limit)}`,
+        tone: 'care',
+      };
+    case 'warning':
+      return { title: event.message, detail: event.hint, tone: 'care' };
+    case 'ended':
+      return {
+        title: `The job ${event.state === 'stopped' ? 'was stopped' : event.state}`,
+        detail: event.problem === null ? '' : `${event.problem.message} ${event.problem.hint}`,
+        tone: event.state === 'finished' ? 'good' : event.state === 'failed' ? 'bad' : 'care',
+      };
+  }
+}

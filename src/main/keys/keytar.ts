@@ -71,7 +71,7 @@ export const keychainLocked: Problem = problem({
 export function explainKeychain(error: unknown): Problem {
   const said = error instanceof Error ? error.message : String(error);
   if (/locked|interaction is not allowed|dismissed/i.test(said)) return keychainLocked;
-  if (/D-?Bus|org\.freedesktop|dbus/i.test(said))
+  if (/D-?Bus|org\.freedesktop|could not connect/i.test(said))
     return keychainUnavailable(
       `This session has no keychain service (${said}).`,
       'On a desktop it comes with GNOME Keyring or KWallet; over SSH or in a container there is usually none.',

@@ -35,6 +35,9 @@ test('what keychains answer is told apart', () => {
   const code = (text: string): string => explainKeychain(new Error(text)).code;
   expect(code('Cannot create an item in a locked collection')).toBe('access.keychain-locked');
   expect(code('Cannot autolaunch D-Bus without X11 $DISPLAY')).toBe('access.keychain-unavailable');
+  expect(
+    explainKeychain(new Error('Could not connect: No such file or directory')).message,
+  ).toContain('This session has no keychain service');
   expect(code('something new')).toBe('access.keychain-unavailable');
 });
 

@@ -7,6 +7,7 @@ import { endpointsFromEnvironment } from '../../../src/google/endpoints.ts';
 import { chooseVaults } from '../../../src/main/keys/choose-vault.ts';
 import { freeKeyName } from '../../../src/main/keys/names.ts';
 import { keyService, type KeyService } from '../../../src/main/keys/service.ts';
+import { chosenVault } from '../../../src/main/keys/vault-choice.ts';
 import { openLog } from '../../../src/main/platform/log.ts';
 import { pathsBelow } from '../../../src/main/platform/paths.ts';
 import { keyRows } from '../../../src/main/store/keys.ts';
@@ -107,6 +108,79 @@ test('what is no key file is bad input', async () => {
     expect(exitStatusOf(problem)).toBe(2);
     expect(problem.message).not.toBe('');
   }
+});
+
+test('a newer key of the account takes the place of one; another account and a known key do not', async () => {
+  const { folder, open } = freshHome();
+  const keys = open();
+  const file = (name: string) => join(folder, name);
+  writeKeyFile(file('a.json'));
+  const card = valueOf(await keys.add(file('a.json'), { name: 'lab' }));
+  const pem = writeKeyFile(file('b.json'));
+  const newer = valueOf(await keys.read(file('b.json')));
+  const replaced = valueOf(await keys.replace('lab', newer));
+  expect(replaced).toMatchObject({ id: card.id, name: 'lab', email: card.email });
+  expect(replaced.fingerprint).not.toBe(card.fingerprint);
+  expect(replaced.privateKeyId).toBe(newer.privateKeyId);
+  expect(valueOf(await open().list())).toEqual([replaced]);
+  expect(valueOf(await open().load(card.id)).privateKey).toBe(
+    pem.split('\n').slice(1, -2).join(''),
+  );
+  expect(problemOf(await keys.replace('lab', newer)).code).toBe('input.key-known');
+  writeKeyFile(file('c.json'), { email: 'other@demo-project.iam.gserviceaccount.com' });
+  const other = valueOf(await keys.read(file('c.json')));
+  expect(problemOf(await keys.replace('lab', other)).code).toBe('input.key-other-account');
+  expect(problemOf(await keys.replace('nobody', newer)).code).toBe('input.key-unknown');
+  expect(valueOf(await open().list())).toEqual([{ ...replaced, lastUsedAt: expect.any(String) }]);
+});
+
+test('a passphrase that is typed makes and opens the vault, and its choice is kept', async () => {
+  const folder = temporaryFolder();
+  const paths = pathsBelow(join(folder, 'home'));
+  mkdirSync(paths.home);
+  const open = (env: Record<string, string> = {}): KeyService => {
+    const log = openLog(join(paths.logs, 'log'));
+    const store = openStore(paths.database, log);
+    const settings = settingRows(store);
+    return keyService({
+      rows: keyRows(store),
+      settings,
+      vaults: chooseVaults(env, paths, () => chosenVault(settings)),
+      endpoints: GOOGLE_ENDPOINTS,
+      log,
+    });
+  };
+  const keys = open();
+  expect(problemOf(await keys.openPassphraseVault('short')).code).toBe('input.passphrase-short');
+  expect(
+    problemOf(await open({ TRAINYARD_VAULT: 'keychain' }).openPassphraseVault('long enough')).code,
+  ).toBe('input.vault');
+  valueOf(await keys.openPassphraseVault('four words in order'));
+  expect(await keys.vaultStatus()).toMatchObject({
+    kind: 'passphrase',
+    decidedBy: 'setting',
+    state: 'empty',
+  });
+  writeKeyFile(join(folder, 'a.json'));
+  const card = valueOf(await keys.add(join(folder, 'a.json')));
+  expect(card.vault).toBe('passphrase');
+
+  const later = open();
+  expect(await later.vaultStatus()).toMatchObject({ kind: 'passphrase', state: 'unavailable' });
+  expect(problemOf(await later.load(card.id)).code).toBe('input.passphrase-file');
+  expect(problemOf(await later.openPassphraseVault('four words in ordex')).code).toBe(
+    'access.vault-passphrase',
+  );
+  expect(problemOf(await later.load(card.id)).code).toBe('input.passphrase-file');
+  valueOf(await later.openPassphraseVault('four words in order'));
+  valueOf(await later.load(card.id));
+  // A terminal has the same vault with the passphrase in a file.
+  writeFileSync(join(folder, 'passphrase'), 'four words in order\n');
+  valueOf(await open({ TRAINYARD_PASSPHRASE_FILE: join(folder, 'passphrase') }).load(card.id));
+
+  valueOf(later.useKeychain());
+  expect(await open().vaultStatus()).toMatchObject({ kind: 'keychain', decidedBy: 'setting' });
+  valueOf(await later.load(card.id));
 });
 
 test('every key is back after the database was deleted', async () => {

@@ -53,6 +53,21 @@ export function vaultSuite(make: () => { vault: Vault; again: () => Vault }): vo
     valueOf(await vault.remove(card.id));
   });
 
+  test('another key takes the place of one, longer or shorter, and a new process reads that alone', async () => {
+    const { vault, again } = make();
+    const card = cardOf(vault.kind);
+    valueOf(await vault.put(card, 'a'.repeat(3_200)));
+    for (const [index, secret] of ['b'.repeat(900), 'c'.repeat(2_500)].entries()) {
+      const newer = { ...card, fingerprint: `other ${index}`, privateKeyId: `k${index}` };
+      valueOf(await vault.replace(newer, secret));
+      expect(valueOf(await again().get(card.id))).toBe(secret);
+      const found = valueOf(await again().list()).cards.filter((one) => one.card.id === card.id);
+      expect(found).toEqual([{ card: newer, ownHome: true }]);
+    }
+    valueOf(await vault.remove(card.id));
+    expect(problemOf(await again().get(card.id)).code).toBe('access.key-missing');
+  });
+
   test('what was never there is missing, not an error of the vault', async () => {
     const { vault } = make();
     valueOf(await vault.put(cardOf(vault.kind), 'x'));

@@ -7,8 +7,8 @@ import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useArrivals, type Arrival, type Replacing } from './arrivals.ts';
 import { Dismiss } from './dismiss.tsx';
 import { KeptCard } from './kept-card.tsx';
-import { checksOf, groupDigits } from './key-words.ts';
-import { useKeyChange } from './use-keys.ts';
+import { checksOf, freeName, groupDigits } from './key-words.ts';
+import { useKeyChange, useKeys } from './use-keys.ts';
 
 /** One file that came in: being read, refused, found to be a key, or kept. */
 export function ArrivalCard({ arrival }: { readonly arrival: Arrival }) {
@@ -58,9 +58,16 @@ interface FoundCardProps {
 
 function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
   const { handle, known, email } = candidate;
-  const [name, setName] = useState(candidate.suggestedName);
+  const [typed, setTyped] = useState<string | null>(null);
+  // Another file that came in with this one may have taken the suggested name meanwhile.
+  const taken = useKeys().data?.map((card) => card.name) ?? [];
+  const name = typed ?? freeName(candidate.suggestedName, taken);
   const setState = useArrivals((arrivals) => arrivals.set);
-  const kept = (card: KeyCard) => setState(id, candidate.name, { kind: 'kept', candidate, card });
+  const choose = useArrivals((arrivals) => arrivals.choose);
+  const kept = (card: KeyCard) => {
+    setState(id, candidate.name, { kind: 'kept', candidate, card });
+    choose(card.id);
+  };
   const take = useKeyChange(() => ask('keys-take', { handle, name: name.trim() }).then(kept));
   const replace = useKeyChange((keyId: string) =>
     ask('keys-replace', { handle, id: keyId }).then(kept),
@@ -120,7 +127,7 @@ function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
             size="xs"
             value={name}
             maxLength={63}
-            onChange={(event) => setName(event.currentTarget.value)}
+            onChange={(event) => setTyped(event.currentTarget.value)}
           />
           <Button
             type="submit"

@@ -33,6 +33,9 @@ interface Arrivals {
   readonly list: readonly Arrival[];
   readonly set: (id: number, name: string, state: ArrivalState) => void;
   readonly dismiss: (id: number) => void;
+  /** The id of the key that the screen shows; null: the first. */
+  readonly chosen: string | null;
+  readonly choose: (id: string) => void;
 }
 
 /** Puts an arrival in its place in the list, a new one at the front. Pure. */
@@ -44,6 +47,8 @@ export function withArrival(list: readonly Arrival[], arrival: Arrival): readonl
 
 export const useArrivals = create<Arrivals>((set, get) => ({
   list: [],
+  chosen: null,
+  choose: (chosen) => set({ chosen }),
   set: (id, name, state) => set({ list: withArrival(get().list, { id, name, state }) }),
   dismiss: (id) => {
     const gone = get().list.find((arrival) => arrival.id === id);

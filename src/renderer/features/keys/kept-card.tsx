@@ -1,5 +1,6 @@
 import { Button, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
 import type { KeyCandidate } from '../../../shared/ipc/keys.ts';
 import type { KeyCard } from '../../../shared/key.ts';
 import { ask, problemOf } from '../../client.ts';
@@ -19,8 +20,17 @@ export function KeptCard({ candidate, card, onDismiss }: KeptCardProps) {
   const clear = useMutation({
     mutationFn: () => ask('keys-clear-original', { handle: candidate.handle }),
   });
+  // The button that was pressed is gone: the keyboard goes on from here.
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => section.current?.focus(), []);
   return (
-    <section className="arrival arrival-kept" aria-label={`Kept: ${card.name}`} role="status">
+    <section
+      ref={section}
+      tabIndex={-1}
+      className="arrival arrival-kept"
+      aria-label={`Kept: ${card.name}`}
+      role="status"
+    >
       <div className="arrival-head">
         <span className="mark" data-mark="good" aria-hidden="true" />
         <h2 className="wrap">

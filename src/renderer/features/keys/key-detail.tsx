@@ -1,7 +1,6 @@
 import { Button, Group, Text, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { hasEnded } from '../../../shared/job-status.ts';
 import type { KeyCheckAnswer, KeyJob } from '../../../shared/ipc/keys.ts';
 import type { KeyCard } from '../../../shared/key.ts';
 import { useNavigation } from '../../app/navigation.ts';
@@ -127,9 +126,7 @@ function KeyJobs({ jobs, now }: { readonly jobs: readonly KeyJob[]; readonly now
           >
             <span>{job.name}</span>
             <span className="dimmed">
-              {hasEnded(job.state) ? `${job.state}, can be retried` : job.state}
-              {' · '}
-              {formatTime(job.createdAt, now)}
+              {job.state} · {formatTime(job.createdAt, now)}
             </span>
           </button>
         </li>

@@ -1,6 +1,5 @@
 import { Button, Group, Loader, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useState } from 'react';
 import type { KeyVault } from '../../../shared/ipc/keys.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
@@ -21,7 +20,8 @@ export function KeysScreen() {
   const vault = useVault();
   const offered = useOffered();
   const arrivals = useArrivals((state) => state.list);
-  const [chosen, choose] = useState<string | null>(null);
+  const chosen = useArrivals((state) => state.chosen);
+  const choose = useArrivals((state) => state.choose);
   const now = useNow(false);
   const card = keys.data?.find(({ id }) => id === chosen) ?? keys.data?.[0];
 

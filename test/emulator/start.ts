@@ -164,9 +164,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
     keyFiles,
     requestLog: async () => {
       const text = await readFile(requestLogFile, 'utf8').catch(() => '');
+      // The last piece is empty, or a line that is being written.
       return text
         .split('\n')
-        .filter((line) => line !== '')
+        .slice(0, -1)
         .map((line) => JSON.parse(line) as LoggedRequest);
     },
     setFaults: async (rules) => {

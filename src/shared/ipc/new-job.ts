@@ -113,8 +113,6 @@ export const NEW_JOB_CALLS = {
     z.strictObject({ spec }),
     z.object({ id: z.string(), warnings: z.array(remark) }),
   ),
-  /** What a job was started with, its paths whole. */
-  'new-job-again': call(z.strictObject({ id: z.string().min(1).max(128) }), jobSpecSchema),
   /** A half-filled form, kept in the main process's memory alone: it may hold what nobody should find on a disk. */
   'new-job-draft': call(z.strictObject({}), z.string().nullable()),
   'new-job-keep-draft': call(

@@ -11,7 +11,6 @@ import { readJobFile } from '../../jobs/job-file.ts';
 import { lookAtCheckout, lookAtRepository } from '../../jobs/look-at-code.ts';
 import { measureObjects } from '../../jobs/measure-objects.ts';
 import { lookForTakenNames } from '../../jobs/output-taken.ts';
-import { specToRunAgain } from '../../jobs/run-again.ts';
 import { refuseGpus } from '../../jobs/submit.ts';
 import { templatesIn } from '../../jobs/templates.ts';
 import type { Services } from '../../services.ts';
@@ -130,11 +129,6 @@ export function newJobHandlers(
       if (!submitted.ok) return submitted;
       return ok({ id: submitted.value.id, warnings: [...submitted.value.warnings] });
     },
-    'new-job-again': async ({ id }) => {
-      const plan = await jobs.plan(id);
-      if (!plan.ok) return plan;
-      return plan.value.kind === 'transfer' ? fail(noJob(id)) : ok(specToRunAgain(plan.value));
-    },
     'new-job-draft': async () => ok(draft),
     'new-job-keep-draft': async (given) => {
       draft = given.draft;
@@ -180,14 +174,5 @@ function noFolder(path: string): Problem {
     hint: isAbsolute(path)
       ? 'Choose another with the button beside it.'
       : 'Write the path from the root of the disk, or choose the folder with the button beside it.',
-  });
-}
-
-function noJob(id: string): Problem {
-  return problem({
-    code: 'input.no-job',
-    op: 'run the job again',
-    subject: id,
-    message: `${id} is a transfer, not a job.`,
   });
 }

@@ -14,18 +14,16 @@ interface KeyFieldProps {
   readonly field: TextPath;
   /** What the empty choice says. */
   readonly none: string;
-  readonly label?: string;
   readonly chosen: string;
 }
 
-export function KeyField({ field, none, label, chosen }: KeyFieldProps) {
+export function KeyField({ field, none, chosen }: KeyFieldProps) {
   const keys = useKeys();
   const known = keys.data ?? [];
   const isKnown = chosen === '' || known.some(({ name }) => name === chosen);
   return (
     <ChoiceField
       field={field}
-      {...(label === undefined ? {} : { label })}
       choices={[
         { value: '', label: none },
         ...known.map(({ name, email }) => ({ value: name, label: `${name} (${email})` })),
@@ -84,7 +82,8 @@ export function FolderRow({ side }: FolderRowProps) {
         <div className="nj-line">
           <TextField field={field} placeholder="/home/me/project" code />
           <Button
-            size="xs"
+            size="compact-sm"
+            h={28}
             variant="default"
             loading={pick.isPending}
             onClick={() => pick.mutate()}

@@ -1,4 +1,4 @@
-import { Input, NativeSelect, Tooltip } from '@mantine/core';
+import { Tooltip } from '@mantine/core';
 import { createContext, use, useId, type ReactNode } from 'react';
 import { useController, useFormContext, type FieldPathByValue } from 'react-hook-form';
 import type { Finding } from './checks.ts';
@@ -86,16 +86,15 @@ interface TextFieldProps {
 
 export function TextField({ field, placeholder, code = false, width }: TextFieldProps) {
   const { register } = useFormContext<JobForm>();
-  const { attributes, remark } = useRemark(field);
+  const { attributes } = useRemark(field);
   return (
-    <Input
-      size="xs"
-      className={code ? 'nj-code' : ''}
-      style={{ flex: width === undefined ? 1 : 'none', width }}
+    <input
+      className="nj-text"
+      data-code={code}
+      style={width === undefined ? undefined : { width }}
       placeholder={placeholder}
       spellCheck={false}
       autoComplete="off"
-      error={remark?.state === 'problem'}
       {...attributes}
       {...register(field)}
     />
@@ -105,25 +104,20 @@ export function TextField({ field, placeholder, code = false, width }: TextField
 interface ChoiceFieldProps {
   readonly field: TextPath;
   readonly choices: readonly { readonly value: string; readonly label: string }[];
-  readonly label?: string;
-  readonly width?: number;
 }
 
 /** Controlled: its choices may come after its value. */
-export function ChoiceField({ field, choices, label, width = 220 }: ChoiceFieldProps) {
+export function ChoiceField({ field, choices }: ChoiceFieldProps) {
   const { field: control } = useController<JobForm, TextPath>({ name: field });
-  const { attributes, remark } = useRemark(field);
+  const { attributes } = useRemark(field);
   return (
-    <NativeSelect
-      size="xs"
-      style={{ width, flex: 'none', maxWidth: '100%' }}
-      aria-label={label}
-      error={remark?.state === 'problem'}
-      withErrorStyles
-      data={[...choices]}
-      {...attributes}
-      {...control}
-    />
+    <select className="nj-text nj-choice" {...attributes} {...control}>
+      {choices.map(({ value, label }) => (
+        <option key={value} value={value}>
+          {label}
+        </option>
+      ))}
+    </select>
   );
 }
 

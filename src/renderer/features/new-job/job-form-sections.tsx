@@ -44,7 +44,9 @@ export function JobFormSections() {
       </Section>
       <Section title="Environment">
         <EnvironmentRows />
-        <Row label="Setup" field="setup">
+      </Section>
+      <Section title="Setup">
+        <Row label="Command" field="setup">
           <RowText field="setup" label="Setup" placeholder="pip install -r requirements.txt" />
           <p className="nj-about">Runs once, before the workers. May be empty.</p>
         </Row>

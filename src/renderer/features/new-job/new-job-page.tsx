@@ -10,6 +10,7 @@ import { EMPTY_FORM, formOf, specOf, type JobForm } from './form-model.ts';
 import { checkForm, type FieldName } from './form-problems.ts';
 import { writeJobFile } from './form-text.ts';
 import { JobFormSections } from './job-form-sections.tsx';
+import { useAskAgain } from './questions.ts';
 import { SidePanel } from './side-panel.tsx';
 import { tellJob } from './summary.ts';
 import { TemplatesDialog } from './templates-dialog.tsx';
@@ -52,6 +53,7 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
   const { spec, problems } = checkForm(form);
   const isWrong = (field: FieldName): boolean => problems?.has(field) ?? false;
   const checks = useChecks(form, isWrong);
+  const checkAgain = useAskAgain();
   const remarkOf = (field: FieldName): Finding | null => {
     const message = problems?.get(field);
     if (message !== undefined)
@@ -165,7 +167,9 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
             <SidePanel
               summary={tellJob(form)}
               checks={checks}
+              view={file.view}
               wrong={file.view === 'form' ? (problems?.size ?? 0) : (file.mistakes?.length ?? 0)}
+              onCheckAgain={checkAgain}
               onFirstWrong={() => {
                 setAttempted(true);
                 focusFirstWrong();

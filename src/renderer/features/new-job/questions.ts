@@ -1,12 +1,13 @@
 import { useDebouncedValue } from '@mantine/hooks';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useEffect } from 'react';
 import type { CallArguments, CallName, CallValue } from '../../../shared/ipc.ts';
 import type { Problem } from '../../../shared/problem.ts';
 import { ask, problemOf } from '../../client.ts';
 
-/** After this long without a change a question is asked; an answer serves this long. Milliseconds. */
+/** After this long without a change a question is asked; an older answer is shown that long while it is asked again. Milliseconds. */
 const SETTLES = 400;
-const GOOD_FOR = 20_000;
+const SHOWN_FOR = 20_000;
 
 type QuestionName = {
   [Name in CallName]: CallArguments<Name> extends { readonly question: string }
@@ -46,12 +47,31 @@ export function useQuestion<Name extends QuestionName>(
         signal.removeEventListener('abort', takeBack);
       }
     },
-    staleTime: GOOD_FOR,
-    gcTime: GOOD_FOR,
+    // What is out there changes without this window.
+    staleTime: 0,
+    gcTime: SHOWN_FOR,
   });
   if (text === null) return { state: 'nothing' };
   if (query.isSuccess) return { state: 'answered', value: query.data };
   if (query.isError && !query.isFetching)
     return { state: 'refused', problem: problemOf(query.error) };
   return { state: 'asking' };
+}
+
+/** Asks everything that is shown anew; what lies in a folder also whenever the window gets the focus. Answers with the former. */
+export function useAskAgain(): () => void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const look = () =>
+      void client.invalidateQueries({
+        queryKey: ['new-job-check-folder' satisfies QuestionName],
+      });
+    window.addEventListener('focus', look);
+    return () => window.removeEventListener('focus', look);
+  }, [client]);
+  return useCallback(() => {
+    void client.invalidateQueries({
+      predicate: ({ queryKey: [name] }) => String(name).startsWith('new-job-check-'),
+    });
+  }, [client]);
 }

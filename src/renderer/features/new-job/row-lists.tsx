@@ -22,6 +22,7 @@ export function RowText({ field, label, placeholder, onPaste, onKeyDown }: RowTe
     <textarea
       rows={1}
       className="nj-text"
+      data-code
       aria-label={label}
       placeholder={placeholder}
       spellCheck={false}

@@ -7,9 +7,11 @@ import type { SummaryLine } from './summary.ts';
 interface SidePanelProps {
   readonly summary: readonly SummaryLine[];
   readonly checks: readonly Check[];
-  /** How many fields the form itself finds wrong. */
+  /** How many fields the form itself finds wrong, how many mistakes the file has. */
   readonly wrong: number;
+  readonly view: 'form' | 'yaml';
   readonly onFirstWrong: () => void;
+  readonly onCheckAgain: () => void;
   readonly failure: Problem | null;
   readonly starting: boolean;
   readonly onStart: () => void;
@@ -28,7 +30,7 @@ export function SidePanel(props: SidePanelProps) {
   const problems = checks.filter(({ finding }) => finding?.state === 'problem').length;
   return (
     <aside className="nj-side" aria-label="What will happen">
-      <div className="nj-side-body">
+      <div className="nj-side-body" tabIndex={0} role="group" aria-label="Summary and checks">
         <h2>What will happen</h2>
         <dl className="nj-summary">
           {summary.map(({ topic, text, address }) => (
@@ -41,7 +43,12 @@ export function SidePanel(props: SidePanelProps) {
             </div>
           ))}
         </dl>
-        <h2>Checks</h2>
+        <div className="nj-checks-head">
+          <h2>Checks</h2>
+          <button type="button" className="nj-link" onClick={props.onCheckAgain}>
+            Check again
+          </button>
+        </div>
         <ul className="nj-checks" aria-live="polite">
           {checks.map((check) => (
             <CheckLine key={`${check.topic}${check.field}`} check={check} />
@@ -52,7 +59,9 @@ export function SidePanel(props: SidePanelProps) {
         {failure !== null && <ProblemAlert {...failure} />}
         {wrong > 0 ? (
           <button type="button" className="nj-wrong" onClick={props.onFirstWrong}>
-            {wrong === 1 ? '1 field is' : `${wrong} fields are`} not filled yet or wrong: show
+            {props.view === 'yaml'
+              ? `${wrong === 1 ? '1 mistake' : `${wrong} mistakes`} in the file: show`
+              : `${wrong === 1 ? '1 field is' : `${wrong} fields are`} not filled yet or wrong: show`}
           </button>
         ) : (
           problems > 0 && (

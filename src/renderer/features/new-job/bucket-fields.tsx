@@ -84,6 +84,7 @@ export function FolderRow({ side }: FolderRowProps) {
           <Button
             size="compact-sm"
             h={28}
+            style={{ flex: 'none' }}
             variant="default"
             loading={pick.isPending}
             onClick={() => pick.mutate()}

@@ -147,7 +147,8 @@ function resultsOf(walk: Walk | null, prefix: string): readonly Row[] | null {
   );
 }
 
-const lines = (count: number): string => `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
+const entries = (count: number): string =>
+  `${formatCount(count)} ${count === 1 ? 'entry' : 'entries'}`;
 
 function countNote(
   listing: Listing,
@@ -159,11 +160,13 @@ function countNote(
   if (isSingle) return 'One object.';
   if (matching !== null) {
     const all = complete && held === listing.count();
-    return `${formatCount(matching)} of ${lines(held)} match${all ? '.' : '; the rest of the folder was not looked at: search below here does that.'}`;
+    return `${formatCount(matching)} of ${entries(held)} match${all ? '.' : '; the rest of the folder was not looked at: search below here does that.'}`;
   }
   if (listing.count() === 0) return loading ? 'Looking…' : ' ';
-  if (full) return `The first ${lines(listing.count())}; there are more than a table can hold.`;
-  return complete ? `${lines(listing.count())}.` : `${lines(listing.count())} so far, more below.`;
+  if (full) return `The first ${entries(listing.count())}; there are more than a table can hold.`;
+  return complete
+    ? `${entries(listing.count())}.`
+    : `${entries(listing.count())} so far, more below.`;
 }
 
 function SearchBelow({ onSearch }: { readonly onSearch: (text: string) => void }) {

@@ -7,6 +7,7 @@ import { problemOf } from '../../client.ts';
 import { formatBytes, formatCount } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { addressOf, type Place } from './place.ts';
+import { usePlace } from './place-store.ts';
 import { PreviewPanel } from './preview.tsx';
 import { useStartTransfer } from './use-transfers.ts';
 import { useWalk } from './use-walk.ts';
@@ -26,6 +27,8 @@ export function FolderDetails({
   onStarted,
 }: ShownPlace & { readonly prefix: string }) {
   const address = addressOf(place, prefix);
+  const goTo = usePlace((store) => store.goTo);
+  const isShown = prefix === place.prefix;
   const { download, pickUpload } = useStartTransfer();
   const to = { address, key: place.key };
   const failed = [download, pickUpload].find(({ isError }) => isError);
@@ -38,6 +41,11 @@ export function FolderDetails({
       <CopiedAddress address={address} />
       <PrefixSize key={`${address} ${place.key ?? ''}`} address={address} account={place.key} />
       <div className="object-actions">
+        {!isShown && (
+          <Button size="compact-sm" variant="default" onClick={() => goTo(prefix)}>
+            Open
+          </Button>
+        )}
         <Button
           size="compact-sm"
           variant="default"
@@ -65,7 +73,11 @@ export function FolderDetails({
         <UseInJob address={address} keyName={nameOfKey(place.key, keys)} as="output" />
       </div>
       {failed !== undefined && <ProblemAlert {...problemOf(failed.error)} />}
-      <p className="object-hint dimmed">Drop files or folders on the table to upload them here.</p>
+      {isShown && (
+        <p className="object-hint dimmed">
+          Drop files or folders on the table to upload them here.
+        </p>
+      )}
     </aside>
   );
 }

@@ -1,0 +1,161 @@
+import { expect, test } from 'vitest';
+import {
+  crumbsOf,
+  openAddress,
+  parentOf,
+  type Place,
+} from '../../src/renderer/features/buckets/place.ts';
+import {
+  bytesToAsk,
+  hexDump,
+  imageTypeOf,
+  previewOf,
+  tableOf,
+} from '../../src/renderer/features/buckets/preview-kind.ts';
+import { withTransfers, wordsOf } from '../../src/renderer/features/buckets/transfer-words.ts';
+import { initialStatus, type JobStatus } from '../../src/shared/job-status.ts';
+import type { JobView } from '../../src/shared/views.ts';
+
+const placeOf = (text: string): Place => {
+  const opened = openAddress(text, null);
+  if (!opened.ok) throw new Error(opened.problem.message);
+  return opened.place;
+};
+
+test('an address becomes a root, and nothing above it leads anywhere', () => {
+  expect(placeOf(' gs://a-bucket/x/y ')).toEqual({
+    bucket: 'a-bucket',
+    root: 'x/y/',
+    prefix: 'x/y/',
+    maybeObject: 'x/y',
+    key: null,
+  });
+  expect(placeOf('a-bucket')).toMatchObject({ root: '', maybeObject: null });
+  expect(openAddress('https://a/b', null).ok).toBe(false);
+  const deep = { ...placeOf('gs://a-bucket/x/y/'), prefix: 'x/y/z//' };
+  expect(crumbsOf(deep)).toEqual([
+    { label: 'a-bucket', prefix: null },
+    { label: 'x', prefix: null },
+    { label: 'y', prefix: 'x/y/' },
+    { label: 'z', prefix: 'x/y/z/' },
+    { label: '', prefix: 'x/y/z//' },
+  ]);
+  expect(parentOf(deep)).toBe('x/y/z/');
+  expect(parentOf({ ...deep, prefix: 'x/y/' })).toBeNull();
+  expect(parentOf({ ...placeOf('a-bucket'), prefix: 'x/' })).toBe('');
+});
+
+const named = (name: string, contentType: string | null = null) => ({ name, contentType });
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('what is shown of an object is decided by its name, its type and its bytes', () => {
+  expect(previewOf(named('a'), bytes(''), true)).toEqual({ kind: 'empty' });
+  expect(previewOf(named('a.json'), bytes('{"a":[1]}'), true)).toEqual({
+    kind: 'text',
+    format: 'JSON',
+    text: '{\n  "a": [\n    1\n  ]\n}',
+  });
+  expect(previewOf(named('a.json'), bytes('{"a":'), false)).toMatchObject({ text: '{"a":' });
+  expect(previewOf(named('a.json'), bytes('{"a":'), true)).toMatchObject({ format: 'text' });
+  // A character torn by the end of the piece is no reason to call it binary.
+  expect(previewOf(named('a'), bytes('grün').subarray(0, 3), false)).toMatchObject({ text: 'gr' });
+  expect(previewOf(named('a'), bytes('grün').subarray(0, 3), true).kind).toBe('binary');
+  expect(previewOf(named('a'), new Uint8Array([0xff, 0xfe, 0x61, 0]), true)).toMatchObject({
+    text: 'a',
+  });
+  expect(previewOf(named('a.txt'), new Uint8Array([65, 0, 65]), true).kind).toBe('binary');
+  expect(previewOf(named('A.PNG'), new Uint8Array([1]), true)).toMatchObject({ type: 'image/png' });
+  expect(previewOf(named('a.png'), new Uint8Array([137, 80, 255]), false).kind).toBe('binary');
+  expect(imageTypeOf(named('x', 'image/jpeg; q=1'))).toBe('image/jpeg');
+  expect(imageTypeOf(named('x', 'image/tiff'))).toBeNull();
+  expect(bytesToAsk({ ...named('a.png'), size: 1_000_000 })).toBe(1_000_000);
+  expect(bytesToAsk({ ...named('a.png'), size: 0 })).toBe(1);
+  expect(bytesToAsk({ ...named('a.png'), size: 100_000_000 })).toBe(65_536);
+  expect(bytesToAsk({ ...named('a.txt'), size: 1_000_000 })).toBe(65_536);
+});
+
+test('separated values are read with quotes, and a torn last line is left out', () => {
+  expect(tableOf('\ufeffa,b\r\n"x, ""y""\nz",2\n\nlast,3', ',', true)).toEqual({
+    kind: 'table',
+    header: ['a', 'b'],
+    rows: [
+      ['x, "y"\nz', '2'],
+      ['last', '3'],
+    ],
+    cut: false,
+  });
+  expect(tableOf('a\tb\n1\t2\n3', '\t', false)).toMatchObject({ rows: [['1', '2']], cut: true });
+  const many = tableOf(`${'a,'.repeat(60)}\n`.repeat(500), ',', true);
+  expect(many).toMatchObject({ cut: true });
+  expect(many.kind === 'table' && [many.header.length, many.rows.length]).toEqual([40, 200]);
+  expect(tableOf('', ',', true)).toMatchObject({ header: [], rows: [] });
+  expect(hexDump(bytes('hello wörld'))).toBe(
+    '0000  68 65 6c 6c 6f 20 77 c3  hello w.\n0008  b6 72 6c 64              .rld',
+  );
+});
+
+function transfer(state: JobView['state'], more: Partial<JobStatus> = {}): JobView {
+  const status = { ...initialStatus(0), state, ...more };
+  return {
+    id: '20261121-090000-aaaaaa',
+    name: 'download-data',
+    kind: 'transfer',
+    host: 'local',
+    createdAt: '',
+    state,
+    agent: null,
+    workers: [],
+    runDirectory: '/r',
+    output: null,
+    status,
+  };
+}
+
+test('a transfer is told in words, with what can be done about it', () => {
+  const progress = {
+    bytes: 50,
+    bytesTotal: 200,
+    objects: 1,
+    objectsTotal: 4,
+    bytesPerSecond: 10,
+    secondsLeft: 15,
+  };
+  const stages = initialStatus(0).stages.map((stage) =>
+    stage.stage === 'staging' ? { ...stage, progress } : stage,
+  );
+  expect(wordsOf(transfer('staging', { stages }))).toMatchObject({
+    state: 'running',
+    percent: 25,
+    amount: '50 B of 200 B, 1 of 4 objects, 10 B/s, 15 s left',
+    canPause: true,
+    goOn: null,
+  });
+  expect(wordsOf(transfer('finished', { stages }))).toMatchObject({
+    state: 'done',
+    percent: 100,
+    amount: '200 B, 4 objects',
+    canPause: false,
+    goOn: null,
+  });
+  expect(wordsOf(transfer('stopped'))).toMatchObject({ state: 'paused', goOn: 'Resume' });
+  expect(wordsOf(transfer('failed'))).toMatchObject({ state: 'failed', goOn: 'Retry' });
+  expect(wordsOf(transfer('interrupted'))).toMatchObject({ goOn: 'Resume', canPause: false });
+  expect(wordsOf(transfer('uploading', { stopRequested: true }))).toMatchObject({
+    state: 'pausing',
+    canPause: false,
+    goOn: null,
+  });
+  const accessAwaited = { account: 'a', message: 'm', hint: 'h' };
+  expect(wordsOf(transfer('staging', { accessAwaited }))).toMatchObject({
+    state: 'waiting',
+    goOn: 'Resume',
+  });
+});
+
+test('only transfers are listed, and an older look never replaces a newer one', () => {
+  const newer = transfer('finished', { seq: 9 });
+  const older = transfer('staging', { seq: 3 });
+  const job: JobView = { ...newer, id: '20261122-090000-aaaaaa', kind: 'training' };
+  const later = { ...older, id: '20261123-090000-aaaaaa' };
+  expect(withTransfers([newer], [older, job, later])).toEqual([later, newer]);
+});

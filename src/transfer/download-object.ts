@@ -1,9 +1,10 @@
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat, mkdir, open } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { cancelledProblem } from '../google/http.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
-import { bootId, diskProblem, DiskFault, roomFor } from './disk.ts';
+import { decodeCrc32c } from './crc32c.ts';
+import { bootId, checksumOf, diskProblem, DiskFault, roomFor } from './disk.ts';
 import { downloadLarge, LARGE } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
 import { downloadWhole } from './download-whole.ts';
@@ -21,27 +22,37 @@ export interface DownloadObjectOptions extends Omit<DownloadOptions, 'target' | 
   readonly overwrite?: boolean;
 }
 
+export interface DownloadedObject extends ObjectInfo {
+  /** The file had the object's content already: nothing was fetched. */
+  readonly alreadyThere: boolean;
+}
+
 /**
  * Downloads one object to one file, verified, by the rules of {@link download}; a large one goes on where an earlier attempt with the same
- * journal ended. Needs `storage.objects.get`.
+ * journal ended. A file that has the object's size and CRC32C is left as it is. Needs `storage.objects.get`.
+ * Errors: `transfer.exists` for anything else of that name; those of {@link download}.
  */
-export async function downloadObject(options: DownloadObjectOptions): Promise<Result<ObjectInfo>> {
+export async function downloadObject(
+  options: DownloadObjectOptions,
+): Promise<Result<DownloadedObject>> {
   const file = resolve(options.file);
   const subject = addressOf(options.bucket, options.object);
   const wire = openWire(options);
   try {
     const there = await lstat(file).catch(() => null);
-    if (there !== null && (options.overwrite !== true || !there.isFile()))
-      return fail(
+    const inTheWay = (message: string) =>
+      fail(
         problem({
           code: 'transfer.exists',
           op: 'download to',
           subject: file,
-          message: there.isDirectory()
-            ? 'There is a folder of this name.'
-            : 'The file exists already.',
+          message: `${file}: ${message}`,
           hint: 'Name another file, or move it away.',
         }),
+      );
+    if (there !== null && !there.isFile())
+      return inTheWay(
+        there.isDirectory() ? 'there is a folder of this name.' : 'this is not a regular file.',
       );
     const listed = await listTarget(wire, { kind: 'object', object: options.object });
     if (!listed.ok) return listed;
@@ -58,6 +69,11 @@ export async function downloadObject(options: DownloadObjectOptions): Promise<Re
           hint: 'Fetch it with a program that has the key.',
         }),
       );
+    if (there !== null && options.overwrite !== true) {
+      if (there.size === object.size && (await hasChecksum(file, object, wire.signal)))
+        return ok({ ...object, alreadyThere: true });
+      return inTheWay('the file is there already with other content, and nothing is overwritten.');
+    }
     await mkdir(dirname(file), { recursive: true });
     const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
     if (!room.ok) return room;
@@ -70,7 +86,7 @@ export async function downloadObject(options: DownloadObjectOptions): Promise<Re
         ? await downloadLarge(context, task, () => Promise.resolve())
         : await downloadWhole(wire, task, meter);
     meter.end();
-    return done.ok ? ok(object) : done;
+    return done.ok ? ok({ ...object, alreadyThere: false }) : done;
   } catch (error) {
     if (wire.signal.aborted) return fail(cancelledProblem({ op: 'download', subject }));
     if (error instanceof DiskFault) return fail(error.problem);
@@ -79,5 +95,21 @@ export async function downloadObject(options: DownloadObjectOptions): Promise<Re
     throw error;
   } finally {
     await wire.close();
+  }
+}
+
+/** Whether a file of the right size has an object's checksum. Throws what the system refuses. */
+async function hasChecksum(
+  file: string,
+  object: ObjectInfo,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (object.crc32c === '') return false;
+  const handle = await open(file, 'r');
+  try {
+    const sum = await checksumOf(handle, 0, object.size, signal);
+    return sum !== null && sum === decodeCrc32c(object.crc32c);
+  } finally {
+    await handle.close();
   }
 }

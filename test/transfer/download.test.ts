@@ -194,7 +194,11 @@ describe('download', () => {
     const one = { ...access, object: 'data/big', file };
     expect(value(await downloadObject(one)).size).toBe(big.length);
     expect((await readFile(file)).equals(big)).toBe(true);
-    expect(refusal(await downloadObject(one)).code).toBe('transfer.exists');
+    // What is there already is not fetched again, anything else not overwritten.
+    expect(value(await downloadObject(one)).alreadyThere).toBe(true);
+    expect(refusal(await downloadObject({ ...one, object: 'data/a.txt' })).code).toBe(
+      'transfer.exists',
+    );
     value(await downloadObject({ ...one, object: 'data/a.txt', overwrite: true }));
     expect(await readFile(file, 'utf8')).toBe('alpha');
     expect(

@@ -5,7 +5,7 @@ import { decideCopy } from '../copy/decide.ts';
 import { copyFromBucket } from '../copy/download.ts';
 import { tellReport, type CopyReport } from '../copy/report.ts';
 import { copyToBucket } from '../copy/upload.ts';
-import { credentialChosen, tokensOf, type KeyOption } from '../credential.ts';
+import { chooseKey, tokensOf, withKeyOptions, type KeyOption } from '../credential.ts';
 import { valueOf } from '../exit.ts';
 import { progressText } from '../progress.ts';
 import type { Progress } from '../../shared/events.ts';
@@ -19,21 +19,20 @@ interface CopyOptions {
 
 /** `trainyard cp SRC DST`: between a bucket and this machine, by the transfer engine of the agent. */
 export function registerCopy(program: Command, run: Run): void {
-  program
-    .command('cp <source> <target>')
-    .description('copy between a bucket and this machine, for example gs://bucket/data ./data')
-    .option('-k, --key <name>', 'the key to use')
-    .option('--no-key', 'send no credential')
+  withKeyOptions(
+    program
+      .command('cp <source> <target>')
+      .description('copy between a bucket and this machine, for example gs://bucket/data ./data'),
+  )
     .option('--json', 'print the report as JSON')
     .action((source: string, target: string, options: CopyOptions) =>
       run(options, async (context) => {
         const { output, signal } = context;
         const copy = valueOf(decideCopy(source, target, context.folder));
         const services = await context.services();
-        valueOf(await credentialChosen(services, options.key));
         const tokens = await tokensOf(
           services,
-          options.key,
+          valueOf(await chooseKey(services, options.key, output)),
           copy.direction === 'download' ? 'read' : 'write',
         );
         const bucketSide = copy.direction === 'download' ? copy.source : copy.target;

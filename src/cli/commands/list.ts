@@ -1,9 +1,12 @@
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { ListPage } from '../../google/listing.ts';
-import { formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
-import { areaOf, type Result } from '../../shared/problem.ts';
+import type { BucketRequest } from '../../main/buckets/service.ts';
+import type { Services } from '../../main/services.ts';
+import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
+import type { ObjectInfo } from '../../shared/object-info.ts';
+import { areaOf, ok, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
-import type { KeyOption } from '../credential.ts';
+import { chooseKey, withKeyOptions, type KeyOption } from '../credential.ts';
 import { ProblemExit, valueOf } from '../exit.ts';
 import { formatBytes, formatTime, plural, printable } from '../format.ts';
 
@@ -26,13 +29,16 @@ type Entry =
       readonly generation: string;
     };
 
-/** `trainyard ls gs://b/p`: what begins with the address, object by object; each page as soon as it is there. */
+/**
+ * `trainyard ls gs://b/p`: what lies below the address, each page as soon as it is there; where nothing does, the one object of that name.
+ * Names that only begin like it are others.
+ */
 export function registerList(program: Command, run: Run): void {
-  program
-    .command('ls <address>')
-    .description('list objects and prefixes of a bucket, for example gs://bucket/data/')
-    .option('-k, --key <name>', 'the key to use; without one no credential is sent')
-    .addOption(new Option('--no-key', 'send no credential').hideHelp())
+  withKeyOptions(
+    program
+      .command('ls <address>')
+      .description('list objects and prefixes of a bucket, for example gs://bucket/data'),
+  )
     .option('-r, --recursive', 'everything below, not only the next level')
     .option('--json', 'print an array')
     .action((text: string, options: ListOptions) =>
@@ -40,55 +46,99 @@ export function registerList(program: Command, run: Run): void {
         const { output } = context;
         const address = valueOf(parseGcsAddress(text));
         const services = await context.services();
-        const key = typeof options.key === 'string' ? options.key : null;
+        const key = valueOf(await chooseKey(services, options.key, output));
+        const { signal } = context;
+        const asked = { key, signal };
+        const answerOf = <T>(result: Result<T>): T => listedOrHint(result, key);
         const entries: Entry[] = [];
+        let seen = 0;
         let objects = 0;
         let bytes = 0;
-        let pageToken: string | null = null;
-        do {
-          const page: Result<ListPage> = await services.buckets.listPage({
-            address,
-            key,
-            recursive: options.recursive === true,
-            ...(pageToken === null ? {} : { pageToken }),
-            signal: context.signal,
-          });
-          if (!page.ok) {
-            const { problem } = page;
-            if (key !== null || areaOf(problem) !== 'access') throw new ProblemExit(problem);
-            throw new ProblemExit({
-              ...problem,
-              hint: `${problem.hint === '' ? '' : `${problem.hint}\n`}No credential was sent: give a key with --key NAME, see \`trainyard keys list\`.`,
-            });
-          }
-          const found: Entry[] = [
-            ...page.value.prefixes.map((name) => ({
-              kind: 'prefix' as const,
-              name,
-              address: formatGcsAddress({ bucket: address.bucket, path: name }),
-            })),
-            ...page.value.objects.map((object) => ({
-              kind: 'object' as const,
-              name: object.name,
-              address: formatGcsAddress({ bucket: address.bucket, path: object.name }),
-              size: object.size,
-              updated: object.updated,
-              crc32c: object.crc32c,
-              generation: object.generation,
-            })),
-          ].sort((a, b) => (a.name < b.name ? -1 : 1));
+        const take = (page: Pick<ListPage, 'objects' | 'prefixes'>): void => {
+          const found = entriesOf(page, address.bucket);
+          seen += found.length;
           if (options.json === true) entries.push(...found);
           else for (const entry of found) output.line(lineOf(entry));
-          objects += page.value.objects.length;
-          bytes += page.value.objects.reduce((sum, object) => sum + object.size, 0);
-          pageToken = page.value.nextPageToken;
-        } while (pageToken !== null && !context.signal.aborted);
+          objects += page.objects.length;
+          bytes += page.objects.reduce((sum, object) => sum + object.size, 0);
+        };
+        const below = { ...address, path: asPrefix(address.path) };
+        let pageToken: string | null = null;
+        do {
+          const page: ListPage = answerOf(
+            await services.buckets.listPage({
+              ...asked,
+              address: below,
+              recursive: options.recursive === true,
+              ...(pageToken === null ? {} : { pageToken }),
+            }),
+          );
+          take(page);
+          pageToken = page.nextPageToken;
+        } while (pageToken !== null && !signal.aborted);
+        if (seen === 0 && below.path !== address.path && !signal.aborted) {
+          const object = answerOf(await findObject(services, { ...asked, address }));
+          if (object !== null) take({ objects: [object], prefixes: [] });
+        }
         if (options.json === true && !context.signal.aborted) output.json(entries);
         else if (objects > 0) output.note(`${plural(objects, 'object')}, ${formatBytes(bytes)}`);
-        else if (output.stderr.isTTY) output.note(`Nothing begins with ${text}.`);
+        else if (seen === 0 && output.stderr.isTTY) output.note(`There is nothing at ${text}.`);
         return 0;
       }),
     );
+}
+
+/** The one object of a name, asked for by itself, and where that is refused looked for in the listing; null where there is none. */
+async function findObject(
+  services: Services,
+  request: BucketRequest,
+): Promise<Result<ObjectInfo | null>> {
+  const found = await services.buckets.object(request);
+  if (found.ok || found.problem.code === 'storage.object-not-found')
+    return found.ok ? found : ok(null);
+  if (areaOf(found.problem) !== 'access') return found;
+  // Of all names that begin with it the name itself is the first.
+  let pageToken: string | null = null;
+  do {
+    const page: Result<ListPage> = await services.buckets.listPage({
+      ...request,
+      recursive: true,
+      pageSize: 1,
+      ...(pageToken === null ? {} : { pageToken }),
+    });
+    if (!page.ok) return ok(null);
+    const [first] = page.value.objects;
+    if (first !== undefined) return ok(first.name === request.address.path ? first : null);
+    pageToken = page.value.nextPageToken;
+  } while (pageToken !== null);
+  return ok(null);
+}
+
+/** What was found, or the end of the command; where no credential was sent, it is said how to send one. */
+function listedOrHint<T>(result: Result<T>, key: string | null): T {
+  if (result.ok) return result.value;
+  const { problem } = result;
+  if (key !== null || areaOf(problem) !== 'access') throw new ProblemExit(problem);
+  throw new ProblemExit({
+    ...problem,
+    hint: `${problem.hint === '' ? '' : `${problem.hint}\n`}No credential was sent: give a key with --key NAME, see \`trainyard keys list\`.`,
+  });
+}
+
+function entriesOf(page: Pick<ListPage, 'objects' | 'prefixes'>, bucket: string): readonly Entry[] {
+  const addressOf = (path: string): string => formatGcsAddress({ bucket, path });
+  return [
+    ...page.prefixes.map((name) => ({ kind: 'prefix' as const, name, address: addressOf(name) })),
+    ...page.objects.map(({ name, size, updated, crc32c, generation }) => ({
+      kind: 'object' as const,
+      name,
+      address: addressOf(name),
+      size,
+      updated,
+      crc32c,
+      generation,
+    })),
+  ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function lineOf(entry: Entry): string {

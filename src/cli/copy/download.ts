@@ -5,7 +5,7 @@ import { resolveInput } from '../../google/input.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { Progress } from '../../shared/events.ts';
 import type { InputTarget } from '../../shared/plan.ts';
-import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { downloadObject } from '../../transfer/download-object.ts';
 import { download } from '../../transfer/download.ts';
 import type { Copy } from './decide.ts';
@@ -45,20 +45,28 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
   if (file !== null && target.kind === 'object') {
     const started = performance.now();
     const done = await downloadObject({ ...common, object: target.object, file });
-    if (!done.ok) return done;
+    if (!done.ok) return fail(asInput(done.problem));
     const seconds = (performance.now() - started) / 1000;
     return ok({
       objects: 1,
       bytes: done.value.size,
       seconds,
-      skipped: 0,
+      skipped: done.value.alreadyThere ? 1 : 0,
       written: [{ object: target.object, path: file }],
       mapped: [],
       refused: [],
       failed: [],
     });
   }
-  return download({ ...common, target, destination: folder });
+  const done = await download({ ...common, target, destination: folder });
+  if (!done.ok || target.kind !== 'object') return done;
+  const failed = done.value.failed.map((one) => ({ ...one, problem: asInput(one.problem) }));
+  return ok({ ...done.value, failed });
+}
+
+/** What lies in the place of the one file that the user named is a mistake of the command: bad input. */
+function asInput(problem: Problem): Problem {
+  return problem.code === 'transfer.exists' ? { ...problem, code: 'input.target-exists' } : problem;
 }
 
 /** Where to copy: into a folder, or for one object to a file of a name that the user gave. */

@@ -42,9 +42,14 @@ export function tellReport(output: Output, report: CopyReport, json: boolean): E
   else {
     const earlier =
       report.skipped === 0 ? '' : `, ${plural(report.skipped, 'object')} of it earlier`;
-    output.line(
-      `Copied ${plural(objects, 'object')}, ${formatBytes(report.bytes)} in ${formatSeconds(report.seconds)}${earlier}.`,
-    );
+    if (objects > 0 && report.skipped === objects)
+      output.line(
+        `Nothing to copy: ${plural(objects, 'object')}, ${formatBytes(report.bytes)}, already there.`,
+      );
+    else
+      output.line(
+        `Copied ${plural(objects, 'object')}, ${formatBytes(report.bytes)} in ${formatSeconds(report.seconds)}${earlier}.`,
+      );
   }
   for (const { object, path } of mapped.slice(0, MAX_TOLD))
     output.note(`${output.paint('cyan', 'Renamed:')} ${printable(object)} is ${printable(path)}`);

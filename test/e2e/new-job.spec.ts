@@ -150,6 +150,20 @@ test('a job from the form to its results in the bucket', async ({ profile }) => 
   await expect(field(page, 'Name of variable 2')).toHaveValue('SEED');
   await expect(field(page, 'Value of variable 2')).toHaveValue('7');
 
+  // The bucket, in place: from what was typed downwards.
+  await page.getByRole('button', { name: 'Look for the input in the bucket' }).click();
+  const picker = page.getByRole('dialog', { name: 'Look for the input in the bucket' });
+  await picker.getByRole('row', { name: /deep/ }).dblclick();
+  await expect(picker.getByRole('row', { name: /b\.txt/ })).toBeVisible();
+  await picker.getByRole('row', { name: /b\.txt/ }).click();
+  await page.screenshot({ path: join('test-results', 'screens', 'new-job-picker.png') });
+  await picker.getByRole('button', { name: 'Use this' }).click();
+  await expect(page.locator('#new-job-input-gcs')).toHaveValue(
+    'gs://input-data-bucket/data/deep/b.txt',
+  );
+  await expect(check(page, 'Input')).toContainText('One object, 26 B');
+  await page.locator('#new-job-input-gcs').fill('gs://input-data-bucket/data/');
+
   await expect(panel(page)).toContainText('2 workers run side by side on this machine');
   await expect(panel(page)).toContainText(
     'gs://artifacts-bucket/results/digits/<job id>/worker-<n>/',

@@ -1,7 +1,8 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useFormContext } from 'react-hook-form';
+import { useFormContext, useWatch } from 'react-hook-form';
 import { ask } from '../../client.ts';
+import { BucketPicker } from './bucket-picker.tsx';
 import { ChoiceField, idOf, RemarkText, Row, TextField, type TextPath } from './fields.tsx';
 import type { JobForm } from './form-model.ts';
 
@@ -43,11 +44,20 @@ interface AddressRowProps {
 
 /** A gs:// address and the key for it. */
 export function AddressRows({ side, placeholder, chosenKey }: AddressRowProps) {
+  const { control, setValue } = useFormContext<JobForm>();
+  const address = useWatch({ control, name: `${side}.gcs` });
   return (
     <>
       <Row label="Address" field={`${side}.gcs`}>
         <div className="nj-line">
           <TextField field={`${side}.gcs`} placeholder={placeholder} code />
+          <BucketPicker
+            address={address}
+            keyName={chosenKey}
+            takesObjects={side !== 'output'}
+            label={`Look for the ${side} in the bucket`}
+            onPick={(chosen) => setValue(`${side}.gcs`, chosen, { shouldTouch: true })}
+          />
         </div>
       </Row>
       <Row label="Key" field={`${side}.key`}>

@@ -15,7 +15,7 @@ const SERVICE = 'Trainyard';
 /** Its presence tells an open keychain from a locked one, which answers as if nothing were stored. */
 const SENTINEL = 'sentinel';
 /** Windows keeps at most 2,560 bytes an item; longer values are cut into parts. Characters. */
-const PART = 1_200;
+const PART = 1_190;
 const MAX_PARTS = 16;
 /** A keychain may show its owner a dialog. Milliseconds. */
 const PATIENCE = 60_000;
@@ -25,22 +25,30 @@ const storedCardSchema = z.object({ format: z.literal(1), home: z.string(), card
 const partName = (id: string, number: number): string => `${id}/${number}`;
 const cardName = (id: string): string => `${id}/card`;
 
-/** Cuts a value into parts that each say how many there are: `1/2:...`. Pure. */
+/** Tells the parts of one value from those of another: a write may be cut off between two parts. Pure. */
+const tagOf = (value: string): string =>
+  createHash('sha256').update(value).digest('hex').slice(0, 8);
+
+/** Cuts a value into parts that each say how many there are, and of which value: `1/2 0a1b2c3d:...`. Pure. */
 export function toParts(value: string): readonly string[] {
   const count = Math.max(1, Math.ceil(value.length / PART));
+  const tag = tagOf(value);
   return Array.from(
     { length: count },
-    (_, index) => `${index + 1}/${count}:${value.slice(index * PART, (index + 1) * PART)}`,
+    (_, index) => `${index + 1}/${count} ${tag}:${value.slice(index * PART, (index + 1) * PART)}`,
   );
 }
 
-/** The number of parts and the content that a part tells; null when it is none of ours. Pure. */
-export function readPart(part: string): { count: number; number: number; content: string } | null {
-  const match = /^(\d{1,2})\/(\d{1,2}):/.exec(part);
+/** What a part tells; null when it is none of ours. The tag is empty in parts that the first versions wrote. Pure. */
+export function readPart(
+  part: string,
+): { count: number; number: number; tag: string; content: string } | null {
+  const match = /^(\d{1,2})\/(\d{1,2})(?: ([0-9a-f]{8}))?:/.exec(part);
   if (match === null) return null;
   return {
     number: Number(match[1]),
     count: Number(match[2]),
+    tag: match[3] ?? '',
     content: part.slice(match[0].length),
   };
 }
@@ -119,15 +127,17 @@ export function keychainVault(options: KeychainVaultOptions): Vault {
     const open = await opened();
     if (!open.ok) return open;
     const parts: string[] = [];
+    let tag = '';
     for (let number = 1, count = 1; number <= count; number += 1) {
       const read = await call((keytar) => keytar.getPassword(SERVICE, partName(id, number)));
       if (!read.ok) return read;
       const part = read.value === null ? null : readPart(read.value);
       if (part?.number !== number || part.count > MAX_PARTS) return fail(missing(id));
-      count = part.count;
+      ({ count, tag } = part);
       parts.push(part.content);
     }
-    return ok(parts.join(''));
+    const value = parts.join('');
+    return tag === '' || tagOf(value) === tag ? ok(value) : fail(damaged(id));
   };
 
   return {
@@ -144,7 +154,7 @@ export function keychainVault(options: KeychainVaultOptions): Vault {
     get,
     async replace(card, privateKey) {
       const before = await get(card.id);
-      if (!before.ok && before.problem.code !== 'access.key-missing') return before;
+      if (!before.ok && !LOST.includes(before.problem.code)) return before;
       const written = await writeParts(card.id, privateKey);
       const done = written.ok ? await writeCard(card) : written;
       if (!done.ok && before.ok) await writeParts(card.id, before.value);
@@ -186,6 +196,19 @@ function parseStored(text: string): z.infer<typeof storedCardSchema> | null {
   } catch {
     return null;
   }
+}
+
+/** There is no key to be kept: another may be put there. */
+const LOST: readonly string[] = ['access.key-missing', 'access.key-damaged'];
+
+function damaged(id: string): VaultProblem {
+  return problem({
+    code: 'access.key-damaged',
+    op: 'read the key',
+    subject: id,
+    message: 'The keychain holds parts of two keys here: writing the later one was cut off.',
+    hint: 'Remove the key (`trainyard keys remove`) and add its file again.',
+  });
 }
 
 function missing(id: string): VaultProblem {

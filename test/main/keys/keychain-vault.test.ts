@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keychainVault, readPart, toParts } from '../../../src/main/keys/keychain-vault.ts';
-import { explainKeychain, explainLoad } from '../../../src/main/keys/keytar.ts';
+import { explainKeychain, explainLoad, type Keytar } from '../../../src/main/keys/keytar.ts';
 import type { StoredCard, VaultStatus } from '../../../src/main/keys/vault.ts';
-import { fail, type Result } from '../../../src/shared/problem.ts';
+import { fail, ok, type Result } from '../../../src/shared/problem.ts';
 import { problemOf, temporaryFolder, valueOf } from '../temp.ts';
+import { cardOf } from './vault-suite.ts';
 
 test('a long key is cut into parts that fit every platform', () => {
   for (const length of [0, 1, 1_200, 1_201, 3_300]) {
@@ -46,6 +47,46 @@ test('a keychain that is not there is never left for another vault', async () =>
   const vault = keychainVault({ home: '/h', load });
   expect((await vault.state()).state).toBe('unavailable');
   expect(problemOf(await vault.get('x')).code).toBe('access.keychain-unavailable');
+});
+
+test('a replacement that fails leaves the earlier key, one that is cut off is told, and either can be done again', async () => {
+  const items = new Map<string, string>();
+  /** How many items can be written before the keychain fails; after `dies` nothing reaches it any more. */
+  let left = Infinity;
+  let dies = false;
+  const load = () =>
+    ok<Keytar>({
+      getPassword: async (_service, account) => items.get(account) ?? null,
+      setPassword: async (_service, account, password) => {
+        left -= 1;
+        if (left < 0 && (dies || left === -1)) throw new Error('no room');
+        items.set(account, password);
+      },
+      deletePassword: async (_service, account) => items.delete(account),
+      findCredentials: async () => [...items].map(([account, password]) => ({ account, password })),
+    });
+  const vault = keychainVault({ home: '/h', load });
+  const card = cardOf('keychain');
+  const [earlier, later] = ['a'.repeat(1_630), 'b'.repeat(1_630)];
+  valueOf(await vault.put(card, earlier));
+  // The second part, or the card, is refused once; then the keychain is well again.
+  for (const writable of [0, 1, 2]) {
+    left = writable;
+    expect(problemOf(await vault.replace({ ...card, fingerprint: 'new' }, later)).code).toBe(
+      'access.keychain-unavailable',
+    );
+    left = Infinity;
+    expect(valueOf(await vault.get(card.id))).toBe(earlier);
+    expect(valueOf(await vault.list()).cards.map((one) => one.card)).toEqual([card]);
+  }
+  // The program is killed after the first part: nothing can be put back.
+  left = 1;
+  dies = true;
+  expect((await vault.replace(card, later)).ok).toBe(false);
+  left = Infinity;
+  expect(problemOf(await vault.get(card.id)).code).toBe('access.key-damaged');
+  valueOf(await vault.replace(card, later));
+  expect(valueOf(await vault.get(card.id))).toBe(later);
 });
 
 const installed = (program: string): boolean => spawnSync('which', [program]).status === 0;

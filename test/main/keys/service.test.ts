@@ -131,7 +131,9 @@ test('a newer key of the account takes the place of one; another account and a k
   const other = valueOf(await keys.read(file('c.json')));
   expect(problemOf(await keys.replace('lab', other)).code).toBe('input.key-other-account');
   expect(problemOf(await keys.replace('nobody', newer)).code).toBe('input.key-unknown');
-  expect(valueOf(await open().list())).toEqual([{ ...replaced, lastUsedAt: expect.any(String) }]);
+  const [listed, ...more] = valueOf(await open().list());
+  expect({ ...listed, lastUsedAt: null }).toEqual(replaced);
+  expect(more).toEqual([]);
 });
 
 test('a passphrase that is typed makes and opens the vault, and its choice is kept', async () => {

@@ -98,6 +98,8 @@ const HINTS: Readonly<Partial<Record<Problem['code'], string>>> = {
   'input.key-name-taken': 'Give another name.',
   'input.key-known': 'Use it under that name; it can be renamed here.',
   'input.key-unknown': 'It may have been removed by another program. The list shows what is there.',
+  'access.key-damaged':
+    'Put a key of the account in its place, or remove it and add its file again.',
   'access.key-missing':
     'Put a new key of the account in its place, or remove it and add its file again.',
   'access.vault-passphrase': 'Type the passphrase that the vault was made with.',

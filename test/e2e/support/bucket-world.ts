@@ -38,12 +38,53 @@ const valueOf = <T>(result: Result<T>): T => {
   return result.value;
 };
 
-export async function startBucketWorld(): Promise<BucketWorld> {
+/** Writes an emulator's folder with a bucket of many objects that were never uploaded: only their listing can be asked for. */
+export async function writeManyObjects(folder: string, bucket: string, names: Iterable<string>) {
+  const time = '2026-11-20T08:00:00.000Z';
+  const record = {
+    name: bucket,
+    project: 'demo-project',
+    location: 'US',
+    storageClass: 'STANDARD',
+    uniformAccess: true,
+    labels: {},
+    metageneration: 1,
+    timeCreated: time,
+    updated: time,
+  };
+  const lines: unknown[] = [{ kind: 'bucket', bucket: record }];
+  let generation = 1_700_000_000_000_000;
+  for (const name of names) {
+    generation += 1;
+    const object = {
+      bucket,
+      name,
+      generation,
+      metageneration: 1,
+      size: 1_024,
+      crc32c: 'AAAAAA==',
+      md5: null,
+      componentCount: null,
+      attributes: {},
+      timeCreated: time,
+      updated: time,
+    };
+    lines.push({ kind: 'object', object });
+  }
+  await writeFile(
+    join(folder, 'index.jsonl'),
+    lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+  );
+}
+
+/** `dir`: what the emulator begins with, see {@link writeManyObjects}. */
+export async function startBucketWorld(dir?: string): Promise<BucketWorld> {
   const emulator = await startEmulator({
     accounts: [{ name: 'trainer' }, { name: 'admin' }],
     admins: [emailOf('admin')],
     grants: GRANTS,
     flags: ['--allow-faults'],
+    ...(dir === undefined ? {} : { dir }),
   });
   const endpoints = valueOf(endpointsFromEnvironment(emulator.environment));
   const key = valueOf(
@@ -58,7 +99,9 @@ export async function startBucketWorld(): Promise<BucketWorld> {
   );
   const ask = async (
     path: string,
-    init: RequestInit & { readonly headers?: Readonly<Record<string, string>> } = {},
+    init: Omit<RequestInit, 'headers'> & {
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<unknown> => {
     const answer = await fetch(`${emulator.url}${path}`, {
       ...init,
@@ -67,7 +110,7 @@ export async function startBucketWorld(): Promise<BucketWorld> {
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   };
-  for (const name of ['input-data-bucket', 'artifacts-bucket'])
+  for (const name of dir === undefined ? ['input-data-bucket', 'artifacts-bucket'] : [])
     await ask('/storage/v1/b?project=demo-project', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -21,8 +21,10 @@ export function registerRetry(program: Command, run: Run): void {
         // What earlier attempts did was told then.
         const before = await services.jobs.get(id);
         const retried = valueOf(await services.jobs.retry(id, context.signal));
+        const { accessMissing } = retried;
+        if (accessMissing !== null) output.warn(accessMissing.message, accessMissing.hint);
         if (options.detach === true) {
-          tellDetached(output, id, retried.accessExpiresAt, options.json === true ? { id } : null);
+          tellDetached(output, id, retried, options.json === true ? { id } : null);
           return 0;
         }
         const { status, job } = await followJob(

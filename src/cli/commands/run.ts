@@ -48,7 +48,7 @@ export function registerRun(program: Command, run: Run): void {
           tellDetached(
             output,
             submitted.id,
-            submitted.accessExpiresAt,
+            submitted,
             options.json === true ? { id: submitted.id, warnings: submitted.warnings } : null,
           );
           return 0;
@@ -132,13 +132,17 @@ function inputText(input: Extract<JobPlan['code' | 'input'], { readonly kind: 'g
 export function tellDetached(
   output: Output,
   id: string,
-  accessExpiresAt: number | null,
+  access: { readonly accessExpiresAt: number | null; readonly accessMissing: object | null },
   /** The document of `--json`; null for people. */
   json: object | null,
 ): void {
   if (json !== null) output.json(json);
   else output.line(id);
-  if (accessExpiresAt === null) output.note('It goes on by itself: its access does not run out.');
+  const { accessExpiresAt, accessMissing } = access;
+  if (accessMissing !== null)
+    output.note(`  Once the network is there: \`trainyard retry ${id}\`.`);
+  else if (accessExpiresAt === null)
+    output.note('It goes on by itself: its access does not run out.');
   else {
     const left = Math.max(0, (accessExpiresAt - Date.now()) / 1000);
     output.note(

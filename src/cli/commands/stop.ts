@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { hasEnded } from '../../shared/job-status.ts';
+import type { JobView } from '../../shared/views.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 import { liveText } from '../follow-news.ts';
@@ -24,20 +26,58 @@ export function registerStop(program: Command, run: Run): void {
           else output.note(`The job ${id} is asked to stop.`);
           return 0;
         }
+        const before = valueOf(await services.jobs.get(id));
+        const stuck = new AbortController();
+        const upload = watchUpload(() => stuck.abort());
         const job = await watchJob(
           services,
           id,
-          (now) => output.live(`stopping: ${liveText(now)}`),
-          context.signal,
+          (now) => {
+            output.live(`stopping: ${liveText(now)}`);
+            upload.look(now);
+          },
+          AbortSignal.any([context.signal, stuck.signal]),
         );
+        upload.close();
         output.endLive();
+        for (const { message, hint } of job?.status.warnings.slice(before.status.warnings.length) ??
+          [])
+          output.warn(message, hint);
         if (context.signal.aborted || job === null) {
           output.note(`The job ${id} is asked to stop; see \`trainyard job ${id}\`.`);
           return 130;
         }
         if (options.json === true) output.json(jobJson(job));
-        else output.line(`${id}: ${job.state}`);
+        else if (hasEnded(job.state)) output.line(`${id}: ${job.state}`);
+        else output.line(`${id}: stopped; its output is not uploaded yet`);
+        if (!hasEnded(job.state)) {
+          output.note(`  Its output is safe in ${job.runDirectory}/output.`);
+          output.note(
+            `  The upload goes on in the background; where it needs new access: \`trainyard retry ${id}\`.`,
+          );
+        }
         return 0;
       }),
     );
+}
+
+/** Milliseconds that the upload after a stop may show no progress. */
+const UPLOAD_PATIENCE = 3_000;
+
+/** Calls back when the workers have ended and their output makes no way: it waits for access, or for a network that does not answer. */
+function watchUpload(onStuck: () => void): { look(job: JobView): void; close(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  let seen = '';
+  return {
+    look(job) {
+      const uploading = job.status.stages.find(({ stage }) => stage === 'uploading');
+      if (uploading?.state !== 'active') return;
+      const now = JSON.stringify([uploading.progress, job.status.accessAwaited]);
+      if (timer !== undefined && now === seen) return;
+      seen = now;
+      clearTimeout(timer);
+      timer = setTimeout(onStuck, job.status.accessAwaited === null ? UPLOAD_PATIENCE : 500);
+    },
+    close: () => clearTimeout(timer),
+  };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AgentSecrets, GrantedToken } from '../../shared/agent-protocol.ts';
 import type { Account, KeyCard } from '../../shared/key.ts';
 import type { RunPlan } from '../../shared/plan.ts';
-import { fail, ok, type Result } from '../../shared/problem.ts';
+import { areaOf, fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import type { Host } from '../hosts/types.ts';
 import type { KeyService } from '../keys/service.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -34,7 +34,12 @@ const MINT_TIME = 20_000;
 export interface Access {
   readonly secrets: AgentSecrets;
   readonly record: AccessRecord;
+  /** Why the tokens are not there: the network did not answer, and the agent will wait for them when it needs them. Null: all are. */
+  readonly missing: Problem | null;
 }
+
+/** How long a start or a stop waits for tokens that it can do without. Milliseconds. */
+export const DISPENSABLE_MINT_TIME = 3_500;
 
 export interface AccessOptions {
   /** Code and data are in place: their tokens are not needed any more. */
@@ -42,6 +47,8 @@ export interface AccessOptions {
   readonly signal?: AbortSignal;
   /** For minting in all, milliseconds; default 20,000. */
   readonly timeoutMs?: number;
+  /** The run can begin without tokens: a network that does not answer leaves them out (`missing`), and is not waited for long. */
+  readonly dispensable?: boolean;
 }
 
 /** Mints what a run needs and collects the keys that its plan hands over. Errors: those of keys and of minting. */
@@ -51,8 +58,12 @@ export async function gatherAccess(
   clock: Clock,
   options: AccessOptions = {},
 ): Promise<Result<Access>> {
-  const tokens = await mintTokens(keys, plan, clock, options);
-  if (!tokens.ok) return tokens;
+  const dispensable = options.dispensable === true;
+  const tokens = await mintTokens(keys, plan, clock, {
+    ...(dispensable ? { timeoutMs: DISPENSABLE_MINT_TIME } : {}),
+    ...options,
+  });
+  if (!tokens.ok && !(dispensable && areaOf(tokens.problem) === 'network')) return tokens;
   const handed: AgentSecrets['keys'] = [];
   for (const account of keysHandedOver(plan)) {
     const card = await cardFor(keys, account);
@@ -60,8 +71,20 @@ export async function gatherAccess(
     if (!key.ok) return key;
     handed.push({ keyId: account.keyId, key: key.value });
   }
-  const { granted, record } = tokens.value;
-  return ok({ secrets: { format: 1, tokens: [...granted], keys: handed }, record });
+  // An agent that holds the keys mints for itself.
+  const missing = tokens.ok || plan.unattended ? null : tokensMissing(plan, tokens.problem);
+  const { granted, record } = tokens.ok ? tokens.value : NO_TOKENS;
+  return ok({ secrets: { format: 1, tokens: [...granted], keys: handed }, record, missing });
+}
+
+const NO_TOKENS = { granted: [], record: { format: 1 as const, tokens: [] } };
+
+function tokensMissing(plan: RunPlan, why: Problem): Problem {
+  return {
+    ...why,
+    message: `The job has no access to its buckets yet: ${why.message}`,
+    hint: `It works as far as it can, and waits with its output safe on the disk. Once the network is there: trainyard retry ${plan.id}.`,
+  };
 }
 
 /** Fresh tokens for everything that a run still needs. */

@@ -33,7 +33,12 @@ const TAKEN_LOOKS = 100;
 export async function refreshAccess(
   parts: { readonly keys: KeyService; readonly clock: Clock },
   run: KnownRun,
-  options: { readonly now?: boolean; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly now?: boolean;
+    readonly signal?: AbortSignal;
+    /** For minting, milliseconds. */
+    readonly timeoutMs?: number;
+  } = {},
 ): Promise<Result<AccessNews>> {
   const plan = await run.reader.plan();
   if (!plan.ok) return plan;
@@ -50,6 +55,7 @@ export async function refreshAccess(
   const minted = await mintTokens(parts.keys, plan.value, parts.clock, {
     staged,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   });
   if (!minted.ok) return minted;
   if (minted.value.granted.length === 0) return nothing;

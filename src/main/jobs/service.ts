@@ -10,7 +10,13 @@ import type { Host } from '../hosts/types.ts';
 import { isoTime, sleep, systemClock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { JobIndexReader, JobIndexWriter } from '../store/jobs.ts';
-import { ACCESS_FILE, accessEnds, gatherAccess, type Access } from './access.ts';
+import {
+  ACCESS_FILE,
+  accessEnds,
+  DISPENSABLE_MINT_TIME,
+  gatherAccess,
+  type Access,
+} from './access.ts';
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { tokensNeeded } from './make-plan.ts';
 import { runs, type KnownRun } from './runs.ts';
@@ -24,6 +30,8 @@ export interface SubmittedJob {
   readonly plan: JobPlan;
   /** When the agent's first token runs out, milliseconds since 1970; null where it needs none or holds the key. */
   readonly accessExpiresAt: number | null;
+  /** Why the agent has no tokens yet; null where it has. */
+  readonly accessMissing: Problem | null;
   /** What the user should know, though it did not stand in the way. */
   readonly warnings: readonly Problem[];
 }
@@ -32,6 +40,7 @@ export interface SubmittedJob {
 export type Retried = {
   readonly how: 'started' | 'access-delivered';
   readonly accessExpiresAt: number | null;
+  readonly accessMissing: Problem | null;
 };
 
 /** A piece of a log. */
@@ -153,6 +162,7 @@ export function jobService(given: JobServiceParts): JobService {
         plan,
         warnings,
         accessExpiresAt: plan.unattended ? null : accessEnds(access.record),
+        accessMissing: access.missing,
       });
     },
     async submitTransfer(request, signal) {
@@ -194,7 +204,7 @@ export function jobService(given: JobServiceParts): JobService {
       // Without a network it is stopped all the same; its output then waits for access.
       const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
         staged: true,
-        timeoutMs: STOP_NETWORK_TIME,
+        dispensable: true,
       });
       return start(run.value, access.ok ? access.value : NO_ACCESS, { keepStop: true });
     },
@@ -207,16 +217,24 @@ export function jobService(given: JobServiceParts): JobService {
       if (view.state === 'finished') return fail(over(view, 'retry'));
       const withSignal = signal === undefined ? {} : { signal };
       if (view.agent !== null && !hasEnded(view.state)) {
-        const news = await refreshAccess(parts, run.value, withSignal);
+        const news = await refreshAccess(parts, run.value, {
+          ...withSignal,
+          timeoutMs: DISPENSABLE_MINT_TIME,
+        });
         if (!news.ok) return news;
         if (!news.value.delivered) return fail(running(id));
-        return ok({ how: 'access-delivered', accessExpiresAt: news.value.expiresAt });
+        return ok({
+          how: 'access-delivered',
+          accessExpiresAt: news.value.expiresAt,
+          accessMissing: null,
+        });
       }
       const staged = view.status.stages.some(
         ({ stage, state }) => stage === 'staging' && state === 'done',
       );
       const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
         staged,
+        dispensable: true,
         ...withSignal,
       });
       if (!access.ok) return access;
@@ -225,6 +243,7 @@ export function jobService(given: JobServiceParts): JobService {
       return ok({
         how: 'started',
         accessExpiresAt: plan.value.unattended ? null : accessEnds(access.value.record),
+        accessMissing: access.value.missing,
       });
     },
     async readLog(id, { worker, offset, maxBytes }) {
@@ -289,11 +308,12 @@ async function settledView(run: KnownRun): Promise<JobView> {
 const LEAVING_EVERY = 100;
 const LEAVING_LOOKS = 100;
 
-/** How long a stop waits for a token that it can do without. Milliseconds. */
-const STOP_NETWORK_TIME = 4_000;
-
 const NO_SECRETS: AgentSecrets = { format: 1, tokens: [], keys: [] };
-const NO_ACCESS: Access = { secrets: NO_SECRETS, record: { format: 1, tokens: [] } };
+const NO_ACCESS: Access = {
+  secrets: NO_SECRETS,
+  record: { format: 1, tokens: [] },
+  missing: null,
+};
 
 function over(view: JobView, verb: 'stop' | 'retry'): Problem {
   return problem({

@@ -13,7 +13,7 @@ import type { KeyService } from '../keys/service.ts';
 import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
-import { accountOf, makePlan, newJobId } from './make-plan.ts';
+import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
 import { lookForTakenNames } from './output-taken.ts';
 
 export interface SubmitParts {
@@ -102,8 +102,14 @@ export async function prepareJob(
     workerAccounts,
   });
   if (!plan.ok) return plan;
-  const access = await gatherAccess(parts.keys, plan.value, parts.clock, { signal });
-  return access.ok ? ok({ host, plan: plan.value, access: access.value, warnings }) : access;
+  const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
+    signal,
+    dispensable: !tokensNeeded(plan.value).some(({ purpose }) => purpose === 'read'),
+  });
+  if (!access.ok) return access;
+  const { missing } = access.value;
+  const told = missing === null ? warnings : [...warnings, missing];
+  return ok({ host, plan: plan.value, access: access.value, warnings: told });
 }
 
 interface Checked {

@@ -27,7 +27,7 @@ export type KeyCheck =
   | { readonly card: KeyCard; readonly result: 'offline'; readonly problem: Problem };
 
 /** How long a check waits for Google: with all else under five seconds. Milliseconds. */
-const CHECK_TIME = 4_000;
+const CHECK_TIME = 3_000;
 const RECOVERED = 'keys.recovered.';
 
 /** Keys and their cards. Adding, listing, finding, renaming and removing never touch the network. */

@@ -121,7 +121,8 @@ test('what cannot work is refused before anything starts, with the exit status o
   expect(readdirSync(join(home, 'runs'))).toEqual([]);
   await emulator.stop();
   expect(
-    (await refused(job('x', 'output: { gcs: gs://artifacts-bucket/results, key: trainer }\n')))[1],
+    // Output alone waits for the network: test/cli/silent-network.test.ts.
+    (await refused(job('x', 'input: { gcs: gs://input-data-bucket/data, key: trainer }\n')))[1],
   ).toBe(4);
 }, 90_000);
 

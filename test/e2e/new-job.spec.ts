@@ -151,8 +151,8 @@ test('a job from the form to its results in the bucket', async ({ profile }) => 
   await expect(field(page, 'Value of variable 2')).toHaveValue('7');
 
   // The bucket, in place: from what was typed downwards.
-  await page.getByRole('button', { name: 'Look for the input in the bucket' }).click();
-  const picker = page.getByRole('dialog', { name: 'Look for the input in the bucket' });
+  await page.getByRole('button', { name: 'Browse the bucket for the input' }).click();
+  const picker = page.getByRole('dialog', { name: 'Browse the bucket for the input' });
   await picker.getByRole('row', { name: /deep/ }).dblclick();
   await expect(picker.getByRole('row', { name: /b\.txt/ })).toBeVisible();
   await picker.getByRole('row', { name: /b\.txt/ }).click();
@@ -253,6 +253,21 @@ test('problems stand beside their fields, from the form and from the bucket', as
   await field(page, 'Name of variable 3').fill('MODEL');
   await field(page, 'Name of variable 3').blur();
   await expect(field(page, 'Name of variable 3')).toHaveAccessibleDescription(/is there twice/);
+});
+
+test('a start that is refused says so until the form changes', async ({ profile }) => {
+  const { options, code, emulator } = await open(profile);
+  const { application, page } = await profile.launch(options);
+  await toForm(page);
+  await fill(page, application, code);
+  await expect(check(page, 'Output')).toContainText('gets access');
+  await emulator.stop();
+  await page.locator('#new-job-output-gcs').press('Control+Enter');
+  const refusal = panel(page).getByRole('alert');
+  await expect(refusal).toBeVisible({ timeout: 45_000 });
+  await expect(field(page, 'Name')).toHaveValue('digits');
+  await field(page, 'Name').fill('digits-2');
+  await expect(refusal).toBeHidden();
 });
 
 test('the job file, both ways', async ({ profile }) => {

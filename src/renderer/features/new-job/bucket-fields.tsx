@@ -55,7 +55,7 @@ export function AddressRows({ side, placeholder, chosenKey }: AddressRowProps) {
             address={address}
             keyName={chosenKey}
             takesObjects={side !== 'output'}
-            label={`Look for the ${side} in the bucket`}
+            label={`Browse the bucket for the ${side}`}
             onPick={(chosen) => setValue(`${side}.gcs`, chosen, { shouldTouch: true })}
           />
         </div>

@@ -36,7 +36,7 @@ export function BucketPicker(props: BucketPickerProps) {
         aria-label={label}
         onClick={() => setPlace(opened.place)}
       >
-        Browse…
+        Browse
       </Button>
       <Modal
         opened={place !== null}

@@ -98,7 +98,9 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
     event.preventDefault();
     submit();
   };
-  const failure = start.error ?? take.error;
+  // A refusal speaks of the job as it was then.
+  const isRefused = start.isError && JSON.stringify(start.variables) === JSON.stringify(spec);
+  const failure = isRefused ? start.error : take.error;
 
   return (
     <FormProvider {...methods}>

@@ -17,6 +17,8 @@ interface SidePanelProps {
   readonly onStart: () => void;
 }
 
+const MODIFIER = navigator.userAgent.includes('Macintosh') ? '⌘' : 'Ctrl';
+
 const MARKS: Readonly<Record<Finding['state'], string>> = { good: '✓', warning: '!', problem: '✕' };
 const WORDS: Readonly<Record<Finding['state'], string>> = {
   good: 'good',
@@ -76,7 +78,7 @@ export function SidePanel(props: SidePanelProps) {
             Start job
           </Button>
           <span className="nj-about">
-            <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd>
+            <Kbd size="xs">{MODIFIER}</Kbd> <Kbd size="xs">Enter</Kbd>
           </span>
         </div>
       </div>

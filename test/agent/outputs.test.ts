@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,6 +11,7 @@ import { isAlive } from '../../src/agent/identity.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
 import { AGENT, kill, makeWorld, pause, until, type TestRun, type World } from './harness.ts';
+import { AS_NOBODY, cannotDropPrivileges } from '../support/without-privileges.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -206,9 +207,9 @@ test('a file that vanishes, and one that changes, while others go up: told by na
   expect(await below(out.prefix)).toHaveLength(81);
 });
 
-const setpriv = process.getuid?.() === 0 && existsSync('/usr/bin/setpriv');
-test.skipIf(!setpriv)(
-  `a folder and a file that cannot be read: told by name, the rest arrives, a retry finishes${setpriv ? '' : ' (skipped: needs root and setpriv)'}`,
+const noDrop = cannotDropPrivileges();
+test.skipIf(noDrop !== null)(
+  `a folder and a file that cannot be read: told by name, the rest arrives, a retry finishes${noDrop === null ? '' : ` (skipped: ${noDrop})`}`,
   async () => {
     const own = await makeWorld();
     try {
@@ -224,10 +225,7 @@ test.skipIf(!setpriv)(
         execFileSync('chown', ['-R', '65534:65534', own.root]);
         const answer = execFileSync(
           'setpriv',
-          [
-            ...['--reuid=65534', '--regid=65534', '--clear-groups'],
-            ...[process.execPath, AGENT, 'start', run.directory],
-          ],
+          [...AS_NOBODY, process.execPath, AGENT, 'start', run.directory],
           {
             env: own.environment,
             encoding: 'utf8',

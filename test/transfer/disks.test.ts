@@ -18,23 +18,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Result } from '../../src/shared/problem.ts';
 import { download, type DownloadReport } from '../../src/transfer/download.ts';
 import { upload, type UploadReport } from '../../src/transfer/upload.ts';
+import { AS_NOBODY, cannotDropPrivileges, NOBODY } from '../support/without-privileges.ts';
 import { startProxy, type Fault } from './proxy.ts';
 import { IN, OUT, plant, refusal, startWorld, tree, value, type World } from './world.ts';
 
 const run = promisify(execFile);
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 const MIB = 1024 * 1024;
-const NOBODY = 65534;
 
 /** Why something cannot be tried here; null where it can. */
 const isRoot = process.getuid?.() === 0;
 const mounts =
   isRoot && spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 const withoutMounts = mounts ? '' : ' (not tried: needs root and the right to mount)';
-const withoutDrop =
-  isRoot && spawnSync('setpriv', ['--version']).status === 0
-    ? ''
-    : ' (not tried: needs root, to give it up, and setpriv)';
+const noDrop = cannotDropPrivileges();
+const withoutDrop = noDrop === null ? '' : ` (not tried: ${noDrop})`;
 
 let world: World;
 let count = 0;
@@ -103,8 +101,7 @@ async function asNobody<T>(what: 'download' | 'upload', options: object): Promis
   await writeFile(order, JSON.stringify({ what, keyFile, purpose, options }));
   await chmod(world.folder, 0o755);
   await chmod(keyFile, 0o644);
-  const ids = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
-  const child = spawn('setpriv', [...ids, process.execPath, CHILD, order], {
+  const child = spawn('setpriv', [...AS_NOBODY, process.execPath, CHILD, order], {
     stdio: ['ignore', 'pipe', 'inherit'],
     cwd: '/',
   });

@@ -2,60 +2,27 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { AxeBuilder } from '@axe-core/playwright';
-import type { ElectronApplication, Page } from '@playwright/test';
-import { z } from 'zod';
 import { createSecretSearch } from '../../src/cli/demo/secret-search.ts';
 import { startEmulator } from '../emulator/start.ts';
-import { expect, test, type Profile } from './support/application.ts';
+import { expect, test } from './support/application.ts';
 import { dragFiles } from './support/drag.ts';
-import { KEYRING_LACKS, startKeyring } from './support/keyring.ts';
 import { writeKeyFile } from './support/key-files.ts';
+import { KEYRING_LACKS, startKeyring } from './support/keyring.ts';
+import {
+  answerDialog,
+  COMMAND_LINE,
+  downloads,
+  goToKeys,
+  keysInTerminal,
+  openVault,
+  WITHOUT_KEYCHAIN,
+} from './support/keys.ts';
 import { derOf, findLeaks, recordMessages } from './support/leaks.ts';
 import { writeRun } from './support/runs.ts';
 import { FAILED, running } from './support/samples.ts';
 
 const run = promisify(execFile);
-const COMMAND_LINE = join(import.meta.dirname, '..', '..', 'out', 'cli', 'trainyard.mjs');
 const NO_KEYRING = `no real keyring: ${KEYRING_LACKS.join(', ')} not installed`;
-/** No session bus at this address: a machine without a keychain. */
-const WITHOUT_KEYCHAIN = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
-
-async function keysInTerminal(profile: Profile, env: Readonly<Record<string, string>>) {
-  const { stdout } = await run(process.execPath, [COMMAND_LINE, 'keys', 'list', '--json'], {
-    env: profile.command({ env }).env,
-  });
-  return z
-    .array(
-      z.object({ id: z.string(), name: z.string(), vault: z.string(), fingerprint: z.string() }),
-    )
-    .parse(JSON.parse(stdout));
-}
-
-/** The folder where a person's downloads would lie. */
-async function downloads(profile: Profile): Promise<string> {
-  const folder = join(profile.home, '..', 'user', 'Downloads');
-  await mkdir(folder, { recursive: true });
-  return folder;
-}
-
-/** A passphrase vault that opens by itself. */
-async function openVault(profile: Profile): Promise<Record<string, string>> {
-  const file = join(profile.home, '..', 'passphrase');
-  await writeFile(file, 'four words in order\n', { mode: 0o600 });
-  return { TRAINYARD_VAULT: 'passphrase', TRAINYARD_PASSPHRASE_FILE: file };
-}
-
-const goToKeys = (page: Page) => page.getByRole('button', { name: 'Keys' }).click();
-
-/** Native dialogs cannot be driven: this answers in the user's place. */
-const answerDialog = (application: ElectronApplication, files: readonly string[]) =>
-  application.evaluate(
-    ({ dialog }, filePaths) => {
-      dialog.showOpenDialog = async () => ({ canceled: false, filePaths });
-    },
-    [...files],
-  );
 
 test('a key file dropped on any screen is read, shown, taken into the real keychain and moved to the trash', async ({
   profile,
@@ -339,134 +306,4 @@ test('a locked keychain loses nothing; keys of another home in it are offered', 
   } finally {
     await keyring.stop();
   }
-});
-
-const SIZES = [
-  { width: 1280, height: 800 },
-  { width: 900, height: 600 },
-] as const;
-
-/** What axe-core finds wrong, in words. */
-async function mistakes(page: Page): Promise<readonly string[]> {
-  // Something that is still fading in has less contrast than it will have.
-  await page.waitForTimeout(300);
-  const found = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  return found.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
-  );
-}
-
-for (const theme of ['light', 'dark'] as const)
-  test(`every state of the keys is readable by everyone, ${theme}`, async ({ profile }) => {
-    test.setTimeout(180_000);
-    const folder = await downloads(profile);
-    const path = (name: string) => join(folder, name);
-    const long = 'a-very-long-name-of-a-file-that-somebody-downloaded-many-times-over (17).json';
-    await writeKeyFile(path('trainer.json'));
-    await writeKeyFile(path(long), {
-      account: 'hyperparameter-search-of-the-vision-group',
-      mode: 0o644,
-    });
-    await writeKeyFile(path('newer.json'));
-    await writeFile(path('login.json'), JSON.stringify({ type: 'authorized_user' }));
-
-    const closed = await profile.launch({ env: WITHOUT_KEYCHAIN, theme });
-    const shootIn = async (launched: typeof closed, name: string) => {
-      for (const size of SIZES) {
-        await launched.application.evaluate(({ BrowserWindow }, { width, height }) => {
-          BrowserWindow.getAllWindows()[0]?.setContentSize(width, height);
-        }, size);
-        await expect.poll(() => launched.page.evaluate(() => innerWidth)).toBe(size.width);
-        expect(
-          await launched.page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
-        ).toBeLessThanOrEqual(0);
-        await launched.page.waitForTimeout(200);
-        await launched.page.screenshot({
-          path: join('test-results', 'screens', `keys-${name}-${theme}-${size.width}.png`),
-        });
-      }
-      expect(await mistakes(launched.page), name).toEqual([]);
-    };
-    await goToKeys(closed.page);
-    await closed.page.getByRole('button', { name: 'Use a passphrase vault instead…' }).click();
-    await shootIn(closed, 'vault');
-    await closed.application.close();
-
-    const open = await profile.launch({ env: await openVault(profile), theme });
-    const { page } = open;
-    const shoot = (name: string) => shootIn(open, name);
-    await goToKeys(page);
-    await expect(page.getByRole('heading', { name: 'No keys yet' })).toBeVisible();
-    await shoot('empty');
-    await dragFiles(page, [path('trainer.json')], { hold: true });
-    await shoot('drop');
-    await dragFiles(page, [path('trainer.json')]);
-    await expect(page.getByRole('button', { name: 'Take in' })).toBeVisible();
-    await shoot('found');
-    await page.getByRole('button', { name: 'Take in' }).click();
-    await expect(page.getByRole('status', { name: 'Kept: trainer' })).toBeVisible();
-    await shoot('kept');
-    await page.getByRole('button', { name: 'Dismiss' }).click();
-    await dragFiles(page, [path(long)]);
-    await page.getByRole('textbox', { name: 'Name' }).fill('l'.repeat(63));
-    await page.getByRole('button', { name: 'Take in' }).click();
-    await page.getByRole('button', { name: 'Dismiss' }).click();
-    const [, second] = await keysInTerminal(profile, await openVault(profile));
-    for (const job of [running(), FAILED])
-      await writeRun(profile.home, { ...job, key: 'trainer', keyId: second?.id ?? '' });
-    await page.getByRole('row', { name: /^trainer / }).click();
-    await shoot('list');
-    await dragFiles(page, [path('newer.json'), path('login.json')]);
-    await expect(page.getByRole('alert', { name: 'Refused: login.json' })).toBeVisible();
-    await shoot('arrivals');
-    await page.getByRole('button', { name: 'Discard' }).click();
-    await page.getByRole('button', { name: 'Dismiss' }).click();
-    await page.getByRole('row', { name: /^lll/ }).click();
-    await page.getByRole('article').getByRole('button', { name: 'Rename' }).click();
-    await shoot('rename');
-    await page.getByRole('button', { name: 'Remove…' }).click();
-    await expect(page.getByRole('dialog')).toBeVisible();
-    await shoot('remove');
-  });
-
-test('keys are kept with the keyboard alone', async ({ profile }) => {
-  const env = await openVault(profile);
-  const folder = await downloads(profile);
-  for (const name of ['a.json', 'b.json']) await writeKeyFile(join(folder, name));
-  const { application, page } = await profile.launch({ env });
-  await answerDialog(application, [join(folder, 'a.json'), join(folder, 'b.json')]);
-  /** Presses Tab until what has the focus is called so. */
-  const tabTo = async (name: RegExp) => {
-    for (let presses = 0; presses < 40; presses += 1) {
-      await page.keyboard.press('Tab');
-      const focused = await page.evaluate(() => {
-        const element = document.activeElement;
-        return element?.getAttribute('aria-label') ?? element?.textContent ?? '';
-      });
-      if (!name.test(focused)) continue;
-      const outlined = await page.evaluate(() => {
-        const style = getComputedStyle(document.activeElement ?? document.body);
-        return style.outlineStyle !== 'none' && style.outlineWidth !== '0px';
-      });
-      expect(outlined, `${name.source} shows its focus`).toBe(true);
-      return;
-    }
-    throw new Error(`Tab never came to ${name.source}.`);
-  };
-  await tabTo(/^Keys$/);
-  await page.keyboard.press('Enter');
-  await tabTo(/^Add key files…$/);
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('button', { name: 'Take in' })).toHaveCount(2);
-  await tabTo(/^Take in$/);
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('button', { name: 'Take in' })).toHaveCount(1);
-  await tabTo(/^Take in$/);
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('row')).toHaveCount(3);
-  await tabTo(/^Keys$/);
-  await page.keyboard.press('ArrowDown');
-  await expect(page.getByRole('row').nth(2)).toHaveAttribute('aria-selected', 'true');
-  await page.keyboard.press('Home');
-  await expect(page.getByRole('row').nth(1)).toHaveAttribute('aria-selected', 'true');
 });

@@ -1,10 +1,23 @@
 import path from 'node:path';
-import { app, clipboard, dialog, session, shell, type BrowserWindow } from 'electron';
+import {
+  app,
+  clipboard,
+  dialog,
+  nativeTheme,
+  Notification,
+  session,
+  shell,
+  type BrowserWindow,
+} from 'electron';
 import { fail, problem } from '../shared/problem.ts';
+import type { AskedPlace, Preferences } from '../shared/ipc/application.ts';
 import type { JobView } from '../shared/views.ts';
 import { environmentForChildren } from './app/environment.ts';
+import { LINK_SCHEME, placeOfArguments, placeOfLink } from './app/links.ts';
 import { installMenu } from './app/menu.ts';
+import { farewell, newsOf, type News } from './app/news.ts';
 import { pick, saveAs } from './app/pick.ts';
+import { keepFrame, readFrame, readPreferences } from './app/preferences.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
 import { bringToFront, openWindow } from './app/window.ts';
@@ -48,7 +61,6 @@ async function start(paths: HomePaths): Promise<void> {
   await app.whenReady();
   guardSession(session.defaultSession);
   serveScheme(session.defaultSession, path.join(out, 'renderer'));
-  installMenu(process.platform);
 
   const services = await openServices({
     env: environmentForChildren(process.env),
@@ -67,13 +79,62 @@ async function start(paths: HomePaths): Promise<void> {
     );
   });
 
-  let window: BrowserWindow | null = openWindow(out);
+  const settings = services.ok ? services.value.settings : null;
+  let preferences = readPreferences(settings);
+  const applyPreferences = (given: Preferences) => {
+    preferences = given;
+    nativeTheme.themeSource = given.theme;
+  };
+  applyPreferences(preferences);
+
+  let window: BrowserWindow | null = openWindow({
+    out,
+    frame: readFrame(settings),
+    onFrame: (frame) => {
+      if (settings !== null) keepFrame(settings, frame);
+    },
+    onCrash: (reason) => log.error(`the page's process is gone: ${reason}`, null),
+  });
   window.on('closed', () => {
     window = null;
   });
-  app.on('second-instance', () => {
-    if (window !== null) bringToFront(window);
+
+  // A place that was asked for before the page listens waits for it.
+  let waiting: AskedPlace | null = placeOfArguments(process.argv);
+  let listens = false;
+  window.webContents.on('did-start-loading', () => {
+    listens = false;
   });
+  const go = (place: AskedPlace) => {
+    if (window !== null) bringToFront(window);
+    if (listens) door.push('go', place);
+    else waiting = place;
+  };
+  app.on('second-instance', (_event, args) => {
+    if (window !== null) bringToFront(window);
+    const place = placeOfArguments(args);
+    if (place !== null) go(place);
+  });
+  app.on('open-url', (event, link) => {
+    event.preventDefault();
+    const place = placeOfLink(link);
+    if (place !== null) go(place);
+  });
+  if (app.isPackaged) app.setAsDefaultProtocolClient(LINK_SCHEME);
+
+  const leave = askBeforeClosing(window, services.ok ? services.value : null);
+  installMenu(process.platform, {
+    go,
+    openPalette: () => door.push('open-palette', {}),
+    quit: leave,
+  });
+  const tell = ({ job, title, body }: News) => {
+    if (!preferences.notifications || window?.isFocused() === true || !Notification.isSupported())
+      return;
+    const notification = new Notification({ title, body });
+    notification.on('click', () => go({ screen: 'jobs', job }));
+    notification.show();
+  };
 
   const door: Door = openDoor({
     handlers: createHandlers({
@@ -87,13 +148,22 @@ async function start(paths: HomePaths): Promise<void> {
         readClipboard: async () => clipboard.readText(),
         clearClipboard: async () => clipboard.clear(),
         moveToTrash: (path) => shell.trashItem(path),
+        firstPlace: () => {
+          const place = waiting;
+          waiting = null;
+          listens = true;
+          return place;
+        },
+        applyPreferences,
       },
     }),
     contents: () => window?.webContents ?? null,
     onBug: (where, error) => log.error(where, error),
   });
   if (!services.ok) log.error(services.problem.message, services.problem);
-  const stopFollowing = services.ok ? followJobs(services.value, door, log) : async () => undefined;
+  const stopFollowing = services.ok
+    ? followJobs(services.value, door, log, tell)
+    : async () => undefined;
 
   app.on('window-all-closed', () => app.quit());
   app.on('will-quit', (event) => {
@@ -106,9 +176,13 @@ async function start(paths: HomePaths): Promise<void> {
 }
 
 /** Tells the window of changed jobs and keeps their access fresh while the application is there. Answers with its disposer. */
-function followJobs(services: Services, door: ReturnType<typeof openDoor>, log: Log) {
+function followJobs(services: Services, door: Door, log: Log, tell: (news: News) => void) {
   const abort = new AbortController();
   services.jobs.keepAccess(abort.signal);
+  const seen = new Map<string, JobView>();
+  void services.jobs.list().then((jobs) => {
+    for (const job of jobs) if (!seen.has(job.id)) seen.set(job.id, job);
+  });
   const batcher = batchChanges(
     BATCH,
     async (ids) => {
@@ -116,8 +190,15 @@ function followJobs(services: Services, door: ReturnType<typeof openDoor>, log: 
       let isGone = false;
       for (const id of ids) {
         const view = await services.jobs.get(id);
-        if (view.ok) jobs.push(view.value);
-        else isGone = true;
+        if (view.ok) {
+          jobs.push(view.value);
+          const news = newsOf(seen.get(id), view.value);
+          seen.set(id, view.value);
+          if (news !== null) tell(news);
+        } else {
+          seen.delete(id);
+          isGone = true;
+        }
       }
       if (jobs.length > 0) door.push('jobs-changed', { jobs });
       if (isGone) door.push('jobs-gone', {});
@@ -131,6 +212,46 @@ function followJobs(services: Services, door: ReturnType<typeof openDoor>, log: 
     batcher.close();
     await services.close();
   };
+}
+
+/** Says, before the user closes the window, what goes on without it. Answers with what quits in the same way. */
+function askBeforeClosing(window: BrowserWindow, services: Services | null): () => void {
+  let leaves = false;
+  let asks = false;
+  const ask = async (): Promise<boolean> => {
+    const words = services === null ? null : farewell(await services.jobs.list());
+    if (words === null) return true;
+    const answer = await dialog.showMessageBox(window, {
+      type: 'info',
+      title: 'Trainyard',
+      ...words,
+      buttons: ['Quit', 'Keep it open'],
+      defaultId: 0,
+      cancelId: 1,
+    });
+    return answer.response === 0;
+  };
+  const leave = () => {
+    if (asks) return;
+    asks = true;
+    void ask()
+      .catch(() => true)
+      .then((yes) => {
+        asks = false;
+        leaves = yes;
+        if (yes) app.quit();
+      });
+  };
+  // Whatever else quits, the system's shutdown above all, is not held up.
+  app.on('before-quit', () => {
+    leaves = true;
+  });
+  window.on('close', (event) => {
+    if (leaves) return;
+    event.preventDefault();
+    leave();
+  });
+  return leave;
 }
 
 declareScheme();

@@ -85,7 +85,8 @@ test('ten thousand jobs: the list stands, scrolls and is searched at once', asyn
 
   await page.getByLabel('Search jobs').fill('many-07123');
   await expect(rows(page)).toHaveCount(1);
-  console.log(`10,000 jobs: shown after ${first} ms; scrolling: ${JSON.stringify(scrolled)}`);
+  const said = `shown after ${first} ms; scrolling: ${JSON.stringify(scrolled)}`;
+  test.info().annotations.push({ type: '10,000 jobs', description: said });
   // A machine without a graphics card, shared with others: no frame may stand for half a second.
   expect(scrolled.longest).toBeLessThan(500);
 });

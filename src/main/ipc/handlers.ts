@@ -1,7 +1,9 @@
 import { CALL_NAMES, type CallHandlers } from '../../shared/ipc.ts';
-import { ok, type Result } from '../../shared/problem.ts';
+import type { Result } from '../../shared/problem.ts';
 import type { Services } from '../services.ts';
+import { applicationHandlers } from './handlers/application.ts';
 import { bucketHandlers } from './handlers/buckets.ts';
+import { hostHandlers } from './handlers/hosts.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { newJobHandlers } from './handlers/new-job.ts';
@@ -21,11 +23,10 @@ export function createHandlers({ version, home, services, shell }: HandlerOption
     const refuse = async () => services;
     return Object.fromEntries(CALL_NAMES.map((name) => [name, refuse])) as unknown as CallHandlers;
   }
-  const { endpoints } = services.value;
   return {
-    about: async () =>
-      ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
+    ...applicationHandlers(services.value, shell, { version, home }),
     ...bucketHandlers(services.value, shell),
+    ...hostHandlers(services.value),
     ...jobHandlers(services.value, shell),
     ...keyHandlers(services.value, shell),
     ...newJobHandlers(services.value, shell),

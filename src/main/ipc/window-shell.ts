@@ -1,4 +1,5 @@
 import type { EventBody, EventName } from '../../shared/ipc.ts';
+import type { AskedPlace, Preferences } from '../../shared/ipc/application.ts';
 
 /** What handlers ask of the window itself; `app/` does it with Electron, tests with a few lines. */
 export interface WindowShell {
@@ -13,6 +14,9 @@ export interface WindowShell {
   readonly moveToTrash: (path: string) => Promise<void>;
   /** The system's own dialog for a new file: its absolute path, or null when the user changed their mind. */
   readonly saveAs: (title: string, name: string) => Promise<string | null>;
+  /** Where a link asked the window to go before it listened; told once. */
+  readonly firstPlace: () => AskedPlace | null;
+  readonly applyPreferences: (preferences: Preferences) => void;
 }
 
 export interface PickOptions {

@@ -3,11 +3,14 @@ import { DropAnywhere } from '../features/keys/drop-anywhere.tsx';
 import { useAbout } from '../common/use-about.ts';
 import { FEATURES } from './features.tsx';
 import { useNavigation } from './navigation.ts';
+import { Palette } from './palette.tsx';
 import { Rail } from './rail.tsx';
+import { useAskedPlaces } from './use-asked-places.ts';
 
 /** The window: a banner where the endpoints are emulated, the rail, and the screen chosen there. */
 export function Application() {
   const about = useAbout();
+  useAskedPlaces();
   const place = useNavigation((navigation) => navigation.place);
   const Screen = FEATURES[place.screen]?.Screen ?? JobsScreen;
   return (
@@ -20,6 +23,7 @@ export function Application() {
         </main>
       </div>
       <DropAnywhere />
+      <Palette />
     </div>
   );
 }

@@ -1,8 +1,10 @@
 import type { ComponentType } from 'react';
 import { BucketsScreen } from '../features/buckets/buckets-screen.tsx';
+import { HostsScreen } from '../features/hosts/hosts-screen.tsx';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
 import { KeysScreen } from '../features/keys/keys-screen.tsx';
 import { NewJobScreen } from '../features/new-job/new-job-screen.tsx';
+import { SettingsScreen } from '../features/settings/settings-screen.tsx';
 import { useNavigation, type ScreenName } from './navigation.ts';
 
 export interface Feature {
@@ -34,6 +36,16 @@ export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
     label: 'Keys',
     icon: 'M5 4a4 4 0 1 0 3.9 5H11v2h2V9h3V7H8.9A4 4 0 0 0 5 4zm0 2.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z',
     Screen: KeysScreen,
+  },
+  hosts: {
+    label: 'Hosts',
+    icon: 'M1 2h14v5H1zm2 2v1h2V4zM1 9h14v5H1zm2 2v1h2v-1z',
+    Screen: HostsScreen,
+  },
+  settings: {
+    label: 'Settings',
+    icon: 'M1 3h8v2H1zm12 0h2v2h-2zm-3-1h2v4h-2zM1 11h3v2H1zm7 0h7v2H8zm-3-1h2v4H5z',
+    Screen: SettingsScreen,
   },
 };
 

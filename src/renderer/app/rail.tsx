@@ -1,4 +1,5 @@
 import { FEATURES, type Feature } from './features.tsx';
+import { Meters } from './meters.tsx';
 import { useNavigation, type ScreenName } from './navigation.ts';
 
 const entries = (Object.entries(FEATURES) as [ScreenName, Feature][]).filter(
@@ -25,6 +26,7 @@ export function Rail() {
           <span>{feature.label}</span>
         </button>
       ))}
+      <Meters />
     </nav>
   );
 }

@@ -13,8 +13,43 @@ const aboutSchema = z.object({
 });
 export type About = Readonly<z.infer<typeof aboutSchema>>;
 
+/** The places of the window, in the order of the rail, of the menu and of their accelerators. */
+export const PLACES = [
+  { screen: 'jobs', label: 'Jobs' },
+  { screen: 'new-job', label: 'New job' },
+  { screen: 'buckets', label: 'Buckets' },
+  { screen: 'keys', label: 'Keys' },
+  { screen: 'hosts', label: 'Hosts' },
+  { screen: 'settings', label: 'Settings' },
+] as const;
+
+export const THEMES = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof THEMES)[number];
+
+export const preferencesSchema = z.strictObject({
+  theme: z.enum(THEMES),
+  /** Tells of jobs that ended or need somebody, while the window is not looked at. */
+  notifications: z.boolean(),
+});
+export type Preferences = Readonly<z.infer<typeof preferencesSchema>>;
+
+const askedPlaceSchema = z.object({
+  screen: z.enum(PLACES.map(({ screen }) => screen)),
+  /** The id of a job. */
+  job: z.string().optional(),
+});
+/** Where a menu, a link or a notification leads. */
+export type AskedPlace = Readonly<z.infer<typeof askedPlaceSchema>>;
+
 export const APPLICATION_CALLS = {
   about: call(z.strictObject({}), aboutSchema),
+  preferences: call(z.strictObject({}), preferencesSchema),
+  'keep-preferences': call(preferencesSchema, z.undefined()),
+  /** Where the window was asked to go before it could listen; null: nowhere. Told once. */
+  'first-place': call(z.strictObject({}), askedPlaceSchema.nullable()),
 } as const;
 
-export const APPLICATION_EVENTS = {} as const;
+export const APPLICATION_EVENTS = {
+  go: askedPlaceSchema,
+  'open-palette': z.object({}),
+} as const;

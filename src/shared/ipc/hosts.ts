@@ -1,5 +1,33 @@
+import { z } from 'zod';
+import { hostProbeSchema } from '../agent-protocol.ts';
+import { problemSchema } from '../problem.ts';
+import { call } from './contract.ts';
+
 /** What the window asks of hosts. */
 
-export const HOST_CALLS = {} as const;
+const hostSchema = z.object({
+  name: z.string(),
+  /** Null where the host could not be asked: `problem` says why. */
+  probe: hostProbeSchema.nullable(),
+  problem: problemSchema.nullable(),
+});
+/** A machine that carries jobs. */
+export type HostView = Readonly<z.infer<typeof hostSchema>>;
+
+const meterSchema = z.object({
+  /** Percent of all processors since the last call; null at the first. */
+  cpu: z.number().nullable(),
+  /** Bytes that programs cannot have, and there. */
+  memoryUsed: z.number(),
+  memoryTotal: z.number(),
+});
+export type Meter = Readonly<z.infer<typeof meterSchema>>;
+
+export const HOST_CALLS = {
+  /** Asks every host what it has: takes seconds. */
+  'hosts-probe': call(z.strictObject({}), z.array(hostSchema)),
+  /** How busy this machine is. */
+  'hosts-meter': call(z.strictObject({}), meterSchema),
+} as const;
 
 export const HOST_EVENTS = {} as const;

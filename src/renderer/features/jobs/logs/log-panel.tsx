@@ -1,6 +1,6 @@
 import { Button, Checkbox, NativeSelect, Text, TextInput } from '@mantine/core';
 import '@xterm/xterm/css/xterm.css';
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { MAX_SEARCH } from '../../../../shared/ipc/jobs.ts';
 import type { LogSource } from '../../../../shared/ipc.ts';
 import { hasEnded } from '../../../../shared/job-status.ts';
@@ -15,6 +15,9 @@ interface LogPanelProps {
   readonly source: LogSource;
   readonly onSource: (source: LogSource) => void;
 }
+
+/** How long an answer stands at the foot. Milliseconds. */
+const SAID_TIME = 5_000;
 
 const parseSource = (value: string): LogSource => (value === 'stage' ? 'stage' : Number(value));
 
@@ -61,6 +64,10 @@ function Log({ job, source, picker }: LogProps) {
     onSearch: () => field.current?.focus(),
   });
   const [said, setSaid] = useState('');
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(''), SAID_TIME);
+    return () => clearTimeout(timer);
+  }, [said]);
   const search = useSearch(job.id, source, open, setSaid);
   const file = `${job.runDirectory}/${source === 'stage' ? RUN.stageLog : workerLog(source)}`;
   const isPart = log.size !== null && (log.from > 0 || log.to < log.size);
@@ -102,8 +109,8 @@ function Log({ job, source, picker }: LogProps) {
           label="Follow"
           checked={log.follows}
           onChange={(event) => {
+            open.current?.window.follow(event.currentTarget.checked);
             if (event.currentTarget.checked) void open.current?.window.toEnd();
-            else open.current?.window.follow(false);
           }}
         />
         <Button.Group className="log-buttons">

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { preferencesSchema, type Preferences } from '../../shared/ipc/application.ts';
+import { ok, type Result } from '../../shared/problem.ts';
+import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
+
+/** What the window remembers, in the store's settings. What cannot be read is as at the first start. */
+
+export const FIRST_PREFERENCES: Preferences = { theme: 'system', notifications: true };
+
+const frameSchema = z.strictObject({
+  x: z.int(),
+  y: z.int(),
+  width: z.int().min(200).max(20_000),
+  height: z.int().min(200).max(20_000),
+  maximized: z.boolean(),
+});
+/** Where the window stood. */
+export type Frame = Readonly<z.infer<typeof frameSchema>>;
+
+const PREFERENCES = 'window.preferences';
+const FRAME = 'window.frame';
+
+type Settings = SettingsReader & SettingsWriter;
+
+function read<T>(settings: SettingsReader, name: string, schema: z.ZodType<T>): T | null {
+  const row = settings.get(name);
+  if (!row.ok || row.value === null) return null;
+  try {
+    const parsed = schema.safeParse(JSON.parse(row.value));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+export const readPreferences = (settings: SettingsReader | null): Preferences =>
+  (settings === null ? null : read(settings, PREFERENCES, preferencesSchema)) ?? FIRST_PREFERENCES;
+
+export const keepPreferences = (settings: SettingsWriter, value: Preferences): Result<void> =>
+  settings.set(PREFERENCES, JSON.stringify(value));
+
+export const readFrame = (settings: SettingsReader | null): Frame | null =>
+  settings === null ? null : read(settings, FRAME, frameSchema);
+
+export const keepFrame = (settings: Settings, frame: Frame): Result<void> =>
+  frameSchema.safeParse(frame).success ? settings.set(FRAME, JSON.stringify(frame)) : ok();
+
+/** Whether enough of a frame lies on one of the screens to be found and moved. Pure. */
+export function isInSight(
+  frame: Omit<Frame, 'maximized'>,
+  screens: readonly Omit<Frame, 'maximized'>[],
+): boolean {
+  return screens.some((screen) => {
+    const width =
+      Math.min(frame.x + frame.width, screen.x + screen.width) - Math.max(frame.x, screen.x);
+    const height =
+      Math.min(frame.y + frame.height, screen.y + screen.height) - Math.max(frame.y, screen.y);
+    return width >= 200 && height >= 100 && frame.y >= screen.y;
+  });
+}

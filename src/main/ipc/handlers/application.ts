@@ -1,0 +1,29 @@
+import type { HandlersOf } from '../../../shared/ipc.ts';
+import type { APPLICATION_CALLS } from '../../../shared/ipc/application.ts';
+import { ok } from '../../../shared/problem.ts';
+import { keepPreferences, readPreferences } from '../../app/preferences.ts';
+import type { Services } from '../../services.ts';
+import type { WindowShell } from '../window-shell.ts';
+import { withoutValue } from './without-value.ts';
+
+interface Application {
+  readonly version: string;
+  readonly home: string;
+}
+
+export function applicationHandlers(
+  { endpoints, settings }: Pick<Services, 'endpoints' | 'settings'>,
+  shell: Pick<WindowShell, 'applyPreferences' | 'firstPlace'>,
+  { version, home }: Application,
+): HandlersOf<typeof APPLICATION_CALLS> {
+  return {
+    about: async () =>
+      ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
+    preferences: async () => ok(readPreferences(settings)),
+    'keep-preferences': async (preferences) => {
+      shell.applyPreferences(preferences);
+      return withoutValue(keepPreferences(settings, preferences));
+    },
+    'first-place': async () => ok(shell.firstPlace()),
+  };
+}

@@ -1,0 +1,114 @@
+import { Button, SegmentedControl, Switch } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { THEMES, type Preferences, type Theme } from '../../../shared/ipc/application.ts';
+import { useNavigation } from '../../app/navigation.ts';
+import { ask, problemOf } from '../../client.ts';
+import { CopiedText } from '../../common/copied-text.tsx';
+import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { useAbout } from '../../common/use-about.ts';
+import './settings.css';
+
+const PREFERENCES = ['preferences'] as const;
+const THEME_NAMES: Readonly<Record<Theme, string>> = {
+  system: 'As the system',
+  light: 'Light',
+  dark: 'Dark',
+};
+const VAULT_NAMES = { keychain: "The system's keychain", passphrase: 'A file with a passphrase' };
+
+const isTheme = (value: string): value is Theme => THEMES.some((theme) => theme === value);
+
+/** What the user may choose, and where things lie. A choice holds at once. */
+export function SettingsScreen() {
+  const client = useQueryClient();
+  const about = useAbout();
+  const go = useNavigation((navigation) => navigation.go);
+  const known = useQuery({ queryKey: PREFERENCES, queryFn: () => ask('preferences', {}) });
+  const vault = useQuery({ queryKey: ['settings-vault'], queryFn: () => ask('keys-vault', {}) });
+  const keep = useMutation({
+    mutationFn: (preferences: Preferences) => ask('keep-preferences', preferences),
+    onMutate: (preferences) => client.setQueryData(PREFERENCES, preferences),
+    onError: () => client.invalidateQueries({ queryKey: PREFERENCES }),
+  });
+  const failure = known.error ?? keep.error;
+  const preferences = known.data;
+  const home = about.data?.home;
+  return (
+    <div className="settings">
+      <h1>Settings</h1>
+      {failure !== null && <ProblemAlert {...problemOf(failure)} />}
+      {preferences !== undefined && (
+        <>
+          <Setting name="Theme">
+            <SegmentedControl
+              size="xs"
+              aria-label="Theme"
+              transitionDuration={0}
+              value={preferences.theme}
+              onChange={(theme) => {
+                if (isTheme(theme)) keep.mutate({ ...preferences, theme });
+              }}
+              data={THEMES.map((theme) => ({ value: theme, label: THEME_NAMES[theme] }))}
+            />
+          </Setting>
+          <Setting name="Notifications">
+            <Switch
+              size="xs"
+              label="Tell me when a job ends or waits for access, while I look elsewhere"
+              checked={preferences.notifications}
+              onChange={(event) =>
+                keep.mutate({ ...preferences, notifications: event.currentTarget.checked })
+              }
+            />
+          </Setting>
+        </>
+      )}
+      <Setting name="Keys">
+        {vault.isError ? (
+          <span>{problemOf(vault.error).message}</span>
+        ) : vault.data === undefined ? null : (
+          <span>{VAULT_NAMES[vault.data.kind]}</span>
+        )}
+        <Button size="compact-xs" variant="default" onClick={() => go({ screen: 'keys' })}>
+          Keys
+        </Button>
+      </Setting>
+      {home !== undefined && (
+        <>
+          <Setting name="Everything lies in">
+            <CopiedText text={home} />
+          </Setting>
+          <Setting name="Runs">
+            <CopiedText text={`${home}/runs`} />
+          </Setting>
+          <Setting name="Logs of Trainyard">
+            <CopiedText text={`${home}/logs`} />
+          </Setting>
+          <p className="dimmed settings-note">
+            The command line uses the same folder. The variable TRAINYARD_HOME moves it.
+          </p>
+        </>
+      )}
+      {about.data !== undefined && (
+        <Setting name="Version">
+          <CopiedText text={about.data.version} />
+        </Setting>
+      )}
+    </div>
+  );
+}
+
+function Setting({
+  name,
+  children,
+}: {
+  readonly name: string;
+  readonly children: React.ReactNode;
+}) {
+  return (
+    <div className="setting" role="group" aria-label={name}>
+      <span className="dimmed">{name}</span>
+      <div>{children}</div>
+    </div>
+  );
+}

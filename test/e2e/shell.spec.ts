@@ -1,0 +1,222 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { ElectronApplication, Page } from '@playwright/test';
+import { expect, test } from './support/application.ts';
+import { writeEvents, writeRun } from './support/runs.ts';
+import { FAILED, FINISHED, running } from './support/samples.ts';
+
+const shoot = (page: Page, name: string) =>
+  page.screenshot({ path: join('test-results', 'screens', `${name}.png`) });
+const choose = (application: ElectronApplication, id: string) =>
+  application.evaluate(({ Menu }, item) => {
+    Menu.getApplicationMenu()?.getMenuItemById(item)?.click();
+  }, id);
+const article = (page: Page, name: string) => page.getByRole('article', { name: `Job ${name}` });
+
+test('the menu has its accelerators, and leads to every place', async ({ profile }) => {
+  const { application, page } = await profile.launch();
+  const accelerators = await application.evaluate(({ Menu }) =>
+    Object.fromEntries(
+      ['palette', 'new-job', 'quit', 'go-jobs', 'go-settings'].map((id) => [
+        id,
+        Menu.getApplicationMenu()?.getMenuItemById(id)?.accelerator,
+      ]),
+    ),
+  );
+  expect(accelerators).toEqual({
+    palette: 'CmdOrCtrl+K',
+    'new-job': 'CmdOrCtrl+N',
+    quit: 'CmdOrCtrl+Q',
+    'go-jobs': 'CmdOrCtrl+1',
+    'go-settings': 'CmdOrCtrl+6',
+  });
+  for (const [screen, label] of [
+    ['settings', 'Settings'],
+    ['hosts', 'Hosts'],
+    ['keys', 'Keys'],
+    ['buckets', 'Buckets'],
+    ['new-job', 'New job'],
+    ['jobs', 'Jobs'],
+  ] as const) {
+    await choose(application, `go-${screen}`);
+    await expect(
+      page
+        .getByRole('navigation', { name: 'Places' })
+        .getByRole('button', { name: label, exact: true }),
+    ).toHaveAttribute('aria-current', 'page');
+  }
+});
+
+test('the palette finds places and jobs by a few letters, with the keyboard alone', async ({
+  profile,
+}) => {
+  for (const run of [FINISHED, FAILED, running()]) await writeRun(profile.home, run);
+  const { application, page } = await profile.launch({ theme: 'dark' });
+  await expect(article(page, running().name)).toBeVisible();
+  await choose(application, 'palette');
+  const field = page.getByRole('combobox', { name: 'Go to a place or a job' });
+  await expect(field).toBeFocused();
+  await page.keyboard.type('dig');
+  await expect(page.getByRole('listbox').getByRole('option')).toHaveCount(1);
+  await shoot(page, 'palette-dark');
+  await page.keyboard.press('Enter');
+  await expect(article(page, FINISHED.name)).toBeVisible();
+  await choose(application, 'palette');
+  await expect(field).toBeFocused();
+  await page.keyboard.type('hos');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Hosts' })).toBeVisible();
+  await choose(application, 'palette');
+  await expect(field).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(field).toHaveCount(0);
+});
+
+test('a link shows its job: at the start, and in the window that is open', async ({ profile }) => {
+  for (const run of [FINISHED, FAILED]) await writeRun(profile.home, run);
+  const { page } = await profile.launch();
+  await expect(article(page, FAILED.name)).toBeVisible();
+  const { executable, args, env } = profile.command();
+  const second = spawn(executable, [...args, `trainyard://job/${FINISHED.id}`], {
+    env,
+    stdio: 'ignore',
+  });
+  await once(second, 'exit');
+  await expect(article(page, FINISHED.name)).toBeVisible();
+});
+
+test('the theme and the place of the window are kept', async ({ profile }) => {
+  const isDark = (page: Page) =>
+    page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+  const first = await profile.launch();
+  // Playwright plays a light system otherwise.
+  await first.page.emulateMedia({ colorScheme: null });
+  await first.page.getByRole('button', { name: 'Settings' }).click();
+  await expect(first.page.getByText(join(profile.home, 'runs'))).toBeVisible();
+  await shoot(first.page, 'settings-light');
+  await first.page.getByText('Dark', { exact: true }).click();
+  await expect.poll(() => isDark(first.page)).toBe(true);
+  await shoot(first.page, 'settings-dark');
+  await first.page.getByLabel(/Tell me when a job ends/).uncheck();
+  await first.application.evaluate(({ BrowserWindow }) => {
+    BrowserWindow.getAllWindows()[0]?.setBounds({ x: 40, y: 60, width: 900, height: 620 });
+  });
+  await first.page.waitForTimeout(1_000);
+  await first.application.close();
+
+  const { application, page } = await profile.launch();
+  await page.emulateMedia({ colorScheme: null });
+  await expect.poll(() => isDark(page)).toBe(true);
+  const bounds = await application.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()[0]?.getBounds(),
+  );
+  expect(bounds).toMatchObject({ width: 900, height: 620 });
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await expect(page.getByLabel(/Tell me when a job ends/)).not.toBeChecked();
+});
+
+test('closing the window while a job runs says what goes on, and can be taken back', async ({
+  profile,
+}) => {
+  await writeRun(profile.home, running());
+  const { application, page } = await profile.launch();
+  await expect(article(page, running().name)).toBeVisible();
+  await application.evaluate(({ dialog }) => {
+    const asked: unknown[] = [];
+    Object.assign(globalThis, { asked, answer: 1 });
+    dialog.showMessageBox = (async (_window: unknown, options: unknown) => {
+      asked.push(options);
+      return {
+        response: (globalThis as unknown as { answer: number }).answer,
+        checkboxChecked: false,
+      };
+    }) as unknown as typeof dialog.showMessageBox;
+  });
+  const close = () =>
+    application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
+  const asked = () =>
+    application.evaluate(() => (globalThis as unknown as { asked: { message: string }[] }).asked);
+  await close();
+  await expect.poll(async () => (await asked()).length).toBe(1);
+  expect((await asked())[0]?.message).toBe('resnet-baseline goes on without the window');
+  await expect(article(page, running().name)).toBeVisible();
+
+  await application.evaluate(() => Object.assign(globalThis, { answer: 0 }));
+  const ended = once(application.process(), 'exit');
+  await choose(application, 'quit');
+  await ended;
+});
+
+test('the end of a job is told by the system when the window is not looked at', async ({
+  profile,
+}) => {
+  const run = running();
+  const folder = await writeRun(profile.home, run);
+  const { application, page } = await profile.launch();
+  await expect(article(page, run.name)).toBeVisible();
+  await application.evaluate(({ BrowserWindow, Notification }) => {
+    const told: string[] = [];
+    Object.assign(globalThis, { told });
+    Notification.isSupported = () => true;
+    Notification.prototype.show = function show(this: { title: string }) {
+      told.push(this.title);
+    };
+    BrowserWindow.getAllWindows()[0]?.blur();
+  });
+  await application.evaluate(({ BrowserWindow }) => {
+    const window = BrowserWindow.getAllWindows()[0];
+    if (window !== undefined) window.isFocused = () => false;
+  });
+  await writeEvents(folder, {
+    ...run,
+    events: [...run.events, [60, { kind: 'ended', state: 'finished', stage: null, problem: null }]],
+  });
+  await expect
+    .poll(() => application.evaluate(() => (globalThis as unknown as { told: string[] }).told))
+    .toEqual(['resnet-baseline finished']);
+});
+
+test('a page that crashes is there again, and the main process goes on', async ({ profile }) => {
+  await writeRun(profile.home, FINISHED);
+  const { application, page } = await profile.launch();
+  await expect(article(page, FINISHED.name)).toBeVisible();
+  const before = application.process().pid;
+  /** The page's process, and whether the page is loaded: Playwright itself cannot look into a page that crashed. */
+  const pageNow = () =>
+    application.evaluate(({ BrowserWindow }) => {
+      const contents = BrowserWindow.getAllWindows()[0]?.webContents;
+      return {
+        process: contents?.getOSProcessId() ?? 0,
+        isLoaded: contents?.isCrashed() === false && !contents.isLoading(),
+      };
+    });
+  const first = await pageNow();
+  await application.evaluate(({ BrowserWindow }) => {
+    BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer();
+  });
+  await expect
+    .poll(async () => {
+      const now = await pageNow();
+      return now.isLoaded && now.process > 0 && now.process !== first.process;
+    })
+    .toBe(true);
+  expect(application.process().pid).toBe(before);
+});
+
+test('Hosts shows this machine; the rail shows how busy it is', async ({ profile }) => {
+  const { application, page } = await profile.launch({ theme: 'light' });
+  await page.getByRole('button', { name: 'Hosts' }).click();
+  const host = page.getByRole('region', { name: 'local' });
+  await expect(host).toContainText('this machine', { timeout: 40_000 });
+  await expect(host).toContainText(/processors/);
+  await expect(host).toContainText(/free of/);
+  await expect(host).toContainText(/Node\.js v24/);
+  await expect(host).toContainText('After a logout');
+  await expect(page.getByRole('meter')).toHaveCount(2, { timeout: 15_000 });
+  await shoot(page, 'hosts-light');
+  await application.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()[0]?.setContentSize(900, 600),
+  );
+  await shoot(page, 'hosts-light-900');
+});

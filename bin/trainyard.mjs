@@ -31,6 +31,13 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
       if (!process.stdin.isTTY || signal !== 'SIGINT') child.kill(signal);
     });
   }
+  // npx hands on no signal that ends it. Without this process the command line finds itself alone, and ends in order.
+  if (process.env.npm_command === 'exec') {
+    const parent = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== parent) process.exit(1);
+    }, 500).unref();
+  }
   child.on('exit', (code, signal) => {
     if (signal !== null) {
       process.removeAllListeners(signal);

@@ -5,6 +5,10 @@ import type { ProgramFiles } from './program-files.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** `orphaned`: npx, which started this program, is gone, and nobody is there who could be asked. */
+export type InterruptReason = 'signal' | 'orphaned';
+export type InterruptHandler = (reason: InterruptReason) => void;
+
 /** What a command is given: everything it may touch of the world. */
 export interface Context {
   readonly output: Output;
@@ -19,7 +23,7 @@ export interface Context {
   /** Opens the services at the first call; they are closed after the command. Ends the command where they cannot be opened. */
   services(): Promise<Services>;
   /** Takes SIGINT over: the handler is called for each. Returns how to give it back. */
-  takeInterrupts(handler: () => void): () => void;
+  takeInterrupts(handler: InterruptHandler): () => void;
 }
 
 export type Action = (context: Context) => Promise<ExitStatus>;

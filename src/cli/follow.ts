@@ -29,8 +29,8 @@ export async function followJob(
   const end = AbortSignal.any([left.signal, context.signal]);
   const done = new AbortController();
   const asking = { now: false };
-  const giveBack = context.takeInterrupts(() => {
-    if (!context.interactive || asking.now) {
+  const giveBack = context.takeInterrupts((reason) => {
+    if (!context.interactive || asking.now || reason === 'orphaned') {
       left.abort();
       return;
     }
@@ -139,8 +139,14 @@ export function tellEnd(output: Output, job: JobView): ExitStatus {
         `  worker ${worker.index}: ${workerEnd(worker)}; its output: trainyard logs ${job.id} --worker ${worker.index}`,
       );
   if (status.problem !== null) reportProblem(output, status.problem, false);
-  tellOutput(output, job);
-  output.note(`  Try again: trainyard retry ${job.id}`);
+  const produced = job.workers.length === 0 || job.workers.some((worker) => worker.starts > 0);
+  if (produced) tellOutput(output, job);
+  if (status.problem?.code === 'storage.exists') {
+    output.note(
+      '  A retry finds the same names taken. Rename or remove what is in the way in the bucket first,',
+    );
+    output.note(`  then: trainyard retry ${job.id}. Or run the job again with another output.`);
+  } else output.note(`  Try again: trainyard retry ${job.id}`);
   return 1;
 }
 

@@ -13,8 +13,9 @@ import { registerLogs } from './commands/logs.ts';
 import { registerRetry } from './commands/retry.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStop } from './commands/stop.ts';
-import type { Context, Run } from './context.ts';
+import type { Context, Environment, InterruptHandler, InterruptReason, Run } from './context.ts';
 import { ProblemExit, reportProblem, valueOf, type ExitStatus } from './exit.ts';
+import { onOrphaned } from './orphaned.ts';
 import { createOutput, type Sink } from './output.ts';
 import { findProgramFiles } from './program-files.ts';
 
@@ -38,7 +39,7 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
 
   const run: Run = async (options, action) => {
     const json = options.json === true;
-    const interrupts = watchInterrupts();
+    const interrupts = watchInterrupts(env);
     running.interrupts = interrupts;
     let opened: Promise<Services> | undefined;
     const context: Context = {
@@ -155,7 +156,7 @@ type Ending = 130 | 141 | 143;
 
 interface Interrupts {
   readonly signal: AbortSignal;
-  take(handler: () => void): () => void;
+  take(handler: InterruptHandler): () => void;
   /** The exit status when a signal ended the command; else null. */
   status(): Ending | null;
   /** Ends the command as a signal would. */
@@ -163,10 +164,10 @@ interface Interrupts {
   stop(): void;
 }
 
-function watchInterrupts(): Interrupts {
+function watchInterrupts(env: Environment): Interrupts {
   const controller = new AbortController();
   let status: Ending | null = null;
-  let taken: (() => void) | null = null;
+  let taken: InterruptHandler | null = null;
   let timer: NodeJS.Timeout | undefined;
   const end = (reason: Ending) => {
     if (status !== null) {
@@ -178,10 +179,12 @@ function watchInterrupts(): Interrupts {
     timer = setTimeout(() => process.exit(reason), GRACE);
     timer.unref();
   };
-  const onInterrupt = () => {
+  const interrupt = (reason: InterruptReason) => {
     if (taken === null) end(130);
-    else taken();
+    else taken(reason);
   };
+  const onInterrupt = () => interrupt('signal');
+  const stopLooking = onOrphaned(env, () => interrupt('orphaned'));
   const onTerminate = () => end(143);
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onTerminate);
@@ -197,6 +200,7 @@ function watchInterrupts(): Interrupts {
     end,
     stop: () => {
       clearTimeout(timer);
+      stopLooking();
       process.off('SIGINT', onInterrupt);
       process.off('SIGTERM', onTerminate);
     },

@@ -23,6 +23,8 @@ import { Sessions } from './storage/sessions.ts';
  * 4: the port or the folder cannot be used.
  */
 async function main(argv: readonly string[]): Promise<void> {
+  // Until it listens there is nothing to end in order.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
   const options = parseOptions(argv);
   if (!options.ok) {
     end(`${options.problem.message}\n`, exitStatusOf(options.problem));

@@ -146,3 +146,58 @@ describe('a killed agent', () => {
     );
   });
 });
+
+describe('started by npx, which hands on no signal', () => {
+  /** As npx does: a process between, which alone is killed. Resolves with what the command line printed until it printed the pattern. */
+  const between = async (args: readonly string[], printed: RegExp) => {
+    const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify([COMMAND_LINE, ...args])}, { stdio: 'inherit' }).on('spawn', function () { console.log('pid ' + this.pid) })`;
+    const parent = spawn(process.execPath, ['-e', script], {
+      env: { ...home.env, npm_command: 'exec' },
+      cwd: home.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`not printed: ${text}`)), 20_000);
+      for (const stream of [parent.stdout, parent.stderr])
+        stream.setEncoding('utf8').on('data', (piece: string) => {
+          text += piece;
+          if (!printed.test(text)) return;
+          clearTimeout(late);
+          resolve();
+        });
+    });
+    return { parent, text, pid: Number(/^pid (\d+)$/m.exec(text)?.[1]) };
+  };
+  const gone = async (pid: number): Promise<boolean> => {
+    for (let look = 0; look < 100; look += 1) {
+      try {
+        process.kill(pid, 0);
+      } catch {
+        return true;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return false;
+  };
+
+  it('the emulator ends with it', async () => {
+    const { parent, text } = await between(
+      ['emulator', '--open'],
+      /^export TRAINYARD_RESOURCE_MANAGER_ENDPOINT=\S+$/m,
+    );
+    const url = /STORAGE_EMULATOR_HOST=(\S+)/.exec(text)?.[1] ?? '';
+    expect(await answers(url)).toBe(true);
+    parent.kill('SIGTERM');
+    expect(await silent(url)).toBe(true);
+  });
+
+  it('a command that follows a job ends with it, and the job goes on', async () => {
+    const { parent, pid } = await between(['run', jobFile], /worker 0 started/);
+    parent.kill('SIGTERM');
+    expect(await gone(pid)).toBe(true);
+    const [job] = await home.json<JobView[]>(['jobs']);
+    expect(job).toMatchObject({ state: 'running' });
+    await home.json(['stop', job?.id ?? '']);
+  });
+});

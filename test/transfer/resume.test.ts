@@ -16,7 +16,7 @@ import { IN, OUT, plant, startWorld, tree, value, type World } from './world.ts'
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 const MIB = 1024 * 1024;
 /** Kills in all, half of them of downloads. `TRAINYARD_TEST_KILLS` and `_SEED` change them. */
-const KILLS = Number(process.env['TRAINYARD_TEST_KILLS'] ?? 30);
+const KILLS = Number(process.env['TRAINYARD_TEST_KILLS'] ?? 12);
 const SEED = Number(process.env['TRAINYARD_TEST_SEED'] ?? randomBytes(4).readUInt32LE());
 
 /** Numbers from 0 to 1, the same for the same seed. */

@@ -19,19 +19,22 @@ const MOST = 50;
 export function Palette() {
   const [isOpen, setOpen] = useState(false);
   useEffect(() => window.trainyard.subscribe('open-palette', () => setOpen((open) => !open)), []);
+  if (!isOpen) return null;
   return (
-    <Modal
-      opened={isOpen}
+    <Modal.Root
+      opened
       onClose={() => setOpen(false)}
-      withCloseButton={false}
       size={560}
       yOffset="12vh"
-      padding={0}
-      transitionProps={{ duration: 80 }}
-      aria-label="Command palette"
+      transitionProps={{ duration: 0 }}
     >
-      <Commands onDone={() => setOpen(false)} />
-    </Modal>
+      <Modal.Overlay />
+      <Modal.Content aria-label="Command palette">
+        <Modal.Body p={0}>
+          <Commands onDone={() => setOpen(false)} />
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

@@ -21,20 +21,17 @@ export const richRun = (): WrittenRun => ({
   events: [
     ...staged,
     [14, { kind: 'stage-started', stage: 'running' }],
-    ...GPUS.map(
-      (gpu, worker) =>
-        [
-          15,
-          {
-            kind: 'worker-started',
-            worker,
-            pid: 4_100 + worker,
-            startTime: '2',
-            start: 1,
-            gpus: [gpu],
-          },
-        ] as const,
-    ),
+    ...GPUS.map((gpu, worker): WrittenRun['events'][number] => [
+      15,
+      {
+        kind: 'worker-started',
+        worker,
+        pid: 4_100 + worker,
+        startTime: '2',
+        start: 1,
+        gpus: [gpu],
+      },
+    ]),
     [40, { kind: 'warning', message: 'The disk fills up.', hint: 'Make room.' }],
   ],
   logs: {

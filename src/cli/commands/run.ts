@@ -49,7 +49,12 @@ export function registerRun(program: Command, run: Run): void {
             output,
             submitted.id,
             submitted,
-            options.json === true ? { id: submitted.id, warnings: submitted.warnings } : null,
+            options.json === true
+              ? {
+                  id: submitted.id,
+                  ...(submitted.warnings.length === 0 ? {} : { warnings: submitted.warnings }),
+                }
+              : null,
           );
           return 0;
         }

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RunEventBody } from '../../../src/shared/events.ts';
 import type { Sample } from '../../../src/shared/gpu.ts';
 import { RUN } from '../../../src/shared/run-directory.ts';
 import { writeRun, type WrittenRun } from './runs.ts';
@@ -21,7 +22,7 @@ export const richRun = (): WrittenRun => ({
   events: [
     ...staged,
     [14, { kind: 'stage-started', stage: 'running' }],
-    ...GPUS.map((gpu, worker): WrittenRun['events'][number] => [
+    ...GPUS.map((gpu, worker): readonly [number, RunEventBody] => [
       15,
       {
         kind: 'worker-started',

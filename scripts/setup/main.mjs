@@ -23,13 +23,22 @@ export async function main(options) {
 }
 
 function run(command, args, env = process.env) {
-  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
+  const done = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env,
+  });
   return done.status === 0;
 }
 
 function installPackages() {
   const stamp = join(root, 'node_modules', '.trainyard-packages');
-  const wanted = hashOf(root, ['package.json', 'package-lock.json'], process.platform, process.arch);
+  const wanted = hashOf(
+    root,
+    ['package.json', 'package-lock.json'],
+    process.platform,
+    process.arch,
+  );
   if (readStamp(stamp) === wanted) return true;
   say('Installing packages (npm ci) ...');
   const npm = process.env['npm_execpath'];

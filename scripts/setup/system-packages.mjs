@@ -46,7 +46,13 @@ export function installSystemPackages({ forTests, forWindow, say }) {
   }
   say('Installing system packages (apt-get) ...');
   const apt = (...words) => {
-    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...words];
+    const [command, ...rest] = [
+      ...prefix,
+      'env',
+      'DEBIAN_FRONTEND=noninteractive',
+      'apt-get',
+      ...words,
+    ];
     return spawnSync(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
   };
   apt('update');
@@ -55,14 +61,20 @@ export function installSystemPackages({ forTests, forWindow, say }) {
   const done = apt('install', '--yes', '--no-install-recommends', ...chosen);
   if (done.status === 0) return true;
   say(done.stderr.trim());
-  say(`apt-get could not install: ${chosen.join(' ')}. Install them, then run the same command again.`);
+  say(
+    `apt-get could not install: ${chosen.join(' ')}. Install them, then run the same command again.`,
+  );
   return false;
 }
 
 function installedPackages(names) {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\\n', ...names], {
-    encoding: 'utf8',
-  });
+  const query = spawnSync(
+    'dpkg-query',
+    ['-W', '-f', '${Package} ${db:Status-Status}\\n', ...names],
+    {
+      encoding: 'utf8',
+    },
+  );
   return new Set(
     (query.stdout ?? '')
       .split('\n')

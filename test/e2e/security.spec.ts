@@ -38,7 +38,9 @@ test('the window has the preferences that the security list names', async ({ pro
   expect(
     await inPage(page, `[typeof require, typeof process, typeof module, typeof Buffer].join()`),
   ).toBe('undefined,undefined,undefined,undefined');
-  expect(await inPage(page, `Object.keys(window.trainyard).sort().join()`)).toBe('call,pathOf,subscribe');
+  expect(await inPage(page, `Object.keys(window.trainyard).sort().join()`)).toBe(
+    'call,pathOf,subscribe',
+  );
   expect(await inPage(page, `location.origin`)).toBe(PAGE_ORIGIN);
   expect(await inPage(page, `isSecureContext`)).toBe(true);
 });

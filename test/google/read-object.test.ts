@@ -42,7 +42,7 @@ const textOf = (result: Result<ObjectStart>): readonly [string, boolean] | strin
 test('the emulator gives the first bytes of an object, whole ones as whole, and says what is not there', async () => {
   const emulator = await startEmulator({ open: true });
   try {
-    const post = (path: string, body: string | Uint8Array, type: string) =>
+    const post = (path: string, body: string | Uint8Array<ArrayBuffer>, type: string) =>
       fetch(`${emulator.url}${path}`, { method: 'POST', headers: { 'content-type': type }, body });
     await post('/storage/v1/b?project=demo-project', '{"name":"a-bucket"}', 'application/json');
     for (const [name, body] of [

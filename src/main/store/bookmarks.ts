@@ -43,7 +43,9 @@ export function bookmarkRows(store: Store): BookmarkReader & BookmarkWriter {
     list: () =>
       store.use((database) =>
         database
-          .prepare('SELECT id, address, key, added_at FROM bookmarks ORDER BY address, added_at, rowid')
+          .prepare(
+            'SELECT id, address, key, added_at FROM bookmarks ORDER BY address, added_at, rowid',
+          )
           .all()
           .flatMap((row) => {
             const parsed = rowSchema.safeParse(row);

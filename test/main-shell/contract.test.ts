@@ -108,6 +108,9 @@ describe('handlers', () => {
     readClipboard: async () => '',
     clearClipboard: async () => undefined,
     moveToTrash: async () => undefined,
+    saveAs: async () => null,
+    firstPlace: () => null,
+    applyPreferences: () => undefined,
   };
   const options = { version: '1.2.3', home: '/home', shell };
 

@@ -16,12 +16,13 @@ interface WorkerTableProps {
 /** One row a worker; choosing one shows its log. */
 export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
   if (job.workers.length === 0) return null;
+  const hasExits = job.workers.some((worker) => exitOf(worker) !== '–');
   const hasGpus = job.workers.some((worker) => worker.gpus.length > 0);
   return (
     <Table
       layout="fixed"
       highlightOnHover
-      className="workers"
+      className={hasGpus ? 'workers with-gpus' : 'workers'}
       verticalSpacing={3}
       horizontalSpacing={6}
       aria-label="Workers"
@@ -30,7 +31,7 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
         <Table.Tr>
           <Table.Th w={56}>Worker</Table.Th>
           <Table.Th w={88}>State</Table.Th>
-          <Table.Th w={68}>Exit</Table.Th>
+          {hasExits && <Table.Th w={68}>Exit</Table.Th>}
           {hasGpus && <Table.Th>GPU</Table.Th>}
           {!hasGpus && <Table.Th>Process</Table.Th>}
           <Table.Th w={86}>Took</Table.Th>
@@ -52,7 +53,7 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
               <Table.Td>
                 <StateLabel state={worker.state} color={WORKER_COLORS[worker.state]} />
               </Table.Td>
-              <Table.Td title={exitOf(worker)}>{exitOf(worker)}</Table.Td>
+              {hasExits && <Table.Td title={exitOf(worker)}>{exitOf(worker)}</Table.Td>}
               {hasGpus && <Table.Td title={gpus}>{gpus}</Table.Td>}
               {!hasGpus && <Table.Td>{worker.pid ?? '–'}</Table.Td>}
               <Table.Td>{took === null ? '–' : formatDuration(took)}</Table.Td>

@@ -1,9 +1,9 @@
 // Installs what is missing, then builds: `npm run setup`, and before `npm run demo`, `npm start` and `npm test`.
 // Instant when there is nothing to do. This file is read by any Node.js: it only checks the version and hands on.
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 20 || (major === 20 && minor < 19)) {
+const [major] = process.versions.node.split('.').map(Number);
+if (major < 20) {
   process.stderr.write(
-    `Trainyard needs Node.js 20.19 or newer, and this is ${process.versions.node}: install a newer one, then run the same command again.\n`,
+    `Trainyard needs Node.js 20 or newer, and this is ${process.versions.node}: install a newer one, then run the same command again.\n`,
   );
   process.exit(1);
 }

@@ -42,7 +42,7 @@ function installPackages() {
   if (readStamp(stamp) === wanted) return true;
   say('Installing packages (npm ci) ...');
   const npm = process.env['npm_execpath'];
-  const arguments_ = ['ci', '--no-fund', '--no-audit', '--loglevel', 'error'];
+  const arguments_ = ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel', 'error'];
   const done =
     npm !== undefined && existsSync(npm) && /\.c?js$/.test(npm)
       ? run(process.execPath, [npm, ...arguments_])

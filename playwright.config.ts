@@ -1,8 +1,10 @@
 import { defineConfig } from '@playwright/test';
+import { windowLeftOut } from './test/long.ts';
 
 /** The tests of the window; `npm run e2e` gives them a display and an Electron. */
 export default defineConfig({
   testDir: 'test/e2e',
+  testIgnore: windowLeftOut.map((name) => `**/${name}`),
   outputDir: 'test-results/e2e',
   timeout: 60_000,
   expect: { timeout: 10_000 },

@@ -1,9 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { partsLeftOut } from './test/long.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
-    exclude: ['test/e2e/**'],
+    exclude: ['test/e2e/**', ...partsLeftOut],
     pool: 'forks',
     maxWorkers: 2,
     // As in playwright.config.ts: only where it decides whether work lands.

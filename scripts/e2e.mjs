@@ -49,6 +49,7 @@ async function main() {
   say(`Testing the window in Electron ${runtime.version} (${runtime.kind}).`);
   const environment = {
     ...process.env,
+    ...(process.argv.length > 2 ? { TRAINYARD_TEST_LONG: '1' } : {}),
     TRAINYARD_ELECTRON: runtime.executable,
     TRAINYARD_ELECTRON_KIND: runtime.kind,
   };

@@ -33,14 +33,18 @@ const readReport = (name) => {
 
 async function testParts() {
   const file = join(reports, 'parts.json');
-  const status = await run(process.execPath, [
-    join(root, 'node_modules/vitest/vitest.mjs'),
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-    ...selection,
-  ]);
+  const status = await run(
+    process.execPath,
+    [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+      ...selection,
+    ],
+    selection.length > 0 ? { TRAINYARD_TEST_LONG: '1' } : {},
+  );
   const report = readReport('parts.json');
   if (report === null) {
     total.failed += 1;
@@ -75,6 +79,14 @@ async function testWindow() {
 await testParts();
 if (selection.length === 0) await testWindow();
 rmSync(reports, { recursive: true, force: true });
+if (
+  process.env.TRAINYARD_TEST_LONG !== '1' &&
+  process.env.CI === undefined &&
+  selection.length === 0
+)
+  process.stdout.write(
+    '\nThe long tests of test/long.ts were left out: TRAINYARD_TEST_LONG=1 npm test runs them too.\n',
+  );
 process.stdout.write(
   `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
 );

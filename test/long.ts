@@ -1,0 +1,32 @@
+/**
+ * `npm test` answers within ten minutes on two cores. The tests named here take longer than their share: they run where
+ * `TRAINYARD_TEST_LONG=1` asks for them, as `.ci/run` does, and wherever `CI` is set.
+ */
+const wanted = process.env['TRAINYARD_TEST_LONG'] === '1' || process.env['CI'] !== undefined;
+
+const parts = [
+  'test/agent/disks.test.ts',
+  'test/agent/logs.test.ts',
+  'test/agent/outputs.test.ts',
+  'test/cli/silent-network.test.ts',
+  'test/google/faults.test.ts',
+  'test/main/jobs/two.test.ts',
+  'test/transfer/generations.test.ts',
+  'test/transfer/kill.test.ts',
+  'test/transfer/proxied.test.ts',
+  'test/transfer/resume.test.ts',
+];
+
+const window = [
+  'buckets.spec.ts',
+  'job-list.spec.ts',
+  'job-logs.spec.ts',
+  'keys-looks.spec.ts',
+  'new-job.spec.ts',
+  'packaged.spec.ts',
+];
+
+/** Tests of the parts that this run leaves out. */
+export const partsLeftOut: readonly string[] = wanted ? [] : parts;
+/** Tests of the window that this run leaves out. */
+export const windowLeftOut: readonly string[] = wanted ? [] : window;

@@ -14,6 +14,8 @@ import {
 } from './parse.ts';
 
 const TIME_LIMIT = 15_000;
+/** nvidia-smi has answered and warns that a card's infoROM is corrupted; such a card computes. */
+const WARNED = 14;
 const FORMAT = '--format=csv,noheader,nounits';
 
 type Answer =
@@ -34,7 +36,7 @@ function ask(...parameters: string[]): Promise<Answer> {
         env: { ...withoutControls(process.env), LC_ALL: 'C' },
       },
       (error, stdout, stderr) => {
-        if (error === null) resolve({ kind: 'said', output: stdout });
+        if (error === null || error.code === WARNED) resolve({ kind: 'said', output: stdout });
         else if (error.code === 'ENOENT') resolve({ kind: 'no-tool' });
         else if (error.killed === true)
           resolve({

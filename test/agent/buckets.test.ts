@@ -1,18 +1,11 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { manifestSchema } from '../../src/shared/manifest.ts';
 import type { JobPlan } from '../../src/shared/plan.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
-import { kill, makeWorld, pause, until, type TestRun, type World } from './harness.ts';
+import { kill, makeWorld, pause, until, type TestRun, type World, filesIn } from './harness.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -339,10 +332,8 @@ test.concurrent('an unattended run renews its access by itself', async () => {
   });
   expect(await run.ended()).toMatchObject({ state: 'finished' });
   expect(run.events().some((event) => event.kind === 'access-awaited')).toBe(false);
-  const everything = readdirSync(run.directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'))
-    .join('\n');
+  const everything = Buffer.concat(Object.values(filesIn(run.directory))).toString('latin1');
+  expect(everything.length).toBeGreaterThan(1_000);
   expect(everything).not.toContain(trainer.key.privateKey.slice(100, 140));
 });
 

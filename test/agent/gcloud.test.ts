@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { openAccount, openAdmin } from './google.ts';
-import { makeWorld, type World } from './harness.ts';
+import { makeWorld, type World, filesIn } from './harness.ts';
 
 const gcloud = (() => {
   try {
@@ -32,16 +32,10 @@ afterAll(async () => {
   await emulator.stop();
 });
 
-function filesBelow(folder: string): Record<string, string> {
-  return Object.fromEntries(
-    readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => {
-        const file = path.join(entry.parentPath, entry.name);
-        return [path.relative(folder, file), readFileSync(file, 'latin1')];
-      }),
+const filesBelow = (folder: string): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(filesIn(folder)).map(([name, bytes]) => [name, bytes.toString('latin1')]),
   );
-}
 
 test.skipIf(gcloud === null)(
   'gcloud in a worker uses the key, leaves the configuration of the user as it was, and nothing behind',

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { readFileSync, existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -276,4 +276,25 @@ async function killAll(run: TestRun): Promise<void> {
     kill(-pid);
     kill(pid);
   }
+}
+
+/**
+ * The files below a folder and what is in them, by relative name. One that goes while this looks (the agent lets go of its lock
+ * just after the run's last event) is not there.
+ */
+export function filesIn(folder: string): Readonly<Record<string, Buffer>> {
+  const read = (entry: Dirent): [string, Buffer][] => {
+    const file = path.join(entry.parentPath, entry.name);
+    try {
+      return [[path.relative(folder, file), readFileSync(file)]];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  };
+  return Object.fromEntries(
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .flatMap(read),
+  );
 }

@@ -10,7 +10,16 @@ import type { JobPlan } from '../../src/shared/plan.ts';
 import { isAlive } from '../../src/agent/identity.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
-import { AGENT, kill, makeWorld, pause, until, type TestRun, type World } from './harness.ts';
+import {
+  AGENT,
+  kill,
+  makeWorld,
+  pause,
+  until,
+  type TestRun,
+  type World,
+  filesIn,
+} from './harness.ts';
 import { AS_NOBODY, cannotDropPrivileges } from '../support/without-privileges.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -75,10 +84,8 @@ const below = async (prefix: string): Promise<string[]> =>
 
 const sumsBelow = (root: string): Record<string, string> =>
   Object.fromEntries(
-    readdirSync(root, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.join(entry.parentPath, entry.name))
-      .map((file): [string, string] => [path.relative(root, file), sha(readFileSync(file))])
+    Object.entries(filesIn(root))
+      .map(([name, bytes]): [string, string] => [name, sha(bytes)])
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
 

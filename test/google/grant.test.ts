@@ -1,0 +1,386 @@
+import fc from 'fast-check';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseExpression, type Expression } from '../../src/emulator/iam/expression.ts';
+import { quoteForShell } from '../../src/google/grant/gcloud.ts';
+import { planGrants } from '../../src/google/grant/plan.ts';
+import { quoteForTerraform } from '../../src/google/grant/terraform.ts';
+import { grantText } from '../../src/google/grant/words.ts';
+import {
+  GRANT_FORMS,
+  GRANT_VARIANTS,
+  type GrantPlan,
+  type GrantWish,
+} from '../../src/shared/grant.ts';
+import { exitStatusOf } from '../../src/shared/problem.ts';
+import { bindingsOf, runScript } from './grant-shell.ts';
+
+const ACCOUNT = 'trainer@demo-project.iam.gserviceaccount.com';
+const wish = (fields: Partial<GrantWish>): GrantWish => ({
+  input: null,
+  output: null,
+  account: ACCOUNT,
+  variant: 'custom-role',
+  project: null,
+  ...fields,
+});
+function planned(fields: Partial<GrantWish>): GrantPlan {
+  const plan = planGrants(wish(fields));
+  if (!plan.ok) throw new Error(plan.problem.message);
+  return plan.value;
+}
+const told = (plan: GrantPlan) =>
+  plan.bindings.map(({ purpose, role, bucket, managedFolder, condition }) => [
+    purpose,
+    role,
+    managedFolder === null ? bucket : `${bucket}/${managedFolder}`,
+    condition?.expression ?? null,
+  ]);
+
+const READ = 'resource.name.startsWith("projects/_/buckets/input-data-bucket/objects/data/")';
+const WRITE = 'resource.name.startsWith("projects/_/buckets/artifacts-bucket/objects/results/")';
+const BOTH = { input: 'gs://input-data-bucket/data/', output: 'gs://artifacts-bucket/results/' };
+
+describe('the least grants', () => {
+  it('are three bindings for a folder in and a folder out', () => {
+    expect(told(planned(BOTH))).toEqual([
+      ['read', 'roles/storage.objectViewer', 'input-data-bucket', READ],
+      ['list', 'trainyardObjectLister', 'input-data-bucket', null],
+      ['write', 'roles/storage.objectCreator', 'artifacts-bucket', WRITE],
+    ]);
+    expect(planned(BOTH).customRole?.permissions).toEqual(['storage.objects.list']);
+  });
+
+  it('are two on managed folders, and a condition on the listing’s prefix, where those are chosen', () => {
+    expect(told(planned({ ...BOTH, variant: 'managed-folder' }))).toEqual([
+      ['read', 'roles/storage.objectViewer', 'input-data-bucket/data/', null],
+      ['write', 'roles/storage.objectCreator', 'artifacts-bucket/results/', null],
+    ]);
+    expect(told(planned({ ...BOTH, variant: 'list-prefix' }))[1]).toEqual([
+      'list',
+      'roles/storage.objectViewer',
+      'input-data-bucket',
+      'api.getAttribute("storage.googleapis.com/objectListPrefix", "").startsWith("data/")',
+    ]);
+  });
+
+  it('close a prefix without a slash, and cover the one object that it may name', () => {
+    const plan = planned({
+      input: 'gs://input-data-bucket/data',
+      output: 'gs://artifacts-bucket/results',
+    });
+    expect(told(plan)[0]?.[3]).toBe(
+      `resource.name == "projects/_/buckets/input-data-bucket/objects/data" || ${READ}`,
+    );
+    expect(told(plan)[2]?.[3]).toBe(WRITE);
+    expect(plan.notes.join(' ')).toContain('has no slash at its end');
+  });
+
+  it('name an archive alone, and list nothing for it', () => {
+    for (const variant of GRANT_VARIANTS)
+      expect(told(planned({ input: 'gs://input-data-bucket/sets/a.tar.gz', variant }))).toEqual([
+        [
+          'read',
+          'roles/storage.objectViewer',
+          'input-data-bucket',
+          'resource.name == "projects/_/buckets/input-data-bucket/objects/sets/a.tar.gz"',
+        ],
+      ]);
+  });
+
+  it('are one role each on whole buckets, and say that a folder would be less', () => {
+    for (const variant of GRANT_VARIANTS) {
+      const plan = planned({
+        input: 'gs://input-data-bucket',
+        output: 'gs://input-data-bucket/',
+        variant,
+      });
+      expect(told(plan)).toEqual([
+        ['read', 'roles/storage.objectViewer', 'input-data-bucket', null],
+        ['write', 'roles/storage.objectCreator', 'input-data-bucket', null],
+      ]);
+      expect(plan.notes.join(' ')).toContain('A folder would be less');
+    }
+  });
+
+  it.each([
+    [{ input: `gs://bucket/it's/` }, 'input.grant-name'],
+    [{ input: 'gs://bucket/a"b/' }, 'input.grant-name'],
+    [{ output: 'gs://bucket/a\\b/' }, 'input.grant-name'],
+    [{ output: 'gs://bucket/a\tb/' }, 'input.grant-name'],
+    [{ input: 'gs://bucket/a\u2028b/' }, 'input.grant-name'],
+    [{ input: 'gs://bucket/a\u202eb/' }, 'input.grant-name'],
+    [{ input: 'gs://bucket/a\ud800b/' }, 'input.grant-name'],
+    [{ input: 'gs://bucket/data/*' }, 'input.grant-wildcard'],
+    [{ input: 'gs://bucket/dat?/', variant: 'managed-folder' }, 'input.grant-wildcard'],
+    [{ input: 'gs://buck*/data/' }, 'input.address'],
+    [{ input: 'gs://bucket/a\nb/' }, 'input.address'],
+    [{ input: 'bucket/data' }, 'input.address'],
+    [{ output: 'gs:///data' }, 'input.address'],
+    [{}, 'input.usage'],
+    [{ ...BOTH, account: 'me@example.com' }, 'input.grant-account'],
+    [{ ...BOTH, account: `${ACCOUNT},allUsers` }, 'input.grant-account'],
+    [{ ...BOTH, account: 'a b@p.iam.gserviceaccount.com' }, 'input.grant-account'],
+    [{ ...BOTH, project: 'p; rm -rf /' }, 'input.grant-project'],
+  ] as const)('%j is refused as bad input: %s', (fields, code) => {
+    const plan = planGrants(wish(fields));
+    expect(plan.ok ? null : plan.problem.code).toBe(code);
+    expect(plan.ok ? 0 : exitStatusOf(plan.problem)).toBe(2);
+    expect(plan.ok ? '' : plan.problem.hint).not.toBe('');
+  });
+
+  it('never quote the recipe that lets neighbours in', () => {
+    for (const variant of GRANT_VARIANTS)
+      for (const form of GRANT_FORMS) {
+        const text = grantText(planned({ ...BOTH, variant }), form);
+        for (const [, inner = ''] of text.matchAll(/startsWith\(\\*"(.*?)\\*"\)/g))
+          expect(inner, `${variant} ${form}`).toMatch(/\/$/);
+        expect(text).toContain(ACCOUNT);
+      }
+  });
+});
+
+describe('the script for gcloud', () => {
+  it('makes the role and the bindings in the bucket’s project, and can be run twice', () => {
+    const script = grantText(planned({ ...BOTH, project: 'data-project' }), 'gcloud');
+    const { calls, files } = runScript(script);
+    expect(files).toEqual([]);
+    expect(calls[0]?.argv).toEqual([
+      'iam',
+      'roles',
+      'create',
+      'trainyardObjectLister',
+      '--project=data-project',
+      '--title=Trainyard Object Lister',
+      '--permissions=storage.objects.list',
+      '--stage=GA',
+      '--quiet',
+    ]);
+    expect(bindingsOf(calls)).toEqual([
+      {
+        url: 'gs://input-data-bucket',
+        role: 'roles/storage.objectViewer',
+        member: `serviceAccount:${ACCOUNT}`,
+        condition: { title: 'trainyard-input', expression: READ },
+      },
+      {
+        url: 'gs://input-data-bucket',
+        role: 'projects/data-project/roles/trainyardObjectLister',
+        member: `serviceAccount:${ACCOUNT}`,
+        condition: null,
+      },
+      {
+        url: 'gs://artifacts-bucket',
+        role: 'roles/storage.objectCreator',
+        member: `serviceAccount:${ACCOUNT}`,
+        condition: { title: 'trainyard-output', expression: WRITE },
+      },
+    ]);
+  });
+
+  it('asks the bucket for its project where none was given, and says which it takes where it cannot tell', () => {
+    const { calls } = runScript(grantText(planned(BOTH), 'gcloud'));
+    expect(calls[0]?.argv).toEqual([
+      'storage',
+      'buckets',
+      'describe',
+      'gs://input-data-bucket',
+      '--raw',
+      '--format=value(projectNumber)',
+    ]);
+    expect(bindingsOf(calls)[1]?.role).toBe('projects/demo-project/roles/trainyardObjectLister');
+  });
+});
+
+const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
+
+/** Names that people could type, and names that are made to break out. */
+const name = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 30 }),
+  fc
+    .array(
+      fc.constantFrom(
+        ...[
+          '$(touch pwned)',
+          '`touch pwned`',
+          ';touch pwned;',
+          '${PATH}',
+          '%{ if true }',
+          '")',
+          "'",
+          '"',
+        ],
+        ...[
+          '\\',
+          '\n',
+          '\r',
+          '\0',
+          ' ',
+          ',',
+          '=',
+          '&&',
+          '||',
+          '#',
+          '!',
+          '~',
+          '-',
+          '--',
+          '/',
+          '//',
+          '..',
+        ],
+        ...[
+          '|| true',
+          ') || (',
+          'EOF',
+          'a',
+          'ä',
+          '例',
+          '😀',
+          '\u2028',
+          '\u202e',
+          '^:^',
+          '{a,b}',
+          '>x',
+          '<x',
+          '[z]',
+          '?',
+        ],
+      ),
+      { maxLength: 6 },
+    )
+    .map((parts) => parts.join('')),
+);
+
+/** The texts that an expression compares with. */
+function textsIn(expression: Expression): readonly string[] {
+  switch (expression.kind) {
+    case 'equals':
+    case 'startsWith':
+      return [expression.text];
+    case 'not':
+      return textsIn(expression.term);
+    case 'and':
+    case 'or':
+      return expression.terms.flatMap(textsIn);
+  }
+}
+
+describe('nothing that is typed', () => {
+  it('breaks out of an expression: it is one test of the very name, or two', () => {
+    fc.assert(
+      fc.property(name, name, fc.constantFrom(...GRANT_VARIANTS), (input, output, variant) => {
+        const plan = planGrants(
+          wish({ input: `gs://in-bucket/${input}`, output: `gs://out-bucket/${output}`, variant }),
+        );
+        if (!plan.ok) {
+          expect(exitStatusOf(plan.problem)).toBe(2);
+          return;
+        }
+        for (const { condition, bucket, purpose } of plan.value.bindings) {
+          if (condition === null) continue;
+          const parsed = parseExpression(condition.expression);
+          if (!parsed.ok) throw new Error(`${parsed.message}: ${condition.expression}`);
+          const typed = purpose === 'write' ? output : input;
+          const closed = typed.endsWith('/') ? typed : `${typed}/`;
+          const root = purpose === 'list' ? '' : `projects/_/buckets/${bucket}/objects/`;
+          const wanted = new Set([root + typed, root + closed]);
+          const texts = textsIn(parsed.expression);
+          expect(texts.length).toBeLessThanOrEqual(2);
+          for (const text of texts) expect(wanted).toContain(text);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('breaks out of a line of the script, as real bash reads it', () => {
+    fc.assert(
+      fc.property(name, name, fc.constantFrom(...GRANT_VARIANTS), (input, output, variant) => {
+        const plan = planGrants(
+          wish({
+            input: `gs://in-bucket/${input}`,
+            output: `gs://out-bucket/${output}`,
+            variant,
+            project: 'data-project',
+          }),
+        );
+        if (!plan.ok) {
+          fc.pre(false);
+          return;
+        }
+        const { calls, files, stdout } = runScript(grantText(plan.value, 'gcloud'));
+        expect(files).toEqual([]);
+        expect(stdout).toBe(`Granted to ${ACCOUNT}. It takes some minutes to work.\n`);
+        expect(
+          bindingsOf(calls).map(({ url, condition }) => [url, condition?.expression ?? null]),
+        ).toEqual(
+          plan.value.bindings.map(({ bucket, managedFolder, condition }) => [
+            `gs://${bucket}${managedFolder === null ? '' : `/${managedFolder}`}`,
+            condition?.expression ?? null,
+          ]),
+        );
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('is changed by the quotes of bash', () => {
+    const word = fc
+      .string({ unit: 'binary' })
+      .filter((text) => !/\p{Cs}/u.test(text) && !text.includes('\0'));
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1, maxLength: 40 }), (words) => {
+        const script = words.map((one) => `printf '%s\\0' ${quoteForShell(one)}\n`).join('');
+        expect(execFileSync('bash', ['-s'], { input: script, encoding: 'utf8' })).toBe(
+          words.map((one) => `${one}\0`).join(''),
+        );
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('is changed by the quotes of Terraform, or read as a template', () => {
+    fc.assert(
+      fc.property(name, (text) => {
+        const quoted = quoteForTerraform(text);
+        // As Terraform reads it: doubled marks are single ones, and no other mark stands before a brace.
+        expect(quoted.replace(/\$\$\{|%%\{/g, '')).not.toMatch(/[$%]\{/);
+        expect(JSON.parse(quoted.replace(/([$%])\1(?=\{)/g, '$1'))).toBe(text);
+      }),
+    );
+  });
+
+  it.skipIf(!has('terraform'))(
+    'is read as itself by the real terraform, and the text is as its formatter writes it',
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'trainyard-terraform-'));
+      try {
+        const names = fc
+          .sample(name, { numRuns: 60, seed: 7 })
+          .map((text) => text.replaceAll('\0', ''));
+        const lists = names.map((text) => `  ${quoteForTerraform(text)},`).join('\n');
+        writeFileSync(join(folder, 'names.tf'), `locals {\n  names = [\n${lists}\n  ]\n}\n`);
+        const options = { cwd: folder, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] } as const;
+        const read = execFileSync('terraform', ['console'], {
+          ...options,
+          input: 'base64encode(jsonencode(local.names))',
+        });
+        const answer = Buffer.from(
+          /"([A-Za-z0-9+/=]+)"/.exec(read)?.[1] ?? '',
+          'base64',
+        ).toString();
+        expect(JSON.parse(answer)).toEqual(names.map((text) => text.normalize('NFC')));
+        for (const variant of GRANT_VARIANTS) {
+          const text = grantText(planned({ ...BOTH, variant }), 'terraform');
+          expect(execFileSync('terraform', ['fmt', '-'], { ...options, input: text })).toBe(text);
+        }
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});

@@ -1,10 +1,13 @@
-// `npm run soak [-- --kills 200 --seed N --faults 0.05 --minutes 30]`: small real jobs whose processes are killed at random moments, and
-// whose ends are compared with that of an undisturbed one. Exit status 0 when every job ended as promised, 1 when not.
+// `npm run soak [-- --kills 200 --seed N --faults 0.05 --minutes 40 --no-window]`: small real jobs whose processes are killed at random
+// moments, and whose ends are compared with that of an undisturbed one. Where there is an Electron, the application is open on the same home,
+// starts and follows some of the jobs, and is killed too. Exit status 0 when every job ended as promised, 1 when not.
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { startDisplay } from './lib/display.mjs';
 import { bundledNode } from './lib/root.mjs';
+import { electronRuntime } from './test-runtime.mjs';
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
   const node = bundledNode();
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     faults: { type: 'string', default: '0' },
     minutes: { type: 'string', default: '40' },
+    'no-window': { type: 'boolean', default: false },
   },
 });
 const number = (name, least, most) => {
@@ -39,8 +43,34 @@ const options = {
   say: (line) => process.stdout.write(`${line}\n`),
 };
 process.stdout.write(`seed ${options.seed}\n`);
+
+/** The Electron and the display for the application; null, and said why, where there is none. */
+async function prepareWindow() {
+  if (values['no-window']) return null;
+  try {
+    const { executable, version, kind } = await electronRuntime({ say: options.say });
+    options.say(`The application runs in Electron ${version} (${kind}).`);
+    if (process.platform !== 'linux') return { executable, display: '', stop: async () => {} };
+    return { executable, ...(await startDisplay()) };
+  } catch (error) {
+    options.say(`The application is left out. ${error.message}`);
+    return null;
+  }
+}
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    options.say('It ends after this job.');
+    stopping.abort();
+  });
 const { soak, byVictim } = await import('../test/soak/soak.ts');
-const { jobs, kills, faults, wrong, seconds } = await soak(options);
+const window = await prepareWindow();
+const { jobs, kills, faults, wrong, seconds } = await soak({
+  ...options,
+  signal: stopping.signal,
+  ...(window === null ? {} : { window }),
+}).finally(() => window?.stop());
 process.stdout.write(
   `\nseed ${options.seed}: ${kills.length} kills (${byVictim(kills)}) and ${faults} faults in ${jobs} jobs, ${Math.round(seconds)} s; ${wrong.length} wrong\n${wrong.map((line) => `  ${line}\n`).join('')}`,
 );

@@ -22,6 +22,7 @@ const window = [
   'job-list.spec.ts',
   'job-logs.spec.ts',
   'keys-looks.spec.ts',
+  'kills.spec.ts',
   'new-job.spec.ts',
   'packaged.spec.ts',
 ];

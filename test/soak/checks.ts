@@ -103,14 +103,43 @@ export async function wrongWith(
     ...wrongEvents(world, id),
     ...(await wrongStarts(world, id, now, wanted, doings)),
     ...wrongLeftovers(world, id, doings),
+    ...(await wrongWindow(world, id)),
   );
+  return wrong;
+}
+
+/** What the application, where one is open, shows or wrote that is not as it should be. */
+async function wrongWindow(world: World, id: string): Promise<readonly string[]> {
+  const { window } = world;
+  if (window === null) return [];
+  const wrong: string[] = [];
+  try {
+    await window.open();
+    const until = performance.now() + LEAVE_TIME;
+    for (;;) {
+      const listed = await window.call('jobs-list', {});
+      const state = listed.ok ? listed.value.find((job) => job.id === id)?.state : 'not told';
+      if (state === 'finished') break;
+      if (performance.now() > until) {
+        wrong.push(`the window says that the job is ${state ?? 'not there'}`);
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  } catch (error) {
+    wrong.push(`the window: ${String(error)}`);
+  }
+  const log = await textOf(path.join(world.home, 'logs/window.log'));
+  const bugs = log.split('\n').filter((line) => /^\S+ \d+ error /.test(line));
+  wrong.push(...bugs.slice(0, 3).map((line) => `the window's log: ${line}`));
+  wrong.push(...window.wrong());
   return wrong;
 }
 
 async function stragglers(world: World): Promise<readonly string[]> {
   const until = performance.now() + LEAVE_TIME;
   for (;;) {
-    const left = processesIn(world.home, [world.google.pid]);
+    const left = processesIn(world.home, [world.google.pid, ...(world.window?.processes() ?? [])]);
     if (left.length === 0) return [];
     if (performance.now() > until) return left.map(({ command }) => command);
     await new Promise((resolve) => setTimeout(resolve, 100));

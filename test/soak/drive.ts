@@ -2,17 +2,29 @@ import path from 'node:path';
 import { STAGES, type Stage } from '../../src/shared/events.ts';
 import { hasEnded } from '../../src/shared/job-status.ts';
 import { identityOf } from '../../src/agent/identity.ts';
+import type { Application } from './application.ts';
 import type { Command } from './program.ts';
+import { windowCommand } from './window-command.ts';
 import { argumentsOf, childrenOf, identityIn, killExactly } from './processes.ts';
 import type { Random } from './random.ts';
 import { keyFolder, look, readEvents, runDirectory } from './state.ts';
 import { WORKERS, type World } from './world.ts';
 
-export const VICTIMS = ['agent', 'follower', 'launcher', 'supervisor', 'worker'] as const;
+export const VICTIMS = [
+  'application',
+  'agent',
+  'follower',
+  'launcher',
+  'supervisor',
+  'worker',
+] as const;
 export type Victim = (typeof VICTIMS)[number];
 
-/** How often each is chosen, of twelve. */
-const WEIGHTS: Readonly<Record<Victim, number>> = {
+export type Weights = Readonly<Record<Victim, number>>;
+
+/** How often each is chosen, of twelve, and the application besides where there is one. */
+export const WEIGHTS: Weights = {
+  application: 4,
   agent: 5,
   follower: 2,
   launcher: 2,
@@ -20,7 +32,13 @@ const WEIGHTS: Readonly<Record<Victim, number>> = {
   worker: 1,
 };
 
+/** How many of the commands are asked of the application's window instead, where there is one. */
+const BY_WINDOW = 0.35;
+
 type Moment = 'start' | Stage | 'end';
+
+const NEAR = 3;
+const NEAR_WEIGHT = 3;
 
 /** How long each moment lasts when nobody disturbs it. Milliseconds. */
 export type Durations = Readonly<Record<Moment, number>>;
@@ -28,7 +46,8 @@ export type Durations = Readonly<Record<Moment, number>>;
 /** One kill that took place. */
 export interface Kill {
   readonly victim: Victim;
-  readonly moment: Moment;
+  /** `opening`: the application was not there yet. */
+  readonly moment: Moment | 'opening';
   /** Milliseconds after the moment began. */
   readonly after: number;
   readonly worker: number | null;
@@ -64,9 +83,11 @@ export async function driveJob(
   kills: number,
   durations: Durations,
   until: number,
+  weights: Weights = WEIGHTS,
 ): Promise<Driven> {
   const done: Kill[] = [];
   const said: string[] = [];
+  const { window } = world;
   const keyFolders = new Set<string>();
   const before = new Set(await world.runIds());
   let id: string | null = null;
@@ -86,31 +107,47 @@ export async function driveJob(
       return end('it was retried too often');
     if (performance.now() > until) return end('time is up');
     const carried = seen !== null && seen.agentAlive && !hasEnded(seen.status.state);
+    const byWindow = window !== null && kills > 0 && random.next() < BY_WINDOW;
+    if (byWindow) await window.open();
+    else void window?.open().catch(() => undefined);
     const parameters =
       id === null ? ['run', world.jobFile] : carried ? ['logs', id, '-f'] : ['retry', id];
     const since = seen?.events.length ?? 0;
-    const command = world.start(parameters);
+    const command = byWindow
+      ? windowCommand(window, { submit: world.jobFile, id, carried })
+      : world.start(parameters);
     commands += 1;
     const over = new AbortController();
     const known = id;
     const findId = async (): Promise<string | null> =>
       known ?? (await world.runIds()).find((name) => !before.has(name)) ?? null;
-    const killing =
-      done.length < kills
-        ? killOnce({ world, random, durations, command, findId, since, carried, over: over.signal })
-        : Promise.resolve(null);
+    const killing = killDuring(
+      {
+        world,
+        random,
+        durations,
+        weights,
+        command,
+        byWindow,
+        findId,
+        since,
+        carried,
+        over: over.signal,
+      },
+      kills - done.length,
+    );
     const ended = await command.ended;
     over.abort();
-    const kill = await killing;
-    if (kill !== null) done.push(kill);
+    const killed = await killing;
+    done.push(...killed);
     const news = (await world.runIds()).filter((name) => !before.has(name));
     if (news.length > 1) return end(`one job became several: ${news.join(', ')}`);
     id = news[0] ?? null;
     const folder = id === null ? null : keyFolder(runDirectory(world, id));
     if (folder !== null) keyFolders.add(folder);
-    const killed = kill === null ? '' : `, ${kill.victim} killed in ${kill.moment}`;
+    const how = killed.map(({ victim, moment }) => `, ${victim} killed in ${moment}`).join('');
     said.push(
-      `${parameters[0]}: ${ended.status ?? ended.signal}${killed}: ${ended.stderr.trim().split('\n').slice(-8).join(' | ')}`,
+      `${parameters[0]}${byWindow ? ' by the window' : ''}: ${ended.status ?? ended.signal}${how}: ${ended.stderr.trim().split('\n').slice(-8).join(' | ')}`,
     );
     if (ended.late) return end(`${parameters.join(' ')} did not end in time`);
     if (parameters[0] === 'logs') await pause(200);
@@ -121,7 +158,10 @@ interface Killing {
   readonly world: World;
   readonly random: Random;
   readonly durations: Durations;
+  readonly weights: Weights;
   readonly command: Command;
+  /** The application does what the command asks. */
+  readonly byWindow: boolean;
   readonly findId: () => Promise<string | null>;
   /** Events that were there before this command. */
   readonly since: number;
@@ -131,20 +171,41 @@ interface Killing {
   readonly over: AbortSignal;
 }
 
-/** Kills once while a command runs; null where it ended before a victim was met. */
-async function killOnce(killing: Killing): Promise<Kill | null> {
-  while (!killing.over.aborted) {
+/**
+ * Kills while a command runs: once, as most kills end it; an application that only looks on dies and comes back any number of times.
+ */
+async function killDuring(killing: Killing, most: number): Promise<readonly Kill[]> {
+  const done: Kill[] = [];
+  while (!killing.over.aborted && done.length < most) {
     const kill = await tryKill(killing);
-    if (kill !== null) return kill;
+    if (kill !== null) done.push(kill);
+    if (kill !== null && (kill.victim !== 'application' || killing.byWindow)) break;
+    if (kill !== null) void killing.world.window?.open().catch(() => undefined);
     await pause(8);
   }
-  return null;
+  return done;
+}
+
+/** Kills the application before its page is there, at a random moment of its start. */
+async function killOpening(killing: Killing, window: Application): Promise<Kill | null> {
+  const after = killing.random.next() * window.openTime;
+  const wait = window.openedAt + after - performance.now();
+  if (wait < 0) return null;
+  await pause(wait);
+  if (!window.isOpening || !(await window.kill())) return null;
+  return { victim: 'application', moment: 'opening', after: Math.round(after), worker: null };
 }
 
 /** Chooses a victim and a moment, waits for it, and kills; null where the moment has passed or the victim is not there then. */
 async function tryKill(killing: Killing): Promise<Kill | null> {
   const { random, durations, command, over } = killing;
-  const victim = random.pick(VICTIMS.flatMap((name) => Array<Victim>(WEIGHTS[name]).fill(name)));
+  const { window } = killing.world;
+  const victim = random.pick(
+    VICTIMS.flatMap((name) => Array<Victim>(killing.weights[name]).fill(name)),
+  );
+  if (victim === 'application' && window === null) return null;
+  if (victim === 'follower' && killing.byWindow) return null;
+  if (victim === 'application' && window?.isOpening === true) return killOpening(killing, window);
   const worker = random.whole(0, WORKERS - 1);
   if (victim === 'launcher') return killLauncher(killing);
   const aimed: readonly Moment[] =
@@ -158,8 +219,10 @@ async function tryKill(killing: Killing): Promise<Kill | null> {
   await pause(wait);
   if (over.aborted && victim !== 'agent') return null;
   const told = { victim, moment, after: Math.round(after) };
+  if (victim === 'application')
+    return (await window?.kill()) === true ? { ...told, worker: null } : null;
   if (victim === 'follower')
-    return killExactly(identityOf(command.child.pid ?? 0)) ? { ...told, worker: null } : null;
+    return killExactly(identityOf(command.pid)) ? { ...told, worker: null } : null;
   const run = id ?? (await killing.findId());
   if (run === null) return null;
   const directory = runDirectory(killing.world, run);
@@ -171,18 +234,21 @@ async function tryKill(killing: Killing): Promise<Kill | null> {
     : null;
 }
 
-/** The moments that are still to come, or are now; each stage twice, as the end is but short. */
+/** The moments that are still to come, or are now. The nearer are chosen more often, so that a job meets several kills. */
 async function possibleMoments(killing: Killing): Promise<readonly Moment[]> {
   const id = await killing.findId();
   const events = id === null ? [] : readEvents(runDirectory(killing.world, id)).events;
   const over = (stage: Stage): boolean =>
     events.some((event) => event.kind === 'stage-ended' && event.stage === stage);
   const started = performance.now() - killing.command.started > killing.durations.start;
-  return [
-    ...(started ? [] : (['start', 'start'] as const)),
-    ...STAGES.filter((stage) => !over(stage)).flatMap((stage) => [stage, stage]),
+  const moments: readonly Moment[] = [
+    ...(started ? [] : (['start'] as const)),
+    ...STAGES.filter((stage) => !over(stage)),
     'end',
   ];
+  return moments.flatMap((moment, index) =>
+    Array<Moment>(index < NEAR ? NEAR_WEIGHT : 1).fill(moment),
+  );
 }
 
 /** Waits until a moment comes; the run's id, or null where the command ended before. `start` is there at once. */
@@ -214,7 +280,7 @@ async function hasStarted(killing: Killing): Promise<boolean> {
 /** Kills the program that starts the agent, a child of the command that lives for a moment. */
 async function killLauncher(killing: Killing): Promise<Kill | null> {
   const { command, over, random, durations } = killing;
-  const parent = command.child.pid ?? 0;
+  const parent = command.pid;
   if (killing.carried) return null;
   while (!over.aborted && !(await hasStarted(killing))) {
     for (const pid of childrenOf(parent)) {

@@ -42,6 +42,34 @@ export const childrenOf = (pid: number): readonly number[] =>
 export const argumentsOf = (pid: number): readonly string[] =>
   read(`/proc/${pid}/cmdline`).split('\0');
 
+/** The program that a process runs; empty where it is gone or another user's. */
+export const executableOf = (pid: number): string => {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return '';
+  }
+};
+
+/** Children, their children and so on. */
+export function descendantsOf(pid: number): readonly number[] {
+  const parents = allProcesses().map((one): readonly [number, number] => {
+    // The name before the last bracket may hold anything: `pid (name) state ppid ...`.
+    const fields = read(`/proc/${one}/stat`)
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return [one, Number(fields[1])];
+  });
+  const below = (parent: number): readonly number[] =>
+    parents.flatMap(([one, of]) => (of === parent ? [one, ...below(one)] : []));
+  return below(pid);
+}
+
+const allProcesses = (): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
 export interface Found {
   readonly identity: ProcessIdentity;
   readonly command: string;
@@ -49,9 +77,7 @@ export interface Found {
 
 /** The processes whose arguments or working directory name a folder; zombies do not count. */
 export function processesIn(folder: string, except: readonly number[] = []): readonly Found[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
+  return allProcesses()
     .filter((pid) => pid !== process.pid && !except.includes(pid))
     .flatMap((pid) => {
       const command = argumentsOf(pid).join(' ').trim();

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,29 +9,33 @@ const root = path.resolve(import.meta.dirname, '../..');
  * Copies what users start into a folder, so that a build meanwhile changes nothing under a soak.
  * Returns the path of the command line's launcher.
  */
-export async function copyProgram(folder: string): Promise<string> {
-  for (const part of ['bin', 'package.json', 'out/agent', 'out/cli/trainyard.mjs', 'out/emulator'])
+export async function copyProgram(folder: string, withWindow: boolean): Promise<string> {
+  const parts = ['bin', 'package.json', 'out/agent', 'out/cli/trainyard.mjs', 'out/emulator'];
+  for (const part of [...parts, ...(withWindow ? ['out/main', 'out/preload', 'out/renderer'] : [])])
     await cp(path.join(root, part), path.join(folder, part), { recursive: true });
   await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
   await mkdir(path.join(folder, 'examples'), { recursive: true });
   return path.join(folder, 'bin/trainyard.mjs');
 }
 
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** It did not end in time and was killed. */
+  readonly late: boolean;
+}
+
 export interface Command {
-  readonly child: ChildProcess;
+  readonly pid: number;
+  /** By `performance.now()`. */
   readonly started: number;
-  readonly ended: Promise<{
-    readonly status: number | null;
-    readonly signal: string | null;
-    readonly stdout: string;
-    readonly stderr: string;
-    /** It did not end in time and was killed. */
-    readonly late: boolean;
-  }>;
+  readonly ended: Promise<Ended>;
 }
 
 /** How long a command may take before it counts as hung. Milliseconds. */
-const COMMAND_TIME = 180_000;
+export const COMMAND_TIME = 180_000;
 
 /** Starts a command; `wrapped` names the program and arguments that come first. */
 export function startCommand(
@@ -65,5 +69,5 @@ export function startCommand(
       late,
     };
   });
-  return { child, started: performance.now(), ended };
+  return { pid: child.pid ?? 0, started: performance.now(), ended };
 }

@@ -87,7 +87,7 @@ async function rebootIn(stage: 'running' | 'uploading'): Promise<void> {
     for (const { identity } of left) process.kill(identity.pid, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  command.child.kill('SIGKILL');
+  process.kill(command.pid, 'SIGKILL');
   await command.ended;
   boot();
   // Memory file systems are empty after a reboot.

@@ -1,5 +1,6 @@
 import { outcomeOf, wrongWith } from './checks.ts';
-import { driveJob, VICTIMS, type Durations, type Kill } from './drive.ts';
+import { driveJob, VICTIMS, type Durations, type Kill, type Weights } from './drive.ts';
+import type { Runtime } from './application.ts';
 import { faultRules } from './faults.ts';
 import { seeded } from './random.ts';
 import { look } from './state.ts';
@@ -14,6 +15,12 @@ export interface SoakOptions {
   readonly minutes: number;
   /** Kills in one job, at most. */
   readonly perJob?: number;
+  /** Where the application runs, one of the victims then. */
+  readonly window?: Runtime;
+  /** How often each victim is chosen. */
+  readonly weights?: Weights;
+  /** Aborted: no further job is begun. */
+  readonly signal?: AbortSignal;
   readonly say?: (line: string) => void;
 }
 
@@ -52,12 +59,13 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const began = performance.now();
   const until = began + options.minutes * 60_000;
   const random = seeded(options.seed);
-  const world = await makeWorld();
+  const world = await makeWorld(options.window === undefined ? {} : { window: options.window });
   const kills: Kill[] = [];
   const wrong: string[] = [];
   let jobs = 0;
   let faults = 0;
   try {
+    await world.window?.open();
     const started = performance.now();
     const first = await driveJob(world, random, 0, NO_DURATIONS, until);
     const whole = performance.now() - started;
@@ -71,11 +79,22 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       ...(await wrongWith(world, first.id, wanted, { lost: [], keyFolders: first.keyFolders })),
     );
     say(`undisturbed: ${JSON.stringify(durations)}`);
-    while (kills.length < options.kills && performance.now() < until) {
-      const some = Math.min(options.kills - kills.length, random.whole(2, options.perJob ?? 7));
+    while (
+      kills.length < options.kills &&
+      performance.now() < until &&
+      options.signal?.aborted !== true
+    ) {
+      const some = Math.min(options.kills - kills.length, random.whole(3, options.perJob ?? 9));
       if (options.faults > 0)
         await world.google.setFaults(faultRules(options.faults, options.seed + jobs * 1_009));
-      const driven = await driveJob(world, random, some, durations, until + 120_000);
+      const driven = await driveJob(
+        world,
+        random,
+        some,
+        durations,
+        until + 120_000,
+        options.weights,
+      );
       if (options.faults > 0) {
         faults += (await world.google.firedFaults()).reduce((sum, { fired }) => sum + fired, 0);
         await world.google.setFaults([]);
@@ -97,12 +116,15 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       }
       if (found.length > 0) for (const line of driven.said) say(`    ${line}`);
     }
+    await world.window?.close();
+    wrong.push(...(world.window?.wrong() ?? []));
     return { jobs, kills, faults, wrong, seconds: (performance.now() - began) / 1000 };
   } finally {
     if (wrong.length === 0 || process.env['TRAINYARD_SOAK_KEEP'] === undefined)
       await world.remove();
     else {
       say(`kept: ${world.folder}`);
+      await world.window?.close();
       await world.google.stop();
     }
   }

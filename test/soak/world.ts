@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { mintFor } from '../cli/mint.ts';
+import { application, type Application, type Runtime } from './application.ts';
 import { copyProgram, startCommand, type Command } from './program.ts';
 import { processesIn } from './processes.ts';
 
@@ -54,6 +55,8 @@ export interface World {
   readonly jobFile: string;
   /** The service account whose key the workers get. */
   readonly account: string;
+  /** The application on the same home, where there is an Electron. It is not open at first. */
+  readonly window: Application | null;
   start(parameters: readonly string[]): Command;
   json<T>(parameters: readonly string[]): Promise<T>;
   runIds(): Promise<readonly string[]>;
@@ -64,6 +67,7 @@ export interface World {
 }
 
 export interface WorldOptions {
+  readonly window?: Runtime;
   /** What comes before the command line: a program and its arguments. */
   readonly wrap?: (folder: string, env: Readonly<Record<string, string>>) => readonly string[];
 }
@@ -75,7 +79,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const code = path.join(folder, 'code');
   const account = `soak-${randomBytes(4).toString('hex')}`;
   for (const name of [notes, code, path.join(folder, 'user')]) await mkdir(name);
-  const program = await copyProgram(path.join(folder, 'program'));
+  const programFolder = path.join(folder, 'program');
+  const program = await copyProgram(programFolder, options.window !== undefined);
   const google = await startEmulator({
     accounts: [{ name: account }, { name: 'setup' }],
     admins: [emailOf('setup')],
@@ -140,7 +145,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     [
       'name: soak',
       'host: local',
-      'code: { dir: ./code }',
+      // A whole path: the window has no folder that a relative one could be meant from.
+      `code: { dir: '${code}' }`,
       'setup: "sleep 0.2; echo made > made.txt"',
       'workers:',
       ...Array.from({ length: WORKERS }, () => '  - bash work.sh'),
@@ -152,9 +158,14 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     ].join('\n'),
   );
   await json(['keys', 'add', google.keyFiles[account] ?? '', '--name', 'lab']);
+  const window =
+    options.window === undefined
+      ? null
+      : application(options.window, programFolder, path.join(folder, 'chromium'), env);
   return {
     folder,
     home,
+    window,
     notes,
     google,
     input,
@@ -168,6 +179,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       return names.filter((name) => /^\d{8}-/.test(name)).sort();
     },
     async remove() {
+      await window?.close();
       for (let look = 0; look < 20; look += 1) {
         const left = processesIn(folder, [google.pid]);
         if (left.length === 0) break;

@@ -179,10 +179,8 @@ async function start(paths: HomePaths): Promise<void> {
 function followJobs(services: Services, door: Door, log: Log, tell: (news: News) => void) {
   const abort = new AbortController();
   services.jobs.keepAccess(abort.signal);
+  /** Jobs that changed, as they were when the window was last told. */
   const seen = new Map<string, JobView>();
-  void services.jobs.list().then((jobs) => {
-    for (const job of jobs) if (!seen.has(job.id)) seen.set(job.id, job);
-  });
   const batcher = batchChanges(
     BATCH,
     async (ids) => {
@@ -205,7 +203,10 @@ function followJobs(services: Services, door: Door, log: Log, tell: (news: News)
     },
     (error) => log.error('telling the window of changes', error),
   );
-  const stopWatching = services.jobs.watch(({ id }) => batcher.add(id));
+  const stopWatching = services.jobs.watch(({ id, before }) => {
+    if (before !== undefined && !seen.has(id)) seen.set(id, before);
+    batcher.add(id);
+  });
   return async (): Promise<void> => {
     abort.abort();
     stopWatching();

@@ -106,7 +106,7 @@ export async function keepAccess(parts: KeepAccessParts, signal: AbortSignal): P
   signal.addEventListener('abort', ring, { once: true });
   while (!signal.aborted) {
     let pause = LOOK_SELDOM;
-    for (const view of await parts.runs.list()) {
+    for (const view of await parts.runs.current()) {
       if (view.agent === null || hasEnded(view.state)) continue;
       const run = await parts.runs.find(view.id);
       if (!run.ok) continue;

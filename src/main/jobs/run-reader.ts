@@ -85,6 +85,7 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
       }
       takeAll(lines);
       rest = Buffer.from(rest.subarray(begin));
+      if (offset >= piece.value.size) break;
     }
     return ok(status);
   };

@@ -19,11 +19,11 @@ import {
 } from './access.ts';
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { tokensNeeded } from './make-plan.ts';
-import { runs, type KnownRun } from './runs.ts';
+import { runs, type KnownRun, type PageRequest, type RunsPage } from './runs.ts';
 import { prepareJob, type SubmitOptions, type SubmitParts } from './submit.ts';
 import { prepareTransfer, type TransferRequest } from './submit-transfer.ts';
 import { viewIndex } from './view-index.ts';
-import { followRun, watchRuns } from './watch.ts';
+import { followRun, watchRuns, type RunChange } from './watch.ts';
 
 export interface SubmittedJob {
   readonly id: string;
@@ -68,6 +68,8 @@ export interface JobService {
   /** All runs, newest first; one that cannot be read is in the list with its problem. */
   list(): Promise<readonly JobView[]>;
   get(id: string): Promise<Result<JobView>>;
+  /** Some runs, the newest first, without a look at those that ended: {@link watch} tells what was out of date. */
+  page(request: PageRequest): Promise<RunsPage>;
   /** The frozen plan. */
   plan(id: string): Promise<Result<RunPlan>>;
   /** Calls back with every new state until the run is over or the signal is aborted; resolves with the last. */
@@ -77,7 +79,7 @@ export interface JobService {
     signal: AbortSignal,
   ): Promise<Result<JobView>>;
   /** Calls back for every run that appears, changes or goes. Returns the disposer. */
-  watch(listener: (change: { readonly id: string }) => void): () => void;
+  watch(listener: (change: RunChange) => void): () => void;
   /** Asks a running job to stop; an interrupted one is taken up and stopped. */
   stop(id: string): Promise<Result<void>>;
   /** Goes on with a job that failed, was stopped, was interrupted or waits for access. */
@@ -186,11 +188,8 @@ export function jobService(given: JobServiceParts): JobService {
       return run.ok ? followRun(run.value, onChange, signal) : run;
     },
     watch: (listener) =>
-      watchRuns(
-        () => all.list(),
-        listener,
-        (error) => parts.log.error('watching the runs', error),
-      ),
+      watchRuns(all, listener, (error) => parts.log.error('watching the runs', error)),
+    page: (request) => all.page(request),
     async stop(id) {
       const run = await all.find(id);
       if (!run.ok) return run;
@@ -206,6 +205,7 @@ export function jobService(given: JobServiceParts): JobService {
         staged: true,
         dispensable: true,
       });
+      all.touch(id);
       return start(run.value, access.ok ? access.value : NO_ACCESS, { keepStop: true });
     },
     async retry(id, signal) {
@@ -238,6 +238,7 @@ export function jobService(given: JobServiceParts): JobService {
         ...withSignal,
       });
       if (!access.ok) return access;
+      all.touch(id);
       const started = await start(run.value, access.value);
       if (!started.ok) return started;
       return ok({

@@ -62,64 +62,65 @@ const viewSchema = z.strictObject({
   }),
 });
 
-/** Looked at before the view was made: a run that goes on meanwhile makes the row out of date, never wrong. */
+/** A view, and what its events were: looked at before the view was made, so that a run that goes on meanwhile makes it out of date, never wrong. */
 export interface Dated {
   readonly view: JobView;
   readonly events: FileStatus | null;
+  /** The index has it as it is. */
+  readonly isKept: boolean;
 }
 
-/** Views of runs that ended, by id, as long as their events are what they were. */
+/** Views of runs that ended, by id. A store that cannot be used is no trouble: then it knows none. */
 export interface ViewIndex {
-  /** The view, when the run ended and its events did not change since. */
-  find(host: Host, id: string, events: FileStatus | null): JobView | null;
-  /** Keeps the views of ended runs; forgets the rows of runs that are gone. A store that cannot be used is no trouble. */
-  keep(host: Host, views: readonly Dated[]): void;
+  /** What the rows say of these runs. True as long as the events are what they were, which the caller looks after. */
+  recall(host: Host, ids: readonly string[]): readonly Dated[];
+  /** Keeps views of ended runs. Says whether that worked. */
+  keep(host: Host, views: readonly Dated[]): boolean;
+  /** Forgets rows. */
+  forget(ids: readonly string[]): void;
+  /** Forgets the rows of runs that are not among these. */
+  prune(host: Host, there: ReadonlySet<string>): void;
+}
+
+/** Whether nothing more will come of it unless somebody retries it. Pure. */
+export function isSettled(view: JobView): boolean {
+  return hasEnded(view.state) && view.agent === null;
 }
 
 export function viewIndex(rows: JobIndexReader & JobIndexWriter): ViewIndex {
-  let known: Map<string, IndexedJob> | null = null;
-
-  const load = (): Map<string, IndexedJob> => {
-    if (known === null) {
-      const listed = rows.list();
-      known = new Map(listed.ok ? listed.value.map((row) => [row.id, row]) : []);
-    }
-    return known;
-  };
-
   return {
-    find(host, id, events) {
-      const row = load().get(id);
-      if (row === undefined || events === null) return null;
-      if (events.size !== row.eventsSize || events.changedAt !== row.eventsChanged) return null;
-      const view = parseView(row.view);
-      return view?.runDirectory === host.runDirectory(id) ? view : null;
+    recall(host, ids) {
+      if (ids.length === 0) return [];
+      const found = rows.find(ids);
+      if (!found.ok) return [];
+      return found.value.flatMap(({ id, eventsSize, eventsChanged, view: text }) => {
+        const view = parseView(text);
+        if (view?.runDirectory !== host.runDirectory(id) || !isSettled(view)) return [];
+        return [{ view, events: { size: eventsSize, changedAt: eventsChanged }, isKept: true }];
+      });
     },
     keep(host, views) {
-      const index = load();
-      const fresh: IndexedJob[] = [];
-      for (const { view, events } of views) {
-        if (!hasEnded(view.state) || view.agent !== null || view.status.seq === 0) continue;
-        if (events === null) continue;
-        const old = index.get(view.id);
-        if (old?.eventsSize === events.size && old.eventsChanged === events.changedAt) continue;
-        const row: IndexedJob = {
-          id: view.id,
-          host: host.name,
-          eventsSize: events.size,
-          eventsChanged: events.changedAt,
-          view: JSON.stringify(view),
-        };
-        index.set(view.id, row);
-        fresh.push(row);
-      }
-      if (fresh.length > 0) rows.put(fresh);
-      const there = new Set(views.map(({ view }) => view.id));
-      const gone = [...index.values()].filter(
-        (row) => row.host === host.name && !there.has(row.id),
+      const fresh = views.flatMap(({ view, events }): IndexedJob[] =>
+        events === null || !isSettled(view) || view.status.seq === 0
+          ? []
+          : [
+              {
+                id: view.id,
+                host: host.name,
+                eventsSize: events.size,
+                eventsChanged: events.changedAt,
+                view: JSON.stringify(view),
+              },
+            ],
       );
-      for (const { id } of gone) index.delete(id);
-      if (gone.length > 0) rows.remove(gone.map(({ id }) => id));
+      return fresh.length === 0 || rows.put(fresh).ok;
+    },
+    forget(ids) {
+      if (ids.length > 0) rows.remove(ids);
+    },
+    prune(host, there) {
+      const known = rows.ids(host.name);
+      if (known.ok) this.forget(known.value.filter((id) => !there.has(id)));
     },
   };
 }

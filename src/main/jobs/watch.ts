@@ -74,26 +74,34 @@ export async function followRun(
   }
 }
 
-/** Calls back for each run that appeared, changed or went away. Returns the disposer. Errors of the listener are given to `failed`. */
+/** A run that appeared, changed or went away. */
+export interface RunChange {
+  readonly id: string;
+  /** What it was; undefined where it was not there. */
+  readonly before: JobView | undefined;
+}
+
+/**
+ * Calls back for each run that appeared, changed or went away since the watch began, or since it was given out by {@link Runs.page}. Returns the
+ * disposer. Errors of the listener are given to `failed`.
+ */
 export function watchRuns(
-  list: Runs['list'],
-  listener: (change: { readonly id: string }) => void,
+  all: Pick<Runs, 'current' | 'given'>,
+  listener: (change: RunChange) => void,
   failed: (error: unknown) => void,
 ): () => void {
-  let known = new Map<string, JobView>();
-  let first = true;
+  let known: ReadonlyMap<string, JobView> | null = null;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {
-    const now = new Map((await list()).map((view) => [view.id, view]));
-    if (!first && !closed) {
-      for (const [id, view] of now) {
-        const before = known.get(id);
-        if (before === undefined || !sameView(before, view)) listener({ id });
-      }
-      for (const id of known.keys()) if (!now.has(id)) listener({ id });
+    const now = new Map((await all.current()).map((view) => [view.id, view]));
+    if (closed) return;
+    for (const [id, view] of now) {
+      const before = known === null ? all.given(id) : known.get(id);
+      if (before === undefined ? known !== null : before !== view && !sameView(before, view))
+        listener({ id, before });
     }
-    first = false;
+    for (const [id, before] of known ?? []) if (!now.has(id)) listener({ id, before });
     known = now;
   };
   const again = (): void => {

@@ -16,7 +16,10 @@ export interface IndexedJob {
 }
 
 export interface JobIndexReader {
-  list(): Result<readonly IndexedJob[]>;
+  /** The rows of these runs; those that have none are left out. */
+  find(ids: readonly string[]): Result<readonly IndexedJob[]>;
+  /** The ids of all rows of a host. */
+  ids(host: string): Result<readonly string[]>;
 }
 
 export interface JobIndexWriter {
@@ -24,6 +27,8 @@ export interface JobIndexWriter {
   /** Forgets rows whose run directory is gone. */
   remove(ids: readonly string[]): Result<void>;
 }
+
+const idSchema = z.object({ id: z.string() });
 
 const rowSchema = z
   .object({
@@ -43,14 +48,24 @@ const rowSchema = z
 
 export function jobRows(store: Store): JobIndexReader & JobIndexWriter {
   return {
-    list: () =>
+    find: (ids) =>
+      store.use((database) => {
+        const one = database.prepare(
+          'SELECT id, host, events_size, events_changed, view FROM jobs WHERE id = ?',
+        );
+        return ids.flatMap((id) => {
+          const parsed = rowSchema.safeParse(one.get(id));
+          return parsed.success ? [parsed.data] : [];
+        });
+      }),
+    ids: (host) =>
       store.use((database) =>
         database
-          .prepare('SELECT id, host, events_size, events_changed, view FROM jobs')
-          .all()
+          .prepare('SELECT id FROM jobs WHERE host = ?')
+          .all(host)
           .flatMap((row) => {
-            const parsed = rowSchema.safeParse(row);
-            return parsed.success ? [parsed.data] : [];
+            const parsed = idSchema.safeParse(row);
+            return parsed.success ? [parsed.data.id] : [];
           }),
       ),
     put: (jobs) =>

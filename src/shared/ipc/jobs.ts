@@ -65,6 +65,17 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   status: jobStatusSchema,
 });
 
+/** The most jobs of one page. */
+export const MAX_JOBS = 1_000;
+
+const jobPageSchema = z.object({
+  jobs: z.array(jobViewSchema),
+  /** How many there are. */
+  total: z.int(),
+  /** There are older ones. */
+  more: z.boolean(),
+});
+
 /** The most bytes of a log that one call answers with. */
 export const MAX_LOG_BYTES = 1_048_576;
 
@@ -110,6 +121,14 @@ const oneJob = z.strictObject({ id: jobId });
 
 export const JOB_CALLS = {
   'jobs-list': call(z.strictObject({}), z.array(jobViewSchema)),
+  /**
+   * Some jobs, newest first, those older than `before`; null begins with the newest. Answered at once from what is known: `jobs-changed` tells
+   * what was out of date.
+   */
+  'jobs-page': call(
+    z.strictObject({ before: jobId.nullable(), limit: z.int().min(1).max(MAX_JOBS) }),
+    jobPageSchema,
+  ),
   'jobs-stop': call(oneJob, nothing),
   'jobs-retry': call(oneJob, nothing),
   /** Bytes of a log from a byte offset: perhaps fewer than asked, none at its end. `size` is the log's size now. */

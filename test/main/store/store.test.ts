@@ -57,7 +57,9 @@ test('rows come back as they were written, and names and fingerprints are unique
   valueOf(jobs.put([job, { ...job, id: 'b' }]));
   valueOf(jobs.put([{ ...job, eventsSize: 6 }]));
   valueOf(jobs.remove(['b']));
-  expect(valueOf(jobs.list())).toEqual([{ ...job, eventsSize: 6 }]);
+  expect(valueOf(jobs.find(['b', 'a']))).toEqual([{ ...job, eventsSize: 6 }]);
+  expect(valueOf(jobs.ids('local'))).toEqual(['a']);
+  expect(valueOf(jobs.ids('another'))).toEqual([]);
   store.close();
 });
 

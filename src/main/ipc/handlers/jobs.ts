@@ -17,8 +17,13 @@ export function jobHandlers(
 ): HandlersOf<typeof JOB_CALLS> {
   return {
     'jobs-list': async () => ok([...(await jobs.list())]),
+    'jobs-page': async (request) => {
+      const page = await jobs.page(request);
+      return ok({ ...page, jobs: [...page.jobs] });
+    },
     'jobs-stop': async ({ id }) => withoutValue(await jobs.stop(id)),
     'jobs-retry': async ({ id }) => withoutValue(await jobs.retry(id)),
+    'jobs-upload-again': async ({ id }) => withoutValue(await jobs.uploadAgain(id)),
     'jobs-read-log': async ({ id, source, offset, maxBytes }) => {
       const read = await jobs.readLog(id, { worker: source, offset, maxBytes });
       // A view into a larger buffer would cross with all of it.

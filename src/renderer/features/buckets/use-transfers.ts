@@ -1,10 +1,14 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import type { JobView } from '../../../shared/views.ts';
 import { ask } from '../../client.ts';
+import { useJobs } from '../jobs/use-jobs.ts';
 import { withTransfers } from './transfer-words.ts';
 
 const TRANSFERS = ['transfers'] as const;
+
+/** A transfer that was just started is among the newest runs. */
+const NEWEST = 50;
 
 /** The runs that are transfers, newest first, kept up to date by the main process's events. */
 export function useTransfers() {
@@ -23,11 +27,20 @@ export function useTransfers() {
       stopGone();
     };
   }, [client]);
-  return useQuery({
+  const newest = useQuery({
     queryKey: TRANSFERS,
-    queryFn: async () => withTransfers([], await ask('jobs-list', {})),
+    queryFn: async () => {
+      const { jobs } = await ask('jobs-page', { before: null, limit: NEWEST });
+      return withTransfers([], jobs);
+    },
     refetchOnMount: 'always',
   });
+  const { data: all } = useJobs();
+  const data = useMemo(
+    () => (newest.data === undefined ? undefined : withTransfers(newest.data, all ?? [])),
+    [newest.data, all],
+  );
+  return { data, error: newest.error, isError: newest.isError };
 }
 
 /** Between which places a transfer goes: frozen with its plan. */

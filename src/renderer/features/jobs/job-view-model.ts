@@ -6,7 +6,7 @@ import {
 } from '../../../shared/job-status.ts';
 import type { Progress, Stage } from '../../../shared/events.ts';
 import type { LogSource } from '../../../shared/ipc.ts';
-import type { JobView } from '../../../shared/views.ts';
+import { hasOutputToUpload, type JobView } from '../../../shared/views.ts';
 import { formatBytes, formatCount, formatDuration, formatRate } from '../../common/format.ts';
 
 /** What the screens say of a job, told from its view alone. Pure. */
@@ -42,6 +42,18 @@ export function canRetry(job: JobView): boolean {
     job.state === 'stopped' ||
     job.state === 'interrupted' ||
     job.status.accessAwaited !== null
+  );
+}
+
+/**
+ * What a job has on the disk can be uploaded again once it has ended: what its bucket lacks. Where the upload is what failed, a retry is just
+ * that.
+ */
+export function canUploadAgain(job: JobView): boolean {
+  return (
+    hasEnded(job.state) &&
+    hasOutputToUpload(job) &&
+    !(job.state === 'failed' && job.status.failedStage === 'uploading')
   );
 }
 
@@ -127,6 +139,12 @@ export function withChanges(
     return now !== undefined && now.status.seq >= job.status.seq ? now : job;
   });
   return fresh.size === 0 ? list : newestFirst([...list, ...fresh.values()]);
+}
+
+/** The list with a page of older jobs; of one that is in both the list is right: it hears of changes. */
+export function withOlder(jobs: readonly JobView[], older: readonly JobView[]): readonly JobView[] {
+  const known = new Set(jobs.map(({ id }) => id));
+  return newestFirst([...jobs, ...older.filter(({ id }) => !known.has(id))]);
 }
 
 /** Whose log to show until the user chooses: a failed worker's, else the first one's, and before any started the stages'. */

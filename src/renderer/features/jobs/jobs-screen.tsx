@@ -4,6 +4,7 @@ import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
+import { formatCount } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useAbout } from '../../common/use-about.ts';
 import { useNow } from '../../common/use-now.ts';
@@ -12,6 +13,7 @@ import './jobs.css';
 import { countByFilter, shownJobs } from './list/job-list-model.ts';
 import { JobTable } from './list/job-table.tsx';
 import { JobToolbar } from './list/job-toolbar.tsx';
+import { useJobsToCome } from './load-jobs.ts';
 import { useJobs } from './use-jobs.ts';
 import { useView } from './view-store.ts';
 
@@ -89,6 +91,7 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
         onSearch={searchFor}
         searchField={searchField}
       >
+        <StillToCome />
         {canStart && (
           <Button size="compact-sm" onClick={() => go({ screen: 'new-job' })}>
             New job
@@ -121,6 +124,16 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
       )}
       {job !== undefined && <JobDetail key={job.id} job={job} now={now} />}
     </div>
+  );
+}
+
+function StillToCome() {
+  const count = useJobsToCome((store) => store.count);
+  if (count === 0) return null;
+  return (
+    <span className="dimmed" role="status">
+      {formatCount(count)} older {count === 1 ? 'job' : 'jobs'} still to come…
+    </span>
   );
 }
 

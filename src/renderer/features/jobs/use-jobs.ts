@@ -2,17 +2,18 @@ import { useMutation, useQuery, useQueryClient, type QueryClient } from '@tansta
 import { useEffect } from 'react';
 import type { JobView } from '../../../shared/views.ts';
 import { ask } from '../../client.ts';
-import { newestFirst, withChanges } from './job-view-model.ts';
+import { withChanges } from './job-view-model.ts';
+import { loadJobs } from './load-jobs.ts';
 
 const JOBS = ['jobs'] as const;
 
-/** All jobs, newest first, kept up to date by the main process's events. */
+/** All jobs, newest first, of many the older ones after the newest; kept up to date by the main process's events. */
 export function useJobs() {
   const client = useQueryClient();
   useEffect(() => keepJobsFresh(client), [client]);
   return useQuery({
     queryKey: JOBS,
-    queryFn: async () => newestFirst(await ask('jobs-list', {})),
+    queryFn: () => loadJobs(client, JOBS),
     staleTime: Infinity,
   });
 }

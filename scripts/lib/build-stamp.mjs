@@ -8,7 +8,14 @@ const file = join(root, 'out', '.built');
 export function sourceHash() {
   return hashOf(
     root,
-    ['src', 'scripts/build.mjs', 'vite.config.renderer.ts', 'package.json', 'package-lock.json'],
+    [
+      'src',
+      'scripts/build.mjs',
+      'scripts/lib',
+      'vite.config.renderer.ts',
+      'package.json',
+      'package-lock.json',
+    ],
     process.platform,
     process.arch,
   );

@@ -27,6 +27,11 @@ export interface UploadPlan {
   readonly bytes: number;
 }
 
+export const NOT_UTF8 = 'its name is not UTF-8, which names of objects must be';
+
+/** Whether a name was read from bytes that are not UTF-8, or cannot be written as such. */
+export const isNotUtf8 = (name: string): boolean => /\p{Surrogate}|\ufffd/u.test(name);
+
 /**
  * Why a text cannot be the name of an object, or null where it can
  * (https://cloud.google.com/storage/docs/objects#naming).
@@ -38,8 +43,7 @@ export function objectNameReason(name: string): string | null {
   if (name === '.' || name === '..') return `no object can be called "${name}"`;
   if (name.startsWith('.well-known/acme-challenge/'))
     return 'no object can lie below .well-known/acme-challenge/';
-  if (/\p{Surrogate}|\ufffd/u.test(name))
-    return 'its name is not UTF-8, which names of objects must be';
+  if (isNotUtf8(name)) return NOT_UTF8;
   return null;
 }
 

@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../shared/problem.ts';
 import { diskProblem } from './disk.ts';
-import type { RefusedFile, SourceFile } from './upload-plan.ts';
+import { isNotUtf8, NOT_UTF8, type RefusedFile, type SourceFile } from './upload-plan.ts';
 
 /** A file of a walk: `file` is where its bytes are, links followed. */
 export interface WalkedFile extends SourceFile {
@@ -43,8 +43,10 @@ const isNodeError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && 'code' in error;
 
 /** Why an error means that there is nothing to upload; null where there may be. */
-function errorReason(error: unknown): string | null {
+function errorReason(error: unknown, name: string): string | null {
   const code = isNodeError(error) ? error.code : undefined;
+  // Read as text, such a name is that of nothing.
+  if (code === 'ENOENT' && isNotUtf8(name)) return NOT_UTF8;
   if (code === 'ENOENT') return 'it is a link to nothing, or went away';
   return code === 'ELOOP' ? 'it is a link that leads back to itself' : null;
 }
@@ -104,7 +106,7 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
         await entry(join(path, name), below, root, [...ancestors, path]);
       } catch (error) {
         if (options.signal?.aborted === true) throw error;
-        const reason = errorReason(error);
+        const reason = errorReason(error, name);
         if (reason !== null) refused.push({ path: below, reason });
         else {
           const context = { op: 'read', subject: join(path, name) };

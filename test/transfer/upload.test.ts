@@ -206,6 +206,9 @@ describe('upload', { timeout: 60_000 }, () => {
       'links/pipe',
       's',
     ]);
+    expect(report.refused.find(({ path }) => path.startsWith('bad'))?.reason).toContain(
+      'not UTF-8',
+    );
     const rest = Object.fromEntries(Object.entries(files).filter(([path]) => path !== 'model.bin'));
     await expectInBucket(wanted.prefix, { ...rest, 'links/inside': files['metrics.json'] });
   });

@@ -1,4 +1,4 @@
-import { constants, lstatSync } from 'node:fs';
+import { constants } from 'node:fs';
 import {
   copyFile,
   lstat,
@@ -10,18 +10,18 @@ import {
   symlink,
   utimes,
 } from 'node:fs/promises';
-import path from 'node:path';
+import { byteName, byteNameOf, bytesOf, joined, type ByteName } from './byte-name.ts';
 
 const AT_ONCE = 16;
 
 /** One thing to put into a copy; paths are relative to its root. */
 export type CopyEntry =
-  | { readonly kind: 'folder'; readonly path: string }
-  | { readonly kind: 'file'; readonly path: string; readonly size: number }
-  | { readonly kind: 'link'; readonly path: string; readonly target: string };
+  | { readonly kind: 'folder'; readonly path: ByteName }
+  | { readonly kind: 'file'; readonly path: ByteName; readonly size: number }
+  | { readonly kind: 'link'; readonly path: ByteName; readonly target: ByteName };
 
 /** Copies one file with mode and time, by reflink where the disk can. */
-async function copyOne(from: string, to: string): Promise<void> {
+async function copyOne(from: Buffer, to: Buffer): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   const { atime, mtime } = await lstat(from);
   await utimes(to, atime, mtime);
@@ -37,16 +37,19 @@ export async function copyEntries(
   const partial = `${to}.trainyard-partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true, mode: 0o700 });
+  const source = byteName(from);
+  const copy = byteName(partial);
   const files = entries.filter((entry) => entry.kind === 'file');
   for (const entry of entries) {
-    if (entry.kind === 'folder') await mkdir(path.join(partial, entry.path), { recursive: true });
-    if (entry.kind === 'link') await symlink(entry.target, path.join(partial, entry.path));
+    const place = bytesOf(joined(copy, entry.path));
+    if (entry.kind === 'folder') await mkdir(place, { recursive: true });
+    if (entry.kind === 'link') await symlink(bytesOf(entry.target), place);
   }
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let file = files[next++]; file !== undefined; file = files[next++]) {
       signal?.throwIfAborted();
-      await copyOne(path.join(from, file.path), path.join(partial, file.path));
+      await copyOne(bytesOf(joined(source, file.path)), bytesOf(joined(copy, file.path)));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
@@ -54,28 +57,25 @@ export async function copyEntries(
   await rename(partial, to);
 }
 
-/** Whether a name that was listed cannot be asked for: bytes that are not UTF-8 come as U+FFFD, under which nothing is found. */
-export function isUnnameable(file: string): boolean {
-  return file.includes('\ufffd') && lstatSync(file, { throwIfNoEntry: false }) === undefined;
-}
-
-/** Copies a whole folder: files, folders, links as they are. What is none of these, or has a name that is not UTF-8, is left out. */
+/** Copies a whole folder: files, folders, links as they are, under the very bytes of their names. What is none of these is left out. */
 export async function copyTree(from: string, to: string): Promise<void> {
   const entries: CopyEntry[] = [];
-  const walk = async (folder: string): Promise<void> => {
-    for (const entry of await readdir(path.join(from, folder), { withFileTypes: true })) {
-      const name = path.join(folder, entry.name);
-      if (isUnnameable(path.join(from, name))) continue;
+  const root = byteName(from);
+  const walk = async (folder: ByteName): Promise<void> => {
+    const here = bytesOf(joined(root, folder));
+    for (const entry of await readdir(here, { withFileTypes: true, encoding: 'buffer' })) {
+      const name = joined(folder, byteNameOf(entry.name));
       if (entry.isDirectory()) {
         entries.push({ kind: 'folder', path: name });
         await walk(name);
       } else if (entry.isSymbolicLink()) {
-        entries.push({ kind: 'link', path: name, target: await readlink(path.join(from, name)) });
+        const target = await readlink(bytesOf(joined(root, name)), { encoding: 'buffer' });
+        entries.push({ kind: 'link', path: name, target: byteNameOf(target) });
       } else if (entry.isFile()) {
         entries.push({ kind: 'file', path: name, size: 0 });
       }
     }
   };
-  await walk('');
+  await walk(byteName(''));
   await copyEntries(entries, from, to);
 }

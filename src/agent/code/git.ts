@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import type { CodeState } from '../../shared/events.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { byteNameOf, type ByteName } from './byte-name.ts';
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
 const STATE_TIME = 20_000;
@@ -41,6 +42,8 @@ function git(
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly signal?: AbortSignal | undefined;
     readonly timeout?: number;
+    /** Of the answer; UTF-8 by default. */
+    readonly encoding?: BufferEncoding;
   },
 ): Promise<GitAnswer> {
   return new Promise((resolve) => {
@@ -51,6 +54,7 @@ function git(
         env: gitEnvironment(options.environment),
         maxBuffer: MAX_OUTPUT,
         timeout: options.timeout ?? 0,
+        encoding: options.encoding ?? 'utf8',
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (error, output, errors) =>
@@ -80,12 +84,13 @@ export async function readCodeState(folder: string): Promise<CodeState> {
 }
 
 /** Files below `folder` that git tracks although a rule ignores them; relative. Empty where git cannot tell. */
-export async function trackedButIgnored(folder: string): Promise<readonly string[]> {
+export async function trackedButIgnored(folder: string): Promise<readonly ByteName[]> {
   const answer = await git(
     ['-C', folder, 'ls-files', '-z', '--cached', '--ignored', '--exclude-standard'],
-    { environment: process.env, timeout: STATE_TIME },
+    { environment: process.env, timeout: STATE_TIME, encoding: 'latin1' },
   );
-  return answer.ok ? answer.output.split('\0').filter((name) => name !== '') : [];
+  const names = answer.ok ? answer.output.split('\0').filter((name) => name !== '') : [];
+  return names.map((name) => byteNameOf(Buffer.from(name, 'latin1')));
 }
 
 /**

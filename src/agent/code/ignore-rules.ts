@@ -2,25 +2,28 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ignore, { type Ignore } from 'ignore';
+import { byteName, bytesOf, joined, relativeTo, shown, type ByteName } from './byte-name.ts';
 import { gitEnvironment } from './git.ts';
+
+const IGNORE_FILE = byteName('.gitignore');
 
 /** Which files of a folder git would not look at: `.gitignore` files, nested ones too, and `.git/info/exclude` (gitignore(5)). */
 export interface IgnoreRules {
   /** Reads the `.gitignore` of a folder, given relative to the root; called before anything in it is asked about. */
-  enter(folder: string): void;
+  enter(folder: ByteName): void;
   /** `name` is relative to the root. */
-  ignores(name: string, isFolder: boolean): boolean;
+  ignores(name: ByteName, isFolder: boolean): boolean;
 }
 
 interface Level {
   /** Absolute folder that the patterns are relative to. */
-  readonly base: string;
+  readonly base: ByteName;
   readonly rules: Ignore;
 }
 
-function readRules(file: string): Ignore | null {
+function readRules(file: ByteName): Ignore | null {
   try {
-    return ignore().add(readFileSync(file, 'utf8'));
+    return ignore().add(readFileSync(bytesOf(file), 'utf8'));
   } catch {
     return null;
   }
@@ -51,27 +54,27 @@ function excludeFile(checkout: string): string {
 export function openIgnoreRules(root: string): IgnoreRules {
   const checkout = checkoutOf(root);
   const levels: Level[] = [];
-  const read = (file: string, base: string): void => {
+  const read = (file: ByteName, base: ByteName): void => {
     const rules = readRules(file);
     if (rules !== null) levels.push({ base, rules });
   };
   if (checkout !== null) {
-    read(excludeFile(checkout), checkout);
+    read(byteName(excludeFile(checkout)), byteName(checkout));
     const between = path.relative(checkout, root).split(path.sep);
     for (let depth = 0; depth < between.length && checkout !== root; depth += 1) {
-      const base = path.join(checkout, ...between.slice(0, depth));
-      read(path.join(base, '.gitignore'), base);
+      const base = byteName(path.join(checkout, ...between.slice(0, depth)));
+      read(joined(base, IGNORE_FILE), base);
     }
   }
   return {
     enter(folder) {
-      const base = path.join(root, folder);
-      read(path.join(base, '.gitignore'), base);
+      const base = joined(byteName(root), folder);
+      read(joined(base, IGNORE_FILE), base);
     },
     ignores(name, isFolder) {
-      const absolute = path.join(root, name);
+      const absolute = joined(byteName(root), name);
       for (const { base, rules } of levels.toReversed()) {
-        const relative = path.relative(base, absolute);
+        const relative = shown(relativeTo(base, absolute));
         if (relative === '' || relative.startsWith('..')) continue;
         const verdict = rules.test(isFolder ? `${relative}/` : relative);
         if (verdict.ignored) return true;

@@ -1,9 +1,20 @@
 import { existsSync } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { errorMessage } from '../files.ts';
-import { isUnnameable, type CopyEntry } from './copy-tree.ts';
+import {
+  byteName,
+  byteNameOf,
+  bytesOf,
+  folderOf,
+  joined,
+  relativeTo,
+  resolved,
+  segmentsOf,
+  shown,
+  type ByteName,
+} from './byte-name.ts';
+import type { CopyEntry } from './copy-tree.ts';
 import { trackedButIgnored } from './git.ts';
 import { openIgnoreRules } from './ignore-rules.ts';
 
@@ -24,7 +35,7 @@ export function biggestFiles(entries: readonly CopyEntry[], count = 5): string {
     .filter((entry) => entry.kind === 'file')
     .toSorted((a, b) => b.size - a.size)
     .slice(0, count)
-    .map((file) => `${file.path} (${formatMiB(file.size)})`)
+    .map((file) => `${shown(file.path)} (${formatMiB(file.size)})`)
     .join(', ');
 }
 
@@ -34,8 +45,7 @@ function formatMiB(bytes: number): string {
 
 /**
  * Lists what a snapshot of a code folder takes: everything that git would not ignore, never `.git`. Links to places inside are kept (as relative
- * links), links that leave are kept with their absolute target and noted, sockets, devices and names that are
- * not UTF-8 are left out and noted.
+ * links), links that leave are kept with their absolute target and noted, sockets and devices are left out and noted.
  * Errors: `input.code-folder` (missing, unreadable), `input.code-too-big` with the biggest files.
  */
 export async function planSnapshot(
@@ -66,7 +76,7 @@ export async function planSnapshot(
   }
   const found = new Finding(root, new Set(options.leaveOut ?? []));
   try {
-    await found.walk('');
+    await found.walk(byteName(''));
     await found.addTracked(await trackedButIgnored(root));
   } catch (error) {
     return refuse(
@@ -93,30 +103,25 @@ export async function planSnapshot(
 class Finding {
   readonly entries: CopyEntry[] = [];
   readonly notes: string[] = [];
-  readonly #root: string;
+  readonly #root: ByteName;
   readonly #leaveOut: ReadonlySet<string>;
   readonly #rules: ReturnType<typeof openIgnoreRules>;
 
   constructor(root: string, leaveOut: ReadonlySet<string>) {
-    this.#root = root;
-    this.#leaveOut = leaveOut;
+    this.#root = byteName(root);
+    this.#leaveOut = new Set([...leaveOut].map(byteName));
     this.#rules = openIgnoreRules(root);
   }
 
-  async walk(folder: string): Promise<void> {
+  async walk(folder: ByteName): Promise<void> {
     this.#rules.enter(folder);
-    const here = path.join(this.#root, folder);
-    const children = await readdir(here, { withFileTypes: true });
-    for (const child of children.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      const name = path.join(folder, child.name);
-      if (child.name === '.git' || this.#leaveOut.has(path.join(this.#root, name))) continue;
+    const here = bytesOf(joined(this.#root, folder));
+    const children = await readdir(here, { withFileTypes: true, encoding: 'buffer' });
+    for (const child of children.toSorted((a, b) => Buffer.compare(a.name, b.name))) {
+      const own = byteNameOf(child.name);
+      const name = joined(folder, own);
+      if (own === '.git' || this.#leaveOut.has(joined(this.#root, name))) continue;
       if (this.#rules.ignores(name, child.isDirectory())) continue;
-      if (isUnnameable(path.join(here, child.name))) {
-        this.notes.push(
-          `${JSON.stringify(name)} has a name that is not UTF-8: it is not part of the code.`,
-        );
-        continue;
-      }
       if (child.isDirectory()) {
         this.entries.push({ kind: 'folder', path: name });
         await this.walk(name);
@@ -125,46 +130,48 @@ class Finding {
       } else if (child.isSymbolicLink()) {
         await this.#addLink(name);
       } else {
-        this.notes.push(`${name} is no file, folder or link: it is not part of the code.`);
+        this.notes.push(`${shown(name)} is no file, folder or link: it is not part of the code.`);
       }
     }
   }
 
   /** Files that git has although a rule ignores them. */
-  async addTracked(names: readonly string[]): Promise<void> {
+  async addTracked(names: readonly ByteName[]): Promise<void> {
     const known = new Set(this.entries.map((entry) => entry.path));
     for (const name of names) {
-      if (known.has(name) || !existsSync(path.join(this.#root, name))) continue;
-      const segments = path.dirname(name).split(path.sep);
+      if (known.has(name) || !existsSync(bytesOf(joined(this.#root, name)))) continue;
+      const segments = segmentsOf(folderOf(name));
       for (let depth = 1; depth <= segments.length; depth += 1) {
-        const folder = segments.slice(0, depth).join(path.sep);
+        const folder = joined(...segments.slice(0, depth));
         if (folder === '.' || known.has(folder)) continue;
         known.add(folder);
         this.entries.push({ kind: 'folder', path: folder });
       }
-      if ((await lstat(path.join(this.#root, name))).isSymbolicLink()) await this.#addLink(name);
+      if ((await lstat(bytesOf(joined(this.#root, name)))).isSymbolicLink())
+        await this.#addLink(name);
       else await this.#addFile(name);
     }
   }
 
-  async #addFile(name: string): Promise<void> {
-    const { size } = await lstat(path.join(this.#root, name));
+  async #addFile(name: ByteName): Promise<void> {
+    const { size } = await lstat(bytesOf(joined(this.#root, name)));
     this.entries.push({ kind: 'file', path: name, size });
   }
 
-  async #addLink(name: string): Promise<void> {
-    const from = path.dirname(path.join(this.#root, name));
-    const absolute = path.resolve(from, await readlink(path.join(this.#root, name)));
-    const within = path.relative(this.#root, absolute);
-    const inside = !within.startsWith('..') && !path.isAbsolute(within);
+  async #addLink(name: ByteName): Promise<void> {
+    const place = joined(this.#root, name);
+    const from = folderOf(place);
+    const told = byteNameOf(await readlink(bytesOf(place), { encoding: 'buffer' }));
+    const absolute = resolved(from, told);
+    const inside = segmentsOf(relativeTo(this.#root, absolute))[0] !== '..';
     if (!inside)
       this.notes.push(
-        `${name} is a link to ${absolute}, outside the code folder: the run sees what is there when it looks.`,
+        `${shown(name)} is a link to ${shown(absolute)}, outside the code folder: the run sees what is there when it looks.`,
       );
     this.entries.push({
       kind: 'link',
       path: name,
-      target: inside ? path.relative(from, absolute) || '.' : absolute,
+      target: inside ? joined(relativeTo(from, absolute)) : absolute,
     });
   }
 }

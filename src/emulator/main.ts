@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -19,7 +20,7 @@ import { Sessions } from './storage/sessions.ts';
 
 /**
  * The emulator: `node src/emulator/main.ts [options]`. Prints the four addresses as `export NAME=VALUE` lines once it listens, nothing else on
- * stdout; ends with 0 on SIGTERM, SIGINT, and when a parent that holds a channel to it goes away. Exit status 2: an option or a key file is wrong;
+ * stdout; ends with 0 on SIGTERM, SIGINT, and when a parent that holds a channel to it goes away (with `--linger` some time after that). Exit status 2: an option or a key file is wrong;
  * 4: the port or the folder cannot be used.
  */
 async function main(argv: readonly string[]): Promise<void> {
@@ -61,7 +62,13 @@ async function run(options: Options): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
-  if (process.connected) process.once('disconnect', stop);
+  if (process.connected) {
+    const { lingerSeconds } = options;
+    process.once(
+      'disconnect',
+      lingerSeconds === 0 ? stop : () => linger(server, lingerSeconds, stop),
+    );
+  }
 
   const { port } = server.address() as AddressInfo;
   const origin = `http://127.0.0.1:${port}`;
@@ -137,6 +144,14 @@ async function run(options: Options): Promise<void> {
 
 /** The rules that the emulator begins with; null: the file is wrong, which was said. */
 async function readFaults(options: Options): Promise<FaultRegister | null> {
+/** Nobody holds a channel any more: ends once nothing was asked for some time. */
+function linger(server: Server, seconds: number, stop: () => void): void {
+  // Whoever read what it says is gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const timer = setTimeout(stop, seconds * 1_000);
+  server.on('request', () => timer.refresh());
+}
+
   const { faults: file, allowFaults } = options;
   if (file === null) return new FaultRegister(allowFaults, []);
   let text: string;

@@ -22,6 +22,8 @@ export interface Options {
   readonly overwriteAnswers403: boolean;
   readonly requestLog: string | null;
   /** A file of fault rules. */
+  /** Seconds without a request that it lives on when the parent that holds a channel to it goes; 0: it ends with it. */
+  readonly lingerSeconds: number;
   readonly faults: string | null;
   /** The rules may be changed by requests. */
   readonly allowFaults: boolean;
@@ -46,6 +48,7 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --request-log FILE        append one JSON object a line for every request
   --faults FILE             go wrong by the rules of this JSON file (docs/emulator.md)
   --allow-faults            rules may be set while it runs, at /trainyard/faults
+  --linger SECONDS          outlive the program that started it until nothing was asked for so long; 0
 `;
 
 const refuse = (subject: string, message: string): ReturnType<typeof fail> =>
@@ -132,6 +135,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         faults: text,
         'allow-faults': flag,
         help: { type: 'boolean', short: 'h' },
+        linger: text,
       },
     }));
   } catch (error) {
@@ -145,6 +149,8 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
   const project = values.project ?? 'demo-project';
   if (!/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(project))
     return refuse(
+  const linger = wholeNumber('linger', values.linger ?? '0', 0, 86_400);
+  if (!linger.ok) return linger;
       'project',
       `--project must be 6 to 30 lower case letters, digits and "-", not "${project}".`,
     );
@@ -184,3 +190,4 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     allowFaults: values['allow-faults'] === true,
   });
 }
+    lingerSeconds: linger.value,

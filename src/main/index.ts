@@ -13,13 +13,16 @@ import { fail, problem } from '../shared/problem.ts';
 import type { AskedPlace, Preferences } from '../shared/ipc/application.ts';
 import type { JobView } from '../shared/views.ts';
 import { environmentForChildren } from './app/environment.ts';
+import { keepTray, tellOnceOfHiding, type TrayKeeper } from './app/following.ts';
+import { watchLeaving } from './app/leave.ts';
 import { LINK_SCHEME, placeOfArguments, placeOfLink } from './app/links.ts';
 import { installMenu } from './app/menu.ts';
-import { farewell, newsOf, type News } from './app/news.ts';
+import { newsOf, type News } from './app/news.ts';
 import { pick, saveAs } from './app/pick.ts';
 import { keepFrame, readFrame, readPreferences } from './app/preferences.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
+import { hasTray as lookForTray } from './app/session-bus.ts';
 import { bringToFront, openWindow } from './app/window.ts';
 import { batchChanges } from './ipc/changes.ts';
 import { openDoor, type Door } from './ipc/door.ts';
@@ -33,6 +36,8 @@ import { openServices, type Services } from './services.ts';
 
 /** How long changes of jobs gather before the window is told, in milliseconds. */
 const BATCH = 150;
+/** Among how many of the newest jobs those are looked for that go on when the application starts. */
+const RECENT = 200;
 
 const out = path.dirname(import.meta.dirname);
 
@@ -50,6 +55,10 @@ function programFiles() {
     agentFolder: path.join(app.isPackaged ? resources : out, 'agent'),
     // Where there is none, jobs can still be seen; starting one says what is missing.
     nodeRuntime: nodeRuntimeFor(folders) ?? path.join(resources, 'node'),
+    sample: {
+      emulator: path.join(app.isPackaged ? resources : out, 'emulator', 'emulator.mjs'),
+      examples: path.join(app.isPackaged ? resources : app.getAppPath(), 'examples'),
+    },
   };
 }
 
@@ -58,6 +67,7 @@ async function start(paths: HomePaths): Promise<void> {
   process.on('uncaughtException', (error) => log.error('uncaught exception', error));
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', error));
 
+  const tray = lookForTray(process.platform, process.env);
   await app.whenReady();
   guardSession(session.defaultSession);
   serveScheme(session.defaultSession, path.join(out, 'renderer'));
@@ -80,12 +90,12 @@ async function start(paths: HomePaths): Promise<void> {
   });
 
   const settings = services.ok ? services.value.settings : null;
-  let preferences = readPreferences(settings);
-  const applyPreferences = (given: Preferences) => {
-    preferences = given;
-    nativeTheme.themeSource = given.theme;
-  };
-  applyPreferences(preferences);
+  const hasTray = await tray;
+  // Before the window: it must not ask the real Google for what is in the sample's.
+  const resumed = services.ok ? services.value.sample.resume() : Promise.resolve();
+  void resumed.catch((error: unknown) => log.error('the sample data', error));
+  let preferences = readPreferences(settings, hasTray);
+  nativeTheme.themeSource = preferences.theme;
 
   let window: BrowserWindow | null = openWindow({
     out,
@@ -105,16 +115,17 @@ async function start(paths: HomePaths): Promise<void> {
   window.webContents.on('did-start-loading', () => {
     listens = false;
   });
-  const go = (place: AskedPlace) => {
+  /** Null: where it is. */
+  const go = (place: AskedPlace | null) => {
     if (window !== null) bringToFront(window);
+    if (place === null) return;
     if (listens) door.push('go', place);
     else waiting = place;
   };
   app.on('second-instance', (_event, args) => {
-    if (window !== null) bringToFront(window);
-    const place = placeOfArguments(args);
-    if (place !== null) go(place);
+    go(placeOfArguments(args));
   });
+  app.on('activate', () => go(null));
   app.on('open-url', (event, link) => {
     event.preventDefault();
     const place = placeOfLink(link);
@@ -122,7 +133,19 @@ async function start(paths: HomePaths): Promise<void> {
   });
   if (app.isPackaged) app.setAsDefaultProtocolClient(LINK_SCHEME);
 
-  const leave = askBeforeClosing(window, services.ok ? services.value : null);
+  const leave = watchLeaving({
+    window,
+    services: services.ok ? services.value : null,
+    keepsFollowing: () => preferences.keepFollowing,
+    onHidden: tellOnceOfHiding(hasTray, go),
+  });
+  const icon = keepTray(process.platform, { go, quit: leave });
+  const applyPreferences = (given: Preferences) => {
+    preferences = given;
+    nativeTheme.themeSource = given.theme;
+    icon.want(hasTray && given.keepFollowing);
+  };
+  applyPreferences(preferences);
   installMenu(process.platform, {
     go,
     openPalette: () => door.push('open-palette', {}),
@@ -154,6 +177,7 @@ async function start(paths: HomePaths): Promise<void> {
           listens = true;
           return place;
         },
+        hasTray,
         applyPreferences,
       },
     }),
@@ -162,7 +186,7 @@ async function start(paths: HomePaths): Promise<void> {
   });
   if (!services.ok) log.error(services.problem.message, services.problem);
   const stopFollowing = services.ok
-    ? followJobs(services.value, door, log, tell)
+    ? followJobs(services.value, { door, log, tell, icon })
     : async () => undefined;
 
   app.on('window-all-closed', () => app.quit());
@@ -176,9 +200,27 @@ async function start(paths: HomePaths): Promise<void> {
 }
 
 /** Tells the window of changed jobs and keeps their access fresh while the application is there. Answers with its disposer. */
-function followJobs(services: Services, door: Door, log: Log, tell: (news: News) => void) {
+function followJobs(
+  services: Services,
+  {
+    door,
+    log,
+    tell,
+    icon,
+  }: {
+    readonly door: Door;
+    readonly log: Log;
+    readonly tell: (news: News) => void;
+    readonly icon: TrayKeeper;
+  },
+) {
   const abort = new AbortController();
   services.jobs.keepAccess(abort.signal);
+  const stopSample = services.sample.watch((status) => door.push('sample-changed', status));
+  void services.jobs.page({ before: null, limit: RECENT }).then(
+    ({ jobs }) => icon.update(jobs),
+    (error: unknown) => log.error('listing the jobs', error),
+  );
   /** Jobs that changed, as they were when the window was last told. */
   const seen = new Map<string, JobView>();
   const batcher = batchChanges(
@@ -195,9 +237,11 @@ function followJobs(services: Services, door: Door, log: Log, tell: (news: News)
           if (news !== null) tell(news);
         } else {
           seen.delete(id);
+          icon.forget(id);
           isGone = true;
         }
       }
+      icon.update(jobs);
       if (jobs.length > 0) door.push('jobs-changed', { jobs });
       if (isGone) door.push('jobs-gone', {});
     },
@@ -210,49 +254,10 @@ function followJobs(services: Services, door: Door, log: Log, tell: (news: News)
   return async (): Promise<void> => {
     abort.abort();
     stopWatching();
+    stopSample();
     batcher.close();
     await services.close();
   };
-}
-
-/** Says, before the user closes the window, what goes on without it. Answers with what quits in the same way. */
-function askBeforeClosing(window: BrowserWindow, services: Services | null): () => void {
-  let leaves = false;
-  let asks = false;
-  const ask = async (): Promise<boolean> => {
-    const words = services === null ? null : farewell(await services.jobs.list());
-    if (words === null) return true;
-    const answer = await dialog.showMessageBox(window, {
-      type: 'info',
-      title: 'Trainyard',
-      ...words,
-      buttons: ['Quit', 'Keep it open'],
-      defaultId: 0,
-      cancelId: 1,
-    });
-    return answer.response === 0;
-  };
-  const leave = () => {
-    if (asks) return;
-    asks = true;
-    void ask()
-      .catch(() => true)
-      .then((yes) => {
-        asks = false;
-        leaves = yes;
-        if (yes) app.quit();
-      });
-  };
-  // Whatever else quits, the system's shutdown above all, is not held up.
-  app.on('before-quit', () => {
-    leaves = true;
-  });
-  window.on('close', (event) => {
-    if (leaves) return;
-    event.preventDefault();
-    leave();
-  });
-  return leave;
 }
 
 declareScheme();

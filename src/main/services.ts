@@ -5,13 +5,16 @@ import { ok, type Result } from '../shared/problem.ts';
 import { bucketService, type BucketService } from './buckets/service.ts';
 import { hostsOf, type Hosts } from './hosts/hosts.ts';
 import { localHost } from './hosts/local/host.ts';
+import { placeAgent } from './hosts/local/place-agent.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
 import { keyService, type KeyService } from './keys/service.ts';
 import { chosenVault } from './keys/vault-choice.ts';
+import { endpointsInForce } from './platform/endpoints-in-force.ts';
 import { openLog, type Log } from './platform/log.ts';
 import { nodeRuntimeFor } from './platform/node-runtime.ts';
 import { homePaths, type Environment, type HomePaths } from './platform/paths.ts';
+import { sampleService, type SampleFiles, type SampleService } from './sample/service.ts';
 import { bookmarkRows, type BookmarkReader, type BookmarkWriter } from './store/bookmarks.ts';
 import { jobRows } from './store/jobs.ts';
 import { keyRows } from './store/keys.ts';
@@ -21,6 +24,7 @@ import { settingRows, type SettingsReader, type SettingsWriter } from './store/s
 /** Everything that the application and the command line do, without a window. */
 export interface Services {
   readonly paths: HomePaths;
+  /** Those of this moment: `src/main/platform/endpoints-in-force.ts`. */
   readonly endpoints: GoogleEndpoints;
   readonly log: Log;
   readonly store: Store;
@@ -30,6 +34,7 @@ export interface Services {
   readonly bookmarks: BookmarkReader & BookmarkWriter;
   readonly hosts: Hosts;
   readonly jobs: JobService;
+  readonly sample: SampleService;
   close(): Promise<void>;
 }
 
@@ -41,6 +46,8 @@ export interface ServicesOptions {
   readonly agentFolder: string;
   /** A Node.js 24 program for agents. Without it: one beside the agent, one in the checkout's packages, or this very program. */
   readonly nodeRuntime?: string;
+  /** What sample data is made of. Without it there is none. */
+  readonly sample?: SampleFiles;
 }
 
 /**
@@ -50,8 +57,10 @@ export interface ServicesOptions {
  */
 export async function openServices(options: ServicesOptions): Promise<Result<Services>> {
   const { env, version } = options;
-  const endpoints = endpointsFromEnvironment(env);
-  if (!endpoints.ok) return endpoints;
+  const first = endpointsFromEnvironment(env);
+  if (!first.ok) return first;
+  const inForce = endpointsInForce(first.value);
+  const endpoints = inForce.live;
   const paths = homePaths(env);
   if (!paths.ok) return paths;
   const log = openLog(join(paths.value.logs, 'trainyard.log'));
@@ -61,16 +70,17 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     rows: keyRows(store),
     settings,
     vaults: chooseVaults(env, paths.value, () => chosenVault(settings)),
-    endpoints: endpoints.value,
+    endpoints,
     log,
   });
+  const { agentFolder } = options;
+  const nodeRuntime =
+    options.nodeRuntime ?? nodeRuntimeFor([agentFolder, join(agentFolder, '../../node_modules')]);
   const hosts = hostsOf([
     localHost({
       paths: paths.value,
-      agentFolder: options.agentFolder,
-      nodeRuntime:
-        options.nodeRuntime ??
-        nodeRuntimeFor([options.agentFolder, join(options.agentFolder, '../../node_modules')]),
+      agentFolder,
+      nodeRuntime,
       env,
       log,
     }),
@@ -78,23 +88,39 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
   const jobs = jobService({
     hosts,
     keys,
-    endpoints: endpoints.value,
+    endpoints,
     version,
     rows: jobRows(store),
     log,
   });
+  const sample = sampleService({
+    files: options.sample ?? null,
+    paths: paths.value,
+    env,
+    settings,
+    keys,
+    jobs,
+    endpoints: inForce,
+    async placeNode() {
+      const placed = await placeAgent(paths.value.agents, { agentFolder, nodeRuntime });
+      return placed.ok ? ok(placed.value.node) : placed;
+    },
+    log,
+  });
   return ok({
     paths: paths.value,
-    endpoints: endpoints.value,
+    endpoints,
     log,
     store,
     settings,
     keys,
-    buckets: bucketService(keys, endpoints.value),
+    buckets: bucketService(keys, endpoints),
     bookmarks: bookmarkRows(store),
     hosts,
     jobs,
+    sample,
     async close() {
+      await sample.close();
       store.close();
     },
   });

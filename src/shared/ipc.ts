@@ -5,6 +5,7 @@ import { HOST_CALLS, HOST_EVENTS } from './ipc/hosts.ts';
 import { JOB_CALLS, JOB_EVENTS } from './ipc/jobs.ts';
 import { KEY_CALLS, KEY_EVENTS } from './ipc/keys.ts';
 import { NEW_JOB_CALLS, NEW_JOB_EVENTS } from './ipc/new-job.ts';
+import { SAMPLE_CALLS, SAMPLE_EVENTS } from './ipc/sample.ts';
 import type { Result } from './problem.ts';
 
 export { MAX_LOG_BYTES, jobViewSchema, type LogSource } from './ipc/jobs.ts';
@@ -24,6 +25,7 @@ export const CALLS = {
   ...BUCKET_CALLS,
   ...NEW_JOB_CALLS,
   ...HOST_CALLS,
+  ...SAMPLE_CALLS,
 } as const;
 
 export const EVENTS = {
@@ -33,6 +35,7 @@ export const EVENTS = {
   ...BUCKET_EVENTS,
   ...NEW_JOB_EVENTS,
   ...HOST_EVENTS,
+  ...SAMPLE_EVENTS,
 } as const;
 
 export type CallName = keyof typeof CALLS;

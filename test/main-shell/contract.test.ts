@@ -110,6 +110,7 @@ describe('handlers', () => {
     moveToTrash: async () => undefined,
     saveAs: async () => null,
     firstPlace: () => null,
+    hasTray: false,
     applyPreferences: () => undefined,
   };
   const options = { version: '1.2.3', home: '/home', shell };

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { placeOfArguments, placeOfLink } from '../../src/main/app/links.ts';
 import { farewell, newsOf } from '../../src/main/app/news.ts';
 import {
-  FIRST_PREFERENCES,
   isInSight,
   keepFrame,
   keepPreferences,
@@ -114,10 +113,18 @@ describe('what the window remembers', () => {
 
   it('is read as it was kept; what is damaged is as at the first start', () => {
     const kept = settings();
-    expect(readPreferences(kept)).toEqual(FIRST_PREFERENCES);
-    expect(readPreferences(null)).toEqual(FIRST_PREFERENCES);
-    keepPreferences(kept, { theme: 'dark', notifications: false });
-    expect(readPreferences(kept)).toEqual({ theme: 'dark', notifications: false });
+    const first = { theme: 'system', notifications: true, keepFollowing: false } as const;
+    expect(readPreferences(kept, false)).toEqual(first);
+    expect(readPreferences(null, true)).toEqual({ ...first, keepFollowing: true });
+    // Not chosen: it follows what the system offers.
+    const others = { theme: 'dark', notifications: false } as const;
+    keepPreferences(kept, { ...others, keepFollowing: false }, false);
+    expect(readPreferences(kept, false)).toEqual({ ...others, keepFollowing: false });
+    expect(readPreferences(kept, true)).toEqual({ ...others, keepFollowing: true });
+    for (const keepFollowing of [true, false]) {
+      keepPreferences(kept, { ...others, keepFollowing }, false);
+      expect(readPreferences(kept, true)).toEqual({ ...others, keepFollowing });
+    }
     const frame = { x: 10, y: 20, width: 900, height: 600, maximized: true };
     keepFrame(kept, frame);
     expect(readFrame(kept)).toEqual(frame);
@@ -125,7 +132,7 @@ describe('what the window remembers', () => {
     expect(readFrame(kept)).toEqual(frame);
     for (const damage of ['', '{', '[]', '{"theme":"pink"}', 'null']) {
       for (const name of kept.rows.keys()) kept.rows.set(name, damage);
-      expect(readPreferences(kept), damage).toEqual(FIRST_PREFERENCES);
+      expect(readPreferences(kept, false), damage).toEqual(first);
       expect(readFrame(kept), damage).toBeNull();
     }
   });

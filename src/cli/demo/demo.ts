@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseJobFile } from '../../main/jobs/job-file.ts';
+import { runToEnd } from '../../main/sample/google.ts';
 import { openServices, type Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import type { JobView } from '../../shared/views.ts';
@@ -176,10 +175,12 @@ async function makeData({ context, places, narrator, google, signal }: Stage): P
   await createBucket(google, read, INPUT_BUCKET);
   await createBucket(google, read, OUTPUT_BUCKET);
   output.live('drawing the data set');
-  await runToEnd(
-    process.execPath,
-    [path.join(files.examples, 'digits', 'make-data.js'), places.dataset],
-    signal,
+  valueOf(
+    await runToEnd(
+      process.execPath,
+      [path.join(files.examples, 'digits', 'make-data.js'), places.dataset],
+      { env: process.env, signal },
+    ),
   );
   const journal = path.join(places.root, 'upload.jsonl');
   const report = valueOf(
@@ -273,10 +274,4 @@ function jobFileText(code: string, node: string): string {
     `output: { gcs: ${OUTPUT}, key: lab }`,
     '',
   ].join('\n');
-}
-
-async function runToEnd(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {
-  const child = spawn(file, [...args], { stdio: ['ignore', 'ignore', 'inherit'], signal });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`${path.basename(args[0] ?? file)} ended with ${String(code)}.`);
 }

@@ -23,9 +23,16 @@ export function newsOf(before: JobView | undefined, now: JobView): News | null {
   return null;
 }
 
-/** The question before the window closes, while jobs go on; null: none does. Pure. */
-export function farewell(jobs: readonly JobView[]): { message: string; detail: string } | null {
-  const going = jobs.filter(({ state }) => !hasEnded(state) && state !== 'interrupted');
+/** Whether somebody works on it now. Pure. */
+export const goesOn = ({ state }: Pick<JobView, 'state'>): boolean =>
+  !hasEnded(state) && state !== 'interrupted';
+
+/** The question before the application ends, while jobs go on; null: none does. `onSample`: those that need the sample data. Pure. */
+export function farewell(
+  jobs: readonly JobView[],
+  onSample: readonly JobView[] = [],
+): { message: string; detail: string } | null {
+  const going = jobs.filter(goesOn);
   if (going.length === 0) return null;
   const one = going.length === 1;
   const names = going.slice(0, 5).map(({ name }) => name);
@@ -38,6 +45,9 @@ export function farewell(jobs: readonly JobView[]): { message: string; detail: s
       one ? '' : `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
       `${one ? 'Its agent carries it' : 'Their agents carry them'}, and the next start finds ${one ? 'it' : 'them'} again.`,
       'Access to Google is renewed only while Trainyard is open, unless the job is unattended: without it, what is still to be downloaded or uploaded waits after an hour, safe on the disk.',
+      onSample.length === 0
+        ? ''
+        : 'The embedded Google of the sample data goes on, too, until nothing was asked of it for half an hour.',
     ]
       .filter((line) => line !== '')
       .join('\n\n'),

@@ -5,7 +5,10 @@ import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
 
 /** What the window remembers, in the store's settings. What cannot be read is as at the first start. */
 
-export const FIRST_PREFERENCES: Preferences = { theme: 'system', notifications: true };
+const FIRST_PREFERENCES = { theme: 'system', notifications: true } as const;
+
+/** `keepFollowing` is kept only once the user has chosen: until then it follows what the system offers. */
+const storedSchema = preferencesSchema.partial({ keepFollowing: true });
 
 const frameSchema = z.strictObject({
   x: z.int(),
@@ -33,11 +36,26 @@ function read<T>(settings: SettingsReader, name: string, schema: z.ZodType<T>): 
   }
 }
 
-export const readPreferences = (settings: SettingsReader | null): Preferences =>
-  (settings === null ? null : read(settings, PREFERENCES, preferencesSchema)) ?? FIRST_PREFERENCES;
+/** `hasTray`: the system offers a way back to a closed window. */
+export function readPreferences(settings: SettingsReader | null, hasTray: boolean): Preferences {
+  const stored = settings === null ? null : read(settings, PREFERENCES, storedSchema);
+  return {
+    ...FIRST_PREFERENCES,
+    ...stored,
+    keepFollowing: stored?.keepFollowing ?? hasTray,
+  };
+}
 
-export const keepPreferences = (settings: SettingsWriter, value: Preferences): Result<void> =>
-  settings.set(PREFERENCES, JSON.stringify(value));
+export function keepPreferences(
+  settings: Settings,
+  value: Preferences,
+  hasTray: boolean,
+): Result<void> {
+  const wasChosen = read(settings, PREFERENCES, storedSchema)?.keepFollowing !== undefined;
+  const { keepFollowing, ...others } = value;
+  const isChosen = wasChosen || keepFollowing !== hasTray;
+  return settings.set(PREFERENCES, JSON.stringify(isChosen ? value : others));
+}
 
 export const readFrame = (settings: SettingsReader | null): Frame | null =>
   settings === null ? null : read(settings, FRAME, frameSchema);

@@ -3,6 +3,7 @@ import { BrowserWindow, nativeTheme, screen } from 'electron';
 import { PAGE_ORIGIN } from '../../shared/ipc.ts';
 import { WEB_PREFERENCES } from './policy.ts';
 import { isInSight, type Frame } from './preferences.ts';
+import { iconImage } from './tray.ts';
 
 export interface WindowOptions {
   /** The folder of the built programs. */
@@ -34,6 +35,8 @@ export function openWindow({ out, frame, onFrame, onCrash }: WindowOptions): Bro
     minHeight: 480,
     show: false,
     title: 'Trainyard',
+    // Elsewhere the packaged application has one.
+    ...(process.platform === 'linux' ? { icon: iconImage(64) } : {}),
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#1f1f1f' : '#ffffff',
     webPreferences: { ...WEB_PREFERENCES, preload: path.join(out, 'preload', 'index.cjs') },
   });

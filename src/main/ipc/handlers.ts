@@ -7,6 +7,7 @@ import { hostHandlers } from './handlers/hosts.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { newJobHandlers } from './handlers/new-job.ts';
+import { sampleHandlers } from './handlers/sample.ts';
 import type { WindowShell } from './window-shell.ts';
 
 export interface HandlerOptions {
@@ -30,5 +31,6 @@ export function createHandlers({ version, home, services, shell }: HandlerOption
     ...jobHandlers(services.value, shell),
     ...keyHandlers(services.value, shell),
     ...newJobHandlers(services.value, shell),
+    ...sampleHandlers(services.value),
   };
 }

@@ -16,6 +16,8 @@ export interface WindowShell {
   readonly saveAs: (title: string, name: string) => Promise<string | null>;
   /** Where a link asked the window to go before it listened; told once. */
   readonly firstPlace: () => AskedPlace | null;
+  /** The system has a place for the application's icon. */
+  readonly hasTray: boolean;
   readonly applyPreferences: (preferences: Preferences) => void;
 }
 

@@ -78,7 +78,7 @@ export async function prepareTransfer(
     host: request.host,
     createdAt: isoTime(parts.clock),
     application: parts.version,
-    endpoints: parts.endpoints,
+    endpoints: { ...parts.endpoints },
     direction: request.direction,
     bucket: request.bucket,
     target: request.direction === 'download' ? request.target : null,

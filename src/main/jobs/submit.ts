@@ -95,7 +95,7 @@ export async function prepareJob(
     id: newJobId(parts.clock.now()),
     createdAt: isoTime(parts.clock),
     application: parts.version,
-    endpoints: parts.endpoints,
+    endpoints: { ...parts.endpoints },
     code: code.value,
     input: input.value,
     outputAccount: output.value,

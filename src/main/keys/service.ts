@@ -291,12 +291,13 @@ export function keyService(parts: KeyServiceParts): KeyService {
         : token;
     },
     async tokenSource(card, purpose) {
-      const name = `${card.id} ${purpose}`;
+      // Tokens of one Google are nothing to another.
+      const name = `${card.id} ${purpose} ${endpoints.oauthToken}`;
       const known = sources.get(name);
       if (known !== undefined) return ok(known);
       const key = await load(card.id);
       if (!key.ok) return key;
-      const source = keyTokenSource(key.value, purpose, endpoints);
+      const source = keyTokenSource(key.value, purpose, { ...endpoints });
       sources.set(name, source);
       return ok(source);
     },

@@ -1,6 +1,9 @@
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
+import { useFreshJobs } from '../features/jobs/use-jobs.ts';
 import { DropAnywhere } from '../features/keys/drop-anywhere.tsx';
 import { useAbout } from '../common/use-about.ts';
+import { SampleBanner } from '../features/sample/sample-banner.tsx';
+import { useFreshSample, useSample } from '../features/sample/use-sample.ts';
 import { FEATURES } from './features.tsx';
 import { useNavigation } from './navigation.ts';
 import { Palette } from './palette.tsx';
@@ -11,11 +14,18 @@ import { useAskedPlaces } from './use-asked-places.ts';
 export function Application() {
   const about = useAbout();
   useAskedPlaces();
+  useFreshSample();
+  const sample = useSample().data;
+  useFreshJobs();
   const place = useNavigation((navigation) => navigation.place);
   const Screen = FEATURES[place.screen]?.Screen ?? JobsScreen;
   return (
     <div className="application">
-      {about.data?.emulated === true && <EmulatorBanner storage={about.data.storage} />}
+      {sample?.state === 'on' || sample?.state === 'broken' ? (
+        <SampleBanner status={sample} />
+      ) : (
+        about.data?.emulated === true && <EmulatorBanner storage={about.data.storage} />
+      )}
       <div className="body">
         <Rail />
         <main>

@@ -10,6 +10,8 @@ const aboutSchema = z.object({
   /** Where Cloud Storage is asked, and whether that is an emulator on this machine. */
   storage: z.string(),
   emulated: z.boolean(),
+  /** The system has a place for icons, from which a closed window is opened again. */
+  tray: z.boolean(),
 });
 export type About = Readonly<z.infer<typeof aboutSchema>>;
 
@@ -30,6 +32,8 @@ export const preferencesSchema = z.strictObject({
   theme: z.enum(THEMES),
   /** Tells of jobs that ended or need somebody, while the window is not looked at. */
   notifications: z.boolean(),
+  /** While jobs go on, closing the window does not end the application: it follows them, and shows the window again when asked. */
+  keepFollowing: z.boolean(),
 });
 export type Preferences = Readonly<z.infer<typeof preferencesSchema>>;
 

@@ -13,16 +13,22 @@ interface Application {
 
 export function applicationHandlers(
   { endpoints, settings }: Pick<Services, 'endpoints' | 'settings'>,
-  shell: Pick<WindowShell, 'applyPreferences' | 'firstPlace'>,
+  shell: Pick<WindowShell, 'applyPreferences' | 'firstPlace' | 'hasTray'>,
   { version, home }: Application,
 ): HandlersOf<typeof APPLICATION_CALLS> {
   return {
     about: async () =>
-      ok({ version, home, storage: endpoints.storage, emulated: endpoints.emulated }),
-    preferences: async () => ok(readPreferences(settings)),
+      ok({
+        version,
+        home,
+        storage: endpoints.storage,
+        emulated: endpoints.emulated,
+        tray: shell.hasTray,
+      }),
+    preferences: async () => ok(readPreferences(settings, shell.hasTray)),
     'keep-preferences': async (preferences) => {
       shell.applyPreferences(preferences);
-      return withoutValue(keepPreferences(settings, preferences));
+      return withoutValue(keepPreferences(settings, preferences, shell.hasTray));
     },
     'first-place': async () => ok(shell.firstPlace()),
   };

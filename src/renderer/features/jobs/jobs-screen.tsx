@@ -1,4 +1,4 @@
-import { Button, Code, Loader, Text } from '@mantine/core';
+import { Button, Loader, Text } from '@mantine/core';
 import { useDeferredValue, useEffect, useMemo, useRef } from 'react';
 import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
@@ -8,6 +8,7 @@ import { formatCount } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useAbout } from '../../common/use-about.ts';
 import { useNow } from '../../common/use-now.ts';
+import { FirstStart } from '../first-start/first-start.tsx';
 import { JobDetail } from './job-detail.tsx';
 import './jobs.css';
 import { countByFilter, shownJobs } from './list/job-list-model.ts';
@@ -43,7 +44,7 @@ export function JobsScreen() {
         </div>
       </div>
     );
-  if (jobs.data.length === 0) return <NoJobs home={about?.home ?? null} />;
+  if (jobs.data.length === 0) return <FirstStart home={about?.home ?? null} />;
   return <Panes jobs={jobs.data} now={now} />;
 }
 
@@ -140,30 +141,4 @@ function StillToCome() {
 /** The log has a search of its own. */
 function isInLog(target: EventTarget): boolean {
   return target instanceof Element && target.closest('.log') !== null;
-}
-
-function NoJobs({ home }: { readonly home: string | null }) {
-  const canStart = useNavigation((navigation) => navigation.screens.has('new-job'));
-  const go = useNavigation((navigation) => navigation.go);
-  return (
-    <div className="centre">
-      <div className="centre-box">
-        <h1>No jobs yet</h1>
-        {canStart && (
-          <Button size="xs" my="xs" onClick={() => go({ screen: 'new-job' })}>
-            New job
-          </Button>
-        )}
-        <Text size="md">Start one in a terminal; it appears here at once:</Text>
-        <Code block my="xs">
-          trainyard run job.yaml
-        </Code>
-        {home !== null && (
-          <Text size="sm" c="dimmed" className="wrap">
-            This window and the command line share {home}
-          </Text>
-        )}
-      </div>
-    </div>
-  );
 }

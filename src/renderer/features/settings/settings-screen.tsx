@@ -6,6 +6,8 @@ import { ask, problemOf } from '../../client.ts';
 import { CopiedText } from '../../common/copied-text.tsx';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useAbout } from '../../common/use-about.ts';
+import { StopSample } from '../sample/stop-sample.tsx';
+import { useSample, useStartSample } from '../sample/use-sample.ts';
 import './settings.css';
 
 const PREFERENCES = ['preferences'] as const;
@@ -61,8 +63,24 @@ export function SettingsScreen() {
               }
             />
           </Setting>
+          <Setting name="Closing the window">
+            <Switch
+              size="xs"
+              label="While jobs go on, follow them without it"
+              description={
+                about.data?.tray === false
+                  ? 'This desktop has no place for an icon: start Trainyard again to see its window.'
+                  : 'The icon beside the clock opens it again.'
+              }
+              checked={preferences.keepFollowing}
+              onChange={(event) =>
+                keep.mutate({ ...preferences, keepFollowing: event.currentTarget.checked })
+              }
+            />
+          </Setting>
         </>
       )}
+      <SampleSetting />
       <Setting name="Keys">
         {vault.isError ? (
           <span>{problemOf(vault.error).message}</span>
@@ -95,6 +113,32 @@ export function SettingsScreen() {
         </Setting>
       )}
     </div>
+  );
+}
+
+/** Sample data, also for those who have jobs already. */
+function SampleSetting() {
+  const sample = useSample().data;
+  const start = useStartSample();
+  if (sample === undefined || (sample.state === 'off' && !sample.offered)) return null;
+  return (
+    <Setting name="Sample data">
+      {sample.state === 'off' ? (
+        <Button
+          size="compact-xs"
+          variant="default"
+          loading={start.isPending}
+          onClick={() => start.mutate()}
+        >
+          Use sample data
+        </Button>
+      ) : sample.state === 'starting' ? (
+        <span role="status">{sample.step}…</span>
+      ) : (
+        <StopSample />
+      )}
+      {start.error !== null && <ProblemAlert {...problemOf(start.error)} />}
+    </Setting>
   );
 }
 

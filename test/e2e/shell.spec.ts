@@ -14,38 +14,37 @@ const choose = (application: ElectronApplication, id: string) =>
   }, id);
 const article = (page: Page, name: string) => page.getByRole('article', { name: `Job ${name}` });
 
-test('the menu has its accelerators, and leads to every place', async ({ profile }) => {
+test('real keys reach the menu: every place, the palette, a new job', async ({ profile }) => {
   const { application, page } = await profile.launch();
-  const accelerators = await application.evaluate(({ Menu }) =>
-    Object.fromEntries(
-      ['palette', 'new-job', 'quit', 'go-jobs', 'go-settings'].map((id) => [
-        id,
-        Menu.getApplicationMenu()?.getMenuItemById(id)?.accelerator,
-      ]),
-    ),
-  );
-  expect(accelerators).toEqual({
-    palette: 'CmdOrCtrl+K',
-    'new-job': 'CmdOrCtrl+N',
-    quit: 'CmdOrCtrl+Q',
-    'go-jobs': 'CmdOrCtrl+1',
-    'go-settings': 'CmdOrCtrl+6',
-  });
-  for (const [screen, label] of [
-    ['settings', 'Settings'],
-    ['hosts', 'Hosts'],
-    ['keys', 'Keys'],
-    ['buckets', 'Buckets'],
-    ['new-job', 'New job'],
-    ['jobs', 'Jobs'],
-  ] as const) {
-    await choose(application, `go-${screen}`);
-    await expect(
-      page
-        .getByRole('navigation', { name: 'Places' })
-        .getByRole('button', { name: label, exact: true }),
-    ).toHaveAttribute('aria-current', 'page');
+  await application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.focus());
+  /** Goes through the window as a key of the keyboard does, not to the menu's item. */
+  const press = (key: string) =>
+    application.evaluate(({ BrowserWindow }, keyCode) => {
+      const contents = BrowserWindow.getAllWindows()[0]?.webContents;
+      for (const type of ['keyDown', 'keyUp'] as const)
+        contents?.sendInputEvent({ type, keyCode, modifiers: ['control'] });
+    }, key);
+  const place = (label: string) =>
+    page
+      .getByRole('navigation', { name: 'Places' })
+      .getByRole('button', { name: label, exact: true });
+  const labels = ['Jobs', 'New job', 'Buckets', 'Keys', 'Hosts', 'Settings'];
+  for (const [index, label] of labels.entries()) {
+    await press(String(labels.length - index));
+    const last = labels.at(-1 - index) ?? label;
+    await expect(place(last)).toHaveAttribute('aria-current', 'page');
   }
+  await press('n');
+  await expect(place('New job')).toHaveAttribute('aria-current', 'page');
+  await press(',');
+  await expect(place('Settings')).toHaveAttribute('aria-current', 'page');
+  await press('k');
+  await expect(page.getByRole('combobox', { name: 'Go to a place or a job' })).toBeFocused();
+  await press('k');
+  await expect(page.getByRole('combobox', { name: 'Go to a place or a job' })).toHaveCount(0);
+  const ended = once(application.process(), 'exit');
+  await press('q');
+  await ended;
 });
 
 test('the palette finds places and jobs by a few letters, with the keyboard alone', async ({
@@ -148,33 +147,47 @@ test('closing the window while a job runs says what goes on, and can be taken ba
   await ended;
 });
 
-test('the end of a job is told by the system when the window is not looked at', async ({
+test('a closed window leaves its job followed: the end is told, and a second start shows the window', async ({
   profile,
 }) => {
   const run = running();
   const folder = await writeRun(profile.home, run);
   const { application, page } = await profile.launch();
   await expect(article(page, run.name)).toBeVisible();
-  await application.evaluate(({ BrowserWindow, Notification }) => {
+  await page.getByRole('button', { name: 'Settings' }).click();
+  const follow = page.getByLabel('While jobs go on, follow them without it');
+  // No desktop here has a place for the icon.
+  await expect(follow).not.toBeChecked();
+  await follow.check();
+  await application.evaluate(({ Notification }) => {
     const told: string[] = [];
     Object.assign(globalThis, { told });
     Notification.isSupported = () => true;
     Notification.prototype.show = function show(this: { title: string }) {
       told.push(this.title);
     };
-    BrowserWindow.getAllWindows()[0]?.blur();
   });
-  await application.evaluate(({ BrowserWindow }) => {
-    const window = BrowserWindow.getAllWindows()[0];
-    if (window !== undefined) window.isFocused = () => false;
-  });
+  const isVisible = () =>
+    application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.isVisible());
+  const told = () => application.evaluate(() => (globalThis as unknown as { told: string[] }).told);
+  await application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
+  await expect.poll(isVisible).toBe(false);
+  await expect.poll(told).toEqual(['Trainyard goes on following jobs']);
   await writeEvents(folder, {
     ...run,
     events: [...run.events, [60, { kind: 'ended', state: 'finished', stage: null, problem: null }]],
   });
-  await expect
-    .poll(() => application.evaluate(() => (globalThis as unknown as { told: string[] }).told))
-    .toEqual(['resnet-baseline finished']);
+  await expect.poll(told).toContain('resnet-baseline finished');
+
+  const { executable, args, env } = profile.command();
+  const second = spawn(executable, args, { env, stdio: 'ignore' });
+  await once(second, 'exit');
+  await expect.poll(isVisible).toBe(true);
+
+  // Nothing goes on any more: closing quits.
+  const ended = once(application.process(), 'exit');
+  await application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
+  await ended;
 });
 
 test('a page that crashes is there again, and the main process goes on', async ({ profile }) => {

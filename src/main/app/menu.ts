@@ -64,6 +64,14 @@ export function installMenu(
           accelerator: `CmdOrCtrl+${index + 1}`,
           click: () => go({ screen }),
         })),
+        // The key that many know settings by.
+        {
+          label: 'Settings',
+          accelerator: 'CmdOrCtrl+,',
+          click: () => go({ screen: 'settings' }),
+          visible: false,
+          acceleratorWorksWhenHidden: true,
+        },
       ],
     },
     {

@@ -42,18 +42,30 @@ const field = (code: number, type: 'o' | 's' | 'g', value: string): Buffer =>
     type === 'g' ? Buffer.from([value.length, ...Buffer.from(value), 0]) : text(value),
   ]);
 
-/** A call of the bus itself, with one string or none. Pure. */
-export function busCall(serial: number, member: string, argument: string | null): Buffer {
-  const body = argument === null ? Buffer.alloc(0) : text(argument);
+/** A call of the bus itself, with strings and whole numbers. Pure. */
+export function busCall(
+  serial: number,
+  member: string,
+  given: readonly (string | number)[] = [],
+): Buffer {
+  const body = given.reduce<Buffer>(
+    (all, one) =>
+      Buffer.concat([padded(all, 4), typeof one === 'string' ? text(one) : number(one)]),
+    Buffer.alloc(0),
+  );
+  const signature = given.map((one) => (typeof one === 'string' ? 's' : 'u')).join('');
   const fields = [
     field(1, 'o', '/org/freedesktop/DBus'),
     field(2, 's', BUS),
     field(3, 's', member),
     field(6, 's', BUS),
-    ...(argument === null ? [] : [field(8, 'g', 's')]),
+    ...(signature === '' ? [] : [field(8, 'g', signature)]),
   ];
   // Each field begins at a multiple of eight; the array's length counts no padding behind the last.
-  const array = fields.reduce((all, one) => Buffer.concat([padded(all, 8), one]), Buffer.alloc(0));
+  const array = fields.reduce<Buffer>(
+    (all, one) => Buffer.concat([padded(all, 8), one]),
+    Buffer.alloc(0),
+  );
   const head = Buffer.concat([
     Buffer.from(['l'.charCodeAt(0), METHOD_CALL, 0, 1]),
     number(body.length),
@@ -124,8 +136,8 @@ export function isOnSessionBus(env: Environment, name: string): Promise<boolean>
         isIn = true;
         received = received.subarray(end + 2);
         connection.write('BEGIN\r\n');
-        connection.write(busCall(1, 'Hello', null));
-        connection.write(busCall(2, 'NameHasOwner', name));
+        connection.write(busCall(1, 'Hello'));
+        connection.write(busCall(2, 'NameHasOwner', [name]));
       }
       for (;;) {
         const message = busMessage(received);

@@ -20,12 +20,7 @@ export async function carryJob(run: JobRun): Promise<Ending> {
     const verdict = verdictOf(run, ran.value);
     const uploaded = await uploadOutput(run, verdict?.state ?? 'finished');
     if (verdict !== null) {
-      if (!uploaded.ok)
-        run.events.append({
-          kind: 'warning',
-          message: `The output could not be uploaded whole: ${uploaded.problem.message}`,
-          hint: `${uploaded.problem.hint} It is kept on this machine.`.trim(),
-        });
+      if (!uploaded.ok) tellNotUploaded(run, uploaded.problem);
       return verdict;
     }
     if (!uploaded.ok) return endedAt(run, 'uploading', uploaded.problem);
@@ -34,6 +29,32 @@ export async function carryJob(run: JobRun): Promise<Ending> {
     if (!uploaded.ok) return endedAt(run, 'uploading', uploaded.problem);
   }
   return { state: 'finished', stage: null, problem: null };
+}
+
+/**
+ * Uploads what the bucket lacks of the output of a run that has ended. No worker runs, and the run ends as it had ended; one that lacked
+ * nothing but its upload finishes.
+ */
+export async function uploadAgain(run: JobRun): Promise<Ending> {
+  tellStop(run);
+  const before = run.history.ended;
+  if (before === null) throw new Error('only what has ended is uploaded again');
+  const finishes = before.state === 'finished' || (before.stage === 'uploading' && allDone(run));
+  const uploaded = await uploadOutput(run, finishes ? 'finished' : before.state, { again: true });
+  if (finishes)
+    return uploaded.ok
+      ? { state: 'finished', stage: null, problem: null }
+      : endedAt(run, 'uploading', uploaded.problem);
+  if (!uploaded.ok) tellNotUploaded(run, uploaded.problem);
+  return before;
+}
+
+function tellNotUploaded(run: JobRun, cause: Problem): void {
+  run.events.append({
+    kind: 'warning',
+    message: `The output could not be uploaded whole: ${cause.message}`,
+    hint: `${cause.hint} It is kept on this machine. Try again with: trainyard upload ${run.plan.id}`.trim(),
+  });
 }
 
 /** The event `stop-requested` is written when the request is seen. */

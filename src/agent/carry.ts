@@ -9,7 +9,7 @@ import { RUN_FORMAT, runPlanSchema, type RunPlan } from '../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
 import { openAccessDesk } from './access.ts';
-import { carryJob } from './carry-job.ts';
+import { carryJob, uploadAgain } from './carry-job.ts';
 import { carryTransfer } from './carry-transfer.ts';
 import { diskProblem, noRoom } from './disk-problem.ts';
 import { openEventLog } from './event-log.ts';
@@ -60,7 +60,7 @@ export async function carry(directory: string): Promise<number> {
   const { run, lock } = opened.value;
   answer({ started: true, agent: run.agent });
   note(`carries ${run.plan.id}, attempt ${run.attempt}`);
-  const ending = await carryOn(run);
+  const ending = await carryOn(run, opened.value.uploadsAgain);
   await finish(run, lock, ending);
   return 0;
 }
@@ -78,7 +78,7 @@ async function open(
   directory: string,
   text: string,
   umask: string,
-): Promise<Result<{ readonly run: Run; readonly lock: HeldLock }>> {
+): Promise<Result<{ readonly run: Run; readonly lock: HeldLock; readonly uploadsAgain: boolean }>> {
   const read = readPlan(directory);
   if (!read.ok) return read;
   const plan = read.value;
@@ -92,7 +92,7 @@ async function open(
     lock.value.release();
     return opened;
   }
-  return ok({ run: opened.value, lock: lock.value });
+  return ok({ run: opened.value, lock: lock.value, uploadsAgain: secrets.uploadAgain === true });
 }
 
 /** Reads `plan.json`. Errors: `input.plan`, `input.plan-format`. */
@@ -177,14 +177,25 @@ function openRun(
   const events = openEventLog(at(RUN.events), at(RESERVE));
   if (!events.ok) return events;
   const history = readHistory(events.value.earlier);
-  if (history.ended?.state === 'finished')
+  const uploadsAgain = secrets.uploadAgain === true;
+  if (uploadsAgain && (history.ended === null || plan.kind === 'transfer' || plan.output === null))
+    return fail(
+      problem({
+        code: 'input.nothing-to-upload',
+        op: 'upload the output again',
+        subject: plan.id,
+        message: `The run ${plan.id} has not ended, or has no output to upload.`,
+        hint: `Take up an interrupted run with: trainyard retry ${plan.id}`,
+      }),
+    );
+  if (history.ended?.state === 'finished' && !uploadsAgain)
     return fail(
       problem({
         code: 'input.run-finished',
         op: 'start the run',
         subject: plan.id,
         message: `The run ${plan.id} has finished: there is nothing left to do.`,
-        hint: 'Submit the job again to run it once more.',
+        hint: `Submit the job again to run it once more. What is missing in the bucket: trainyard upload ${plan.id}`,
       }),
     );
   // A request that an earlier attempt has answered, or that came after its end, is not meant for this one.
@@ -226,12 +237,12 @@ function openRun(
   });
 }
 
-async function carryOn(run: Run): Promise<Ending> {
+async function carryOn(run: Run, uploadsAgain: boolean): Promise<Ending> {
   try {
     const { plan } = run;
-    return plan.kind === 'transfer'
-      ? await carryTransfer({ ...run, plan })
-      : await carryJob({ ...run, plan });
+    if (plan.kind === 'transfer') return await carryTransfer({ ...run, plan });
+    const job = { ...run, plan };
+    return uploadsAgain ? await uploadAgain(job) : await carryJob(job);
   } catch (error) {
     note(
       `an error of the agent itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -1,4 +1,5 @@
 import type { RunEvent, Stage } from '../shared/events.ts';
+import type { Problem } from '../shared/problem.ts';
 
 /** What earlier attempts already said of one worker. */
 export interface WorkerHistory {
@@ -16,6 +17,7 @@ export interface History {
   readonly ended: {
     readonly state: 'finished' | 'failed' | 'stopped';
     readonly stage: Stage | null;
+    readonly problem: Problem | null;
   } | null;
   readonly codeStaged: boolean;
   readonly setupDone: boolean;
@@ -39,7 +41,7 @@ export function readHistory(events: readonly RunEvent[]): History {
       attempts += 1;
       ended = null;
     } else if (event.kind === 'ended') {
-      ended = { state: event.state, stage: event.stage };
+      ended = { state: event.state, stage: event.stage, problem: event.problem };
     } else if (event.kind === 'code-staged') {
       codeStaged = true;
     } else if (event.kind === 'setup-ended') {

@@ -1,19 +1,33 @@
 import {
   appendFileSync,
   readFileSync,
+  realpathSync,
   renameSync,
   statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
+import path from 'node:path';
 import type { Sample } from '../shared/gpu.ts';
+import {
+  availableMemory,
+  busyPercent,
+  diskTraffic,
+  mountOf,
+  networkTraffic,
+  processorTimes,
+  trafficRate,
+  type Traffic,
+} from '../shared/machine.ts';
 import { RUN } from '../shared/run-directory.ts';
 import { errorMessage, isNoRoom, sleep } from './files.ts';
 import { sampleGpus } from './gpu/nvidia-smi.ts';
 import { note, type JobRun } from './run.ts';
 
 const EVERY = 2_000;
+/** Rates need two looks; a job of a second has a sample all the same. Milliseconds. */
+const FIRST_AFTER = 250;
 /** At this size every other sample is dropped, and the pace halved: a long run keeps an even picture. Bytes. */
 const SIZE_LIMIT = 8 * 1024 * 1024;
 const MIB = 1024 * 1024;
@@ -21,39 +35,57 @@ const MIB = 1024 * 1024;
 const LOW_ROOM = 16 * MIB;
 const LOW_FILES = 100;
 
-/** Busy and total time of all processors since the boot. */
-function processorTimes(): { readonly busy: number; readonly total: number } {
-  let idle = 0;
-  let total = 0;
-  for (const { times } of cpus()) {
-    idle += times.idle;
-    total += times.user + times.nice + times.sys + times.idle + times.irq;
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // Not Linux.
+    return '';
   }
-  return { busy: total - idle, total };
 }
 
 /** Memory that programs cannot have, MiB: on Linux what `MemAvailable` leaves. */
 function memoryUsed(): number {
+  const available = availableMemory(readText('/proc/meminfo')) ?? freemem();
+  return Math.round((totalmem() - available) / MIB);
+}
+
+/** What the disk of a folder read and wrote since the boot; null where the system does not tell: a network's, one in memory. */
+function diskCounter(folder: string): () => Traffic | null {
+  const mount = mountOf(readText('/proc/self/mountinfo'), realOf(folder));
+  if (mount === null) return () => null;
+  const name = path.basename(realOf(mount.source));
+  return () => diskTraffic(readText('/proc/diskstats'), mount.device, name);
+}
+
+function realOf(file: string): string {
   try {
-    const available = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
-    if (available !== undefined) return Math.round(totalmem() / MIB - Number(available) / 1024);
+    return realpathSync(file);
   } catch {
-    // Not Linux.
+    return file;
   }
-  return Math.round((totalmem() - freemem()) / MIB);
 }
 
 /** Appends a {@link Sample} to `logs/samples.jsonl` every two seconds while workers run, and tells when the disk fills up. */
 export function startSampling(run: JobRun): { stop(): Promise<void> } {
   const file = run.at(RUN.samples);
+  const disk = diskCounter(run.directory);
   const end = new AbortController();
   const loop = async (): Promise<void> => {
-    let before = processorTimes();
+    const look = () => ({
+      at: performance.now(),
+      processors: processorTimes(cpus()),
+      disk: disk(),
+      network: networkTraffic(readText('/proc/net/dev')),
+    });
+    let before = look();
     let every = EVERY;
-    while (!end.signal.aborted) {
+    await sleep(FIRST_AFTER, end.signal);
+    do {
       const gpus = run.plan.gpusPerWorker === 0 ? [] : await sampleGpus();
-      const now = processorTimes();
-      const passed = now.total - before.total;
+      const now = look();
+      const passed = now.at - before.at;
+      const cpu = busyPercent(before.processors, now.processors);
       const sample: Sample = {
         time: new Date().toISOString(),
         gpus: gpus.map(({ uuid, memoryUsed, utilization, temperature, power }) => ({
@@ -63,9 +95,11 @@ export function startSampling(run: JobRun): { stop(): Promise<void> } {
           temperature,
           power,
         })),
-        cpu: passed > 0 ? Math.round((1_000 * (now.busy - before.busy)) / passed) / 10 : null,
+        cpu: cpu === null ? null : Math.round(10 * cpu) / 10,
         memoryUsed: memoryUsed(),
         memoryTotal: Math.round(totalmem() / MIB),
+        disk: trafficRate(before.disk, now.disk, passed),
+        network: trafficRate(before.network, now.network, passed),
       };
       before = now;
       try {
@@ -79,7 +113,7 @@ export function startSampling(run: JobRun): { stop(): Promise<void> } {
       }
       tellRoom();
       await sleep(every, end.signal);
-    }
+    } while (!end.signal.aborted);
   };
   let toldRoom = false;
   const tellRoom = (): void => {

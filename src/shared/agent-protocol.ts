@@ -34,6 +34,8 @@ export const agentSecretsSchema = z.strictObject({
   tokens: z.array(grantedTokenSchema),
   keys: z.array(z.strictObject({ keyId: z.string(), key: serviceAccountKeySchema })),
 });
+  /** This attempt only uploads what the bucket lacks of the output of a run that has ended: no worker runs. */
+  uploadAgain: z.literal(true).optional(),
 export type AgentSecrets = Readonly<z.infer<typeof agentSecretsSchema>>;
 
 /** A file in `private/inbox/`: fresh tokens. Put in place by rename, 0600, unlinked once read. Name: `<anything>.json`. */

@@ -64,6 +64,8 @@ const kinds = {
   /** Tokens ran out and nobody is there to renew them: the run goes on once some arrive. */
   'access-awaited': { account: z.string(), message: z.string(), hint: z.string() },
   'access-renewed': { account: z.string() },
+  /** What was uploaded earlier was looked for in the bucket: so many objects, of which so many are not there any more. */
+  'output-checked': { objects: z.int(), missing: z.int() },
   'output-uploaded': { objects: z.int(), bytes: z.int(), seconds: z.number() },
   'manifest-uploaded': { object: z.string() },
   'stop-requested': { graceSeconds: z.number() },

@@ -34,6 +34,9 @@ export const gpuProbeSchema = z.discriminatedUnion('kind', [
 ]);
 export type GpuProbe = Readonly<z.infer<typeof gpuProbeSchema>>;
 
+/** Bytes a second. */
+const rateSchema = z.object({ in: z.number(), out: z.number() }).nullable();
+
 /** A line of `logs/samples.jsonl`. */
 export const sampleSchema = z.object({
   /** ISO 8601. */
@@ -52,5 +55,9 @@ export const sampleSchema = z.object({
   /** MiB used and there. */
   memoryUsed: z.number(),
   memoryTotal: z.number(),
+  /** Read from and written to the disk that holds the run; null where the system does not tell, and in samples of earlier versions. */
+  disk: rateSchema.default(null),
+  /** Received and sent by the machine; null as above. */
+  network: rateSchema.default(null),
 });
 export type Sample = Readonly<z.infer<typeof sampleSchema>>;

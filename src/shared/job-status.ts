@@ -206,6 +206,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
     case 'setup-ended':
     case 'data-staged':
     case 'gpus-awaited':
+    case 'output-checked':
     case 'manifest-uploaded':
     case 'worker-log-full':
       return status;

@@ -19,3 +19,7 @@ export interface JobView {
   /** The number of workers, also where a transfer has none. */
   readonly status: JobStatus;
 }
+
+/** Whether a job has something that could be uploaded: an address, and workers that wrote. Pure. */
+export const hasOutputToUpload = (job: JobView): boolean =>
+  job.kind !== 'transfer' && job.output !== null && job.workers.some(({ starts }) => starts > 0);

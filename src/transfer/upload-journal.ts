@@ -26,10 +26,21 @@ const doneSchema = z.object({
   assumed: z.boolean(),
 });
 
+/** The bucket was looked at: the object is not there any more, or, `taken`, another one has its name. */
+const forgottenSchema = z.object({
+  kind: z.literal('forgotten'),
+  name: z.string(),
+  taken: z.boolean(),
+});
+
 const completedSchema = doneSchema.omit({ kind: true });
 
 export type Fingerprint = Readonly<{ name: string; path: string; size: number; mtimeMs: number }>;
 export type CompletedUpload = Readonly<z.infer<typeof completedSchema>>;
+
+/** What a look into the bucket changes in a journal. */
+export type Amendment =
+  Readonly<z.infer<typeof forgottenSchema>> | Readonly<z.infer<typeof doneSchema>>;
 
 interface Attempted {
   readonly intents: readonly Fingerprint[];
@@ -72,8 +83,33 @@ function collect(lines: readonly unknown[], bucket: string): Map<string, Attempt
       const completed = completedSchema.parse(done.data);
       add(done.data.name, (before) => ({ ...before, done: completed }));
     }
+    const forgotten = forgottenSchema.safeParse(line);
+    if (forgotten.success) {
+      const { name, taken } = forgotten.data;
+      // What was attempted stays known: an upload that gets no answer is told from somebody else's object by it.
+      add(name, ({ intents }) => ({
+        intents: taken ? [...intents, somebodyElses(name)] : intents,
+        session: null,
+        done: null,
+      }));
+    }
   }
   return known;
+}
+
+/** Stands for other bytes under a name, so that the object there is never taken as this run's. */
+const somebodyElses = (name: string): Fingerprint => ({ name, path: '', size: -1, mtimeMs: -1 });
+
+/** Writes down what a look into the bucket found, all on the disk when it resolves. */
+export async function amendUploads(
+  path: string,
+  bucket: string,
+  amendments: readonly Amendment[],
+): Promise<void> {
+  if (amendments.length === 0) return;
+  const journal = await openJournal(path, true, { format: 1, kind: 'begin', bucket });
+  await Promise.all(amendments.map((line) => journal.append(line)));
+  await journal.close();
 }
 
 /** What a journal says is in the bucket; nothing where there is no journal. */

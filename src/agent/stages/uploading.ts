@@ -7,10 +7,14 @@ import type { OutputPlan } from '../../shared/plan.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN, workerOutput } from '../../shared/run-directory.ts';
 import { uploadArchive } from '../../transfer/upload-archive.ts';
-import { readCompletedUploads, type CompletedUpload } from '../../transfer/upload-journal.ts';
+import {
+  amendUploads,
+  readCompletedUploads,
+  type CompletedUpload,
+} from '../../transfer/upload-journal.ts';
 import {
   upload,
-  uploadBytes,
+  uploadedObject,
   type UploadAccess,
   type UploadedObject,
 } from '../../transfer/upload.ts';
@@ -18,6 +22,8 @@ import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
 import { readWorker } from '../workers.ts';
 import { progressTeller, summaryOf, tellRefused } from './fetch.ts';
+import type { LookAccess } from './missing.ts';
+import { lookForOutput, markFinished, NOT_LOOKED, tellLost, type Looked } from './upload-again.ts';
 
 type State = Manifest['state'];
 
@@ -26,14 +32,22 @@ type State = Manifest['state'];
  * After a stop, only a second request to stop ends it.
  * Errors: those of upload(); the first failure when files failed.
  */
-export async function uploadOutput(run: JobRun, state: State): Promise<Result<void>> {
+export async function uploadOutput(
+  run: JobRun,
+  state: State,
+  /** `again`: what earlier attempts uploaded is looked for, and sent once more where it is gone. */
+  { again = false }: { readonly again?: boolean } = {},
+): Promise<Result<void>> {
   const { output } = run.plan;
   run.events.append({ kind: 'stage-started', stage: 'uploading' });
   if (output !== null) {
     const began = performance.now();
     const access = accessFor(run, output);
-    const sent = await sendAll(run, output, access, state);
+    const looked = again ? await lookForOutput(run, output, access) : ok(NOT_LOOKED);
+    if (!looked.ok) return looked;
+    const sent = await sendAll(run, output, access, state, looked.value);
     if (!sent.ok) return sent;
+    tellLost(run, output, looked.value, sent.value.objects);
     const { objects, manifest } = sent.value;
     run.events.append({
       kind: 'output-uploaded',
@@ -42,17 +56,9 @@ export async function uploadOutput(run: JobRun, state: State): Promise<Result<vo
       seconds: (performance.now() - began) / 1_000,
     });
     if (state === 'finished') {
-      const marked = await uploadBytes({
-        ...access,
-        journal: run.at(`${RUN.journals}/manifest.jsonl`),
-        // The name holds the job's id.
-        onlyOurs: true,
-        object: output.manifest,
-        bytes: manifest,
-        contentType: 'application/json',
-      });
+      const marked = await markFinished(run, output, access, manifest, again);
       if (!marked.ok) return marked;
-      run.events.append({ kind: 'manifest-uploaded', object: output.manifest });
+      run.events.append({ kind: 'manifest-uploaded', object: marked.value });
     }
   }
   run.events.append({ kind: 'stage-ended', stage: 'uploading' });
@@ -70,17 +76,18 @@ async function sendAll(
   output: OutputPlan,
   access: UploadAccess,
   state: State,
+  looked: Looked,
 ): Promise<Result<Uploaded>> {
   const sent = output.archive
     ? await sendArchives(run, output, access)
-    : await sendFiles(run, output, access);
+    : await sendFiles(run, output, access, looked);
   if (!sent.ok) return sent;
   const { objects, failure } = sent.value;
   const manifest = keepManifest(run, output, state, objects);
   return failure === null ? ok({ objects, manifest }) : fail(failure);
 }
 
-function accessFor(run: JobRun, output: OutputPlan): UploadAccess {
+function accessFor(run: JobRun, output: OutputPlan): UploadAccess & LookAccess {
   const signal = run.stop.asked.aborted ? run.stop.askedAgain : run.stop.asked;
   const address = parseGcsAddress(output.address);
   return {
@@ -113,6 +120,7 @@ async function sendFiles(
   run: JobRun,
   output: OutputPlan,
   access: UploadAccess,
+  looked: Looked,
 ): Promise<Result<Sent>> {
   const alone = output.layout === 'exact' && run.plan.workers.length === 1;
   const source = run.at(alone ? workerOutput(0) : RUN.output);
@@ -144,9 +152,19 @@ async function sendFiles(
     if (!again.ok) return again;
     report = { ...again.value, failed: [...others, ...again.value.failed] };
   }
-  const failed = report.failed.map((file) => ({ name: file.path, problem: file.problem }));
+  // Nobody could tell whether it is there; the bucket said so when asked to make it.
+  const there = looked.untold.filter(({ path: file }) => clashed.has(file) && !access.onlyOurs);
+  await amendUploads(
+    access.journal,
+    access.bucket,
+    there.map((done) => ({ kind: 'done', ...done })),
+  );
+  const known = new Set(there.map(({ path: file }) => file));
+  const failed = report.failed
+    .filter((file) => !known.has(file.path))
+    .map((file) => ({ name: file.path, problem: file.problem }));
   return ok({
-    objects: report.objects,
+    objects: [...report.objects, ...there.map(uploadedObject)],
     failure: summaryOf('upload the output', failed, report.objects.length + failed.length),
   });
 }

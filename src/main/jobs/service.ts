@@ -4,7 +4,7 @@ import type { JobSpec } from '../../shared/job-spec.ts';
 import type { JobPlan, RunPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN, workerLog } from '../../shared/run-directory.ts';
-import type { JobView } from '../../shared/views.ts';
+import { hasOutputToUpload, type JobView } from '../../shared/views.ts';
 import type { FilePiece, FolderListing } from '../hosts/types.ts';
 import type { Host } from '../hosts/types.ts';
 import { isoTime, sleep, systemClock } from '../platform/clock.ts';
@@ -37,11 +37,13 @@ export interface SubmittedJob {
 }
 
 /** What a retry did: a new agent took the run up, or the one that waits got fresh access. */
-export type Retried = {
-  readonly how: 'started' | 'access-delivered';
+export type Retried = Started & { readonly how: 'started' | 'access-delivered' };
+
+/** An agent took a run up. */
+export interface Started {
   readonly accessExpiresAt: number | null;
   readonly accessMissing: Problem | null;
-};
+}
 
 /** A piece of a log. */
 export interface LogPiece {
@@ -84,6 +86,11 @@ export interface JobService {
   stop(id: string): Promise<Result<void>>;
   /** Goes on with a job that failed, was stopped, was interrupted or waits for access. */
   retry(id: string, signal?: AbortSignal): Promise<Result<Retried>>;
+  /**
+   * Uploads what the bucket lacks of the output of a job that has ended; no worker runs. Errors: `input.job-goes-on`,
+   * `input.nothing-to-upload`.
+   */
+  uploadAgain(id: string, signal?: AbortSignal): Promise<Result<Started>>;
   /** `offset` below 0 counts from the log's end. A log that is not there yet is empty. */
   readLog(
     id: string,
@@ -148,6 +155,33 @@ export function jobService(given: JobServiceParts): JobService {
       return started;
     }
     return ok();
+  };
+
+  /** Starts an agent for a run that nobody carries. */
+  const takeUp = async (
+    run: KnownRun,
+    plan: RunPlan,
+    view: JobView,
+    task: Pick<AgentSecrets, 'uploadAgain'>,
+    signal: AbortSignal | undefined,
+  ): Promise<Result<Started>> => {
+    const staged = view.status.stages.some(
+      ({ stage, state }) => stage === 'staging' && state === 'done',
+    );
+    const access = await gatherAccess(parts.keys, plan, parts.clock, {
+      staged,
+      dispensable: true,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (!access.ok) return access;
+    const secrets = { ...access.value.secrets, ...task };
+    all.touch(run.id);
+    const started = await start(run, { ...access.value, secrets });
+    if (!started.ok) return started;
+    return ok({
+      accessExpiresAt: plan.unattended ? null : accessEnds(access.value.record),
+      accessMissing: access.value.missing,
+    });
   };
 
   return {
@@ -229,23 +263,18 @@ export function jobService(given: JobServiceParts): JobService {
           accessMissing: null,
         });
       }
-      const staged = view.status.stages.some(
-        ({ stage, state }) => stage === 'staging' && state === 'done',
-      );
-      const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
-        staged,
-        dispensable: true,
-        ...withSignal,
-      });
-      if (!access.ok) return access;
-      all.touch(id);
-      const started = await start(run.value, access.value);
-      if (!started.ok) return started;
-      return ok({
-        how: 'started',
-        accessExpiresAt: plan.value.unattended ? null : accessEnds(access.value.record),
-        accessMissing: access.value.missing,
-      });
+      const started = await takeUp(run.value, plan.value, view, {}, signal);
+      return started.ok ? ok({ how: 'started', ...started.value }) : started;
+    },
+    async uploadAgain(id, signal) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      const plan = await run.value.reader.plan();
+      if (!plan.ok) return plan;
+      const view = await settledView(run.value);
+      if (!hasEnded(view.state)) return fail(goesOn(view));
+      if (!hasOutputToUpload(view)) return fail(nothingToUpload(view));
+      return takeUp(run.value, plan.value, view, { uploadAgain: true }, signal);
     },
     async readLog(id, { worker, offset, maxBytes }) {
       const run = await all.find(id);
@@ -324,8 +353,31 @@ function over(view: JobView, verb: 'stop' | 'retry'): Problem {
     message: `The job ${view.id} has ${view.state === 'stopped' ? 'been stopped already' : `${view.state} already`}.`,
     hint:
       view.state === 'finished'
-        ? 'Submit it again for a new run: trainyard run JOB.yaml.'
+        ? `Submit it again for a new run: trainyard run JOB.yaml. What is missing in the bucket: trainyard upload ${view.id}.`
         : `trainyard retry ${view.id} takes it up again.`,
+  });
+}
+
+function goesOn(view: JobView): Problem {
+  return problem({
+    code: 'input.job-goes-on',
+    op: 'upload the output again',
+    subject: view.id,
+    message: `The job ${view.id} has not ended: it is ${view.state}.`,
+    hint:
+      view.state === 'interrupted'
+        ? `Take it up again with: trainyard retry ${view.id}`
+        : 'Its output is uploaded when its workers have ended.',
+  });
+}
+
+function nothingToUpload(view: JobView): Problem {
+  return problem({
+    code: 'input.nothing-to-upload',
+    op: 'upload the output again',
+    subject: view.id,
+    message: `The job ${view.id} has nothing to upload: ${view.output === null ? 'it has no output address' : 'none of its workers was ever started'}.`,
+    hint: '',
   });
 }
 

@@ -1,75 +1,180 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useSyncExternalStore } from 'react';
-import type { JobView } from '../../shared/views.ts';
+import { useQuery } from '@tanstack/react-query';
+import type { Meter } from '../../shared/ipc/hosts.ts';
 import { ask } from '../client.ts';
-import { formatBytes } from '../common/format.ts';
+import { formatBytes, formatRate } from '../common/format.ts';
+import { useJobs } from '../features/jobs/use-jobs.ts';
+import { copiesOf } from './copies.ts';
+import { useNavigation } from './navigation.ts';
+
+/** Milliseconds between two looks. A window that nobody sees asks for none. */
+const EVERY = 2_500;
+/** So many cards have a line each; more stand side by side. */
+const LINES = 4;
+
+type Card = Meter['gpus'][number];
 
 /** How busy this machine is, and how much is copied now: at the foot of the rail. */
 export function Meters() {
   const meter = useQuery({
     queryKey: ['hosts-meter'],
     queryFn: () => ask('hosts-meter', {}),
-    refetchInterval: 2_000,
+    refetchInterval: EVERY,
   });
-  const copies = useCopies();
-  if (meter.data === undefined) return null;
-  const { cpu, memoryUsed, memoryTotal } = meter.data;
   return (
-    <div className="meters" role="group" aria-label="This machine">
-      {cpu !== null && (
-        <Meter name="CPU" percent={cpu} title={`Processors: ${cpu.toFixed(0)} % busy`} />
-      )}
-      <Meter
-        name="RAM"
-        percent={(100 * memoryUsed) / memoryTotal}
-        title={`Memory: ${formatBytes(memoryUsed)} of ${formatBytes(memoryTotal)}`}
-      />
-      {copies > 0 && (
-        <span className="meter-copies" title="Jobs and transfers that copy now">
-          ⇅ {copies}
-        </span>
+    <div className="meters">
+      <CopiesButton />
+      {meter.data !== undefined && (
+        <div role="group" aria-label="This machine" className="meters-machine">
+          <Machine meter={meter.data} />
+        </div>
       )}
     </div>
   );
 }
 
-interface MeterProps {
+function Machine({ meter }: { readonly meter: Meter }) {
+  const { cpu, memoryUsed, memoryTotal, gpus } = meter;
+  if (gpus.length > LINES) return <ManyCards cards={gpus} />;
+  if (gpus.length > 0) return gpus.map((card) => <CardMeter key={card.uuid} card={card} />);
+  return (
+    <>
+      {cpu !== null && (
+        <MeterLine name="CPU" percent={cpu} title={`Processors: ${cpu.toFixed(0)} % busy`} />
+      )}
+      <MeterLine
+        name="RAM"
+        percent={(100 * memoryUsed) / memoryTotal}
+        title={`Memory: ${formatBytes(memoryUsed)} of ${formatBytes(memoryTotal)}`}
+      />
+    </>
+  );
+}
+
+const MIB = 1024 * 1024;
+
+const inBounds = (percent: number): number => Math.min(100, Math.max(0, percent));
+
+const memoryPercent = ({ memoryUsed, memoryTotal }: Card): number | null =>
+  memoryUsed === null || memoryTotal === null || memoryTotal === 0
+    ? null
+    : inBounds((100 * memoryUsed) / memoryTotal);
+
+/** `GPU 0, NVIDIA H100: 87 % busy, 61.2 of 79.6 GiB, 64 °C`; what the card does not tell is left out. */
+function wordsOf({ index, name, utilization, memoryUsed, memoryTotal, temperature }: Card): string {
+  const told = [
+    utilization === null ? '' : `${utilization} % busy`,
+    memoryUsed === null || memoryTotal === null
+      ? ''
+      : `${formatBytes(memoryUsed * MIB)} of ${formatBytes(memoryTotal * MIB)}`,
+    temperature === null ? '' : `${temperature} °C`,
+  ].filter((words) => words !== '');
+  return `GPU ${index}, ${name}: ${told.length === 0 ? 'it tells nothing' : told.join(', ')}`;
+}
+
+/** What a screen reader is given as the value: the use, or the memory of a card that does not tell its use. */
+const meterProps = (percent: number | null, words: string) => ({
+  title: words,
+  role: 'meter',
+  'aria-label': words,
+  'aria-valuemin': 0,
+  'aria-valuemax': 100,
+  'aria-valuenow': Math.round(inBounds(percent ?? 0)),
+});
+
+function CardMeter({ card }: { readonly card: Card }) {
+  const memory = memoryPercent(card);
+  const { utilization, temperature } = card;
+  return (
+    <span className="meter" {...meterProps(utilization ?? memory, wordsOf(card))}>
+      <span className="meter-words" aria-hidden>
+        <span>
+          <b>{card.index}</b> {utilization === null ? '' : `${utilization} %`}
+        </span>
+        <span>{temperature === null ? '' : `${temperature}°`}</span>
+      </span>
+      {utilization !== null && <Bar percent={utilization} />}
+      {memory !== null && <Bar percent={memory} kind="memory" />}
+    </span>
+  );
+}
+
+function Bar({ percent, kind = 'use' }: { readonly percent: number; readonly kind?: string }) {
+  return (
+    <span className="meter-bar" data-kind={kind} aria-hidden>
+      <i style={{ width: `${inBounds(percent)}%` }} />
+    </span>
+  );
+}
+
+/** A column of use and one of memory for each card; the mean use and the hottest card in words. */
+function ManyCards({ cards }: { readonly cards: readonly Card[] }) {
+  const uses = cards.flatMap(({ utilization }) => (utilization === null ? [] : [utilization]));
+  const degrees = cards.flatMap(({ temperature }) => (temperature === null ? [] : [temperature]));
+  const mean = uses.reduce((sum, use) => sum + use, 0) / uses.length;
+  return (
+    <>
+      <span className="meter-words">
+        <span title="GPUs, and how busy they are on average">
+          <b>{cards.length}</b> {uses.length === 0 ? 'GPUs' : `${mean.toFixed(0)} %`}
+        </span>
+        <span title="The hottest of them">
+          {degrees.length === 0 ? '' : `${Math.max(...degrees)}°`}
+        </span>
+      </span>
+      <span className="meter-cards">
+        {cards.map((card) => {
+          const memory = memoryPercent(card);
+          return (
+            <span
+              key={card.uuid}
+              className="meter-card"
+              {...meterProps(card.utilization ?? memory, wordsOf(card))}
+            >
+              <i style={{ height: `${inBounds(card.utilization ?? 0)}%` }} />
+              <i data-kind="memory" style={{ height: `${memory ?? 0}%` }} />
+            </span>
+          );
+        })}
+      </span>
+    </>
+  );
+}
+
+interface MeterLineProps {
   readonly name: string;
   readonly percent: number;
   readonly title: string;
 }
 
-function Meter({ name, percent, title }: MeterProps) {
-  const shown = Math.min(100, Math.max(0, percent));
+function MeterLine({ name, percent, title }: MeterLineProps) {
   return (
-    <span
-      className="meter"
-      title={title}
-      role="meter"
-      aria-label={title}
-      aria-valuemin={0}
-      aria-valuemax={100}
-      aria-valuenow={Math.round(shown)}
-    >
+    <span className="meter" {...meterProps(percent, title)}>
       <span className="meter-words" aria-hidden>
         <span>{name}</span>
-        <span>{shown.toFixed(0)} %</span>
+        <span>{inBounds(percent).toFixed(0)} %</span>
       </span>
-      <span className="meter-bar" aria-hidden>
-        <i style={{ width: `${shown}%` }} />
-      </span>
+      <Bar percent={percent} />
     </span>
   );
 }
 
-/** Runs that download or upload now, of the list that the jobs' screen keeps. */
-function useCopies(): number {
-  const client = useQueryClient();
-  return useSyncExternalStore(
-    (changed) => client.getQueryCache().subscribe(changed),
-    () =>
-      (client.getQueryData<readonly JobView[]>(['jobs']) ?? []).filter(
-        ({ state }) => state === 'staging' || state === 'uploading',
-      ).length,
+/** How many runs copy, and how fast; leads to where they are listed. */
+function CopiesButton() {
+  const { count, bytesPerSecond, hasTransfer } = copiesOf(useJobs().data ?? []);
+  const go = useNavigation((navigation) => navigation.go);
+  if (count === 0) return null;
+  const rate = bytesPerSecond > 0 ? formatRate(bytesPerSecond) : '';
+  const words = `${count} ${count === 1 ? 'run copies' : 'runs copy'} now${rate === '' ? '' : `, ${rate}`}`;
+  return (
+    <button
+      type="button"
+      className="meter-copies"
+      title={`${words}. Opens ${hasTransfer ? 'the transfers' : 'the jobs'}.`}
+      aria-label={words}
+      onClick={() => go(hasTransfer ? { screen: 'buckets', transfers: true } : { screen: 'jobs' })}
+    >
+      <b>⇅ {count}</b>
+      <span>{rate}</span>
+    </button>
   );
 }

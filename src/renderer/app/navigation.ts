@@ -14,7 +14,13 @@ export type Place =
         readonly key?: string;
       };
     }
-  | { readonly screen: 'buckets'; readonly address?: string; readonly key?: string }
+  /** `transfers`: with the list of transfers open. */
+  | {
+      readonly screen: 'buckets';
+      readonly address?: string;
+      readonly key?: string;
+      readonly transfers?: true;
+    }
   | { readonly screen: 'keys' }
   | { readonly screen: 'hosts' }
   | { readonly screen: 'settings' };

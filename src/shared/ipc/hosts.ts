@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hostProbeSchema } from '../agent-protocol.ts';
+import { gpuSchema } from '../gpu.ts';
 import { problemSchema } from '../problem.ts';
 import { call } from './contract.ts';
 
@@ -20,6 +21,18 @@ const meterSchema = z.object({
   /** Bytes that programs cannot have, and there. */
   memoryUsed: z.number(),
   memoryTotal: z.number(),
+  /** Its cards, in nvidia-smi's order; none where there is none that works. */
+  gpus: z.array(
+    gpuSchema.pick({
+      uuid: true,
+      index: true,
+      name: true,
+      utilization: true,
+      memoryUsed: true,
+      memoryTotal: true,
+      temperature: true,
+    }),
+  ),
 });
 export type Meter = Readonly<z.infer<typeof meterSchema>>;
 

@@ -131,6 +131,8 @@ export const JOB_CALLS = {
   ),
   'jobs-stop': call(oneJob, nothing),
   'jobs-retry': call(oneJob, nothing),
+  /** Uploads what the bucket lacks of the output of a job that has ended. */
+  'jobs-upload-again': call(oneJob, nothing),
   /** Bytes of a log from a byte offset: perhaps fewer than asked, none at its end. `size` is the log's size now. */
   'jobs-read-log': call(
     z.strictObject({

@@ -19,7 +19,14 @@ export function BucketsScreen() {
   const look = usePlace((store) => store.look);
   const chosenKey = usePlace((store) => store.key);
   const [refusal, refuse] = useState<Problem | null>(null);
-  const [showsTransfers, showTransfers] = useState(false);
+  const asked = useNavigation((navigation) => navigation.place);
+  const asksTransfers = asked.screen === 'buckets' && asked.transfers === true;
+  const [showsTransfers, showTransfers] = useState(asksTransfers);
+  const [answered, answer] = useState(asked);
+  if (answered !== asked) {
+    answer(asked);
+    if (asksTransfers) showTransfers(true);
+  }
   const cards = keys.data ?? [];
   const chosen = chosenKey === undefined ? (cards[0]?.id ?? null) : chosenKey;
   useAddressOfNavigation(chosen, refuse);

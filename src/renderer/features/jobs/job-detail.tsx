@@ -11,12 +11,18 @@ import { StateLabel } from '../../common/state-label.tsx';
 import { ChartsPanel } from './charts/charts-panel.tsx';
 import { FilesPanel } from './files/files-panel.tsx';
 import { JobFacts } from './job-facts.tsx';
-import { canRetry, canStop, defaultSource, STATE_COLORS } from './job-view-model.ts';
+import {
+  canRetry,
+  canStop,
+  canUploadAgain,
+  defaultSource,
+  STATE_COLORS,
+} from './job-view-model.ts';
 import { LogPanel } from './logs/log-panel.tsx';
 import { SpecPanel } from './spec/spec-panel.tsx';
 import { StageStepper } from './stage-stepper.tsx';
 import { TimelinePanel } from './timeline/timeline-panel.tsx';
-import { useRetry, useStop } from './use-jobs.ts';
+import { useRetry, useStop, useUploadAgain } from './use-jobs.ts';
 import { TABS, useView, type Tab } from './view-store.ts';
 import { WorkerTable } from './worker-table.tsx';
 
@@ -43,8 +49,9 @@ export function JobDetail({ job, now }: JobDetailProps) {
   const goesOn = !hasEnded(job.state) && job.state !== 'interrupted';
   const stop = useStop(job.id);
   const retry = useRetry(job.id);
+  const upload = useUploadAgain(job.id);
   const again = useRunAgain(job.id);
-  const failure = stop.error ?? retry.error ?? again.error;
+  const failure = stop.error ?? retry.error ?? upload.error ?? again.error;
   const tab = useView((view) => view.tab);
   const chooseTab = useView((view) => view.chooseTab);
   const canRunAgain =
@@ -63,6 +70,17 @@ export function JobDetail({ job, now }: JobDetailProps) {
           {canRetry(job) && (
             <Button size="compact-sm" loading={retry.isPending} onClick={() => retry.mutate()}>
               Retry
+            </Button>
+          )}
+          {canUploadAgain(job) && (
+            <Button
+              size="compact-sm"
+              variant="default"
+              title="Uploads what the bucket lacks of the output. No worker runs"
+              loading={upload.isPending}
+              onClick={() => upload.mutate()}
+            >
+              Upload again
             </Button>
           )}
           {canRunAgain && (

@@ -7,10 +7,15 @@ import { loadJobs } from './load-jobs.ts';
 
 const JOBS = ['jobs'] as const;
 
-/** All jobs, newest first, of many the older ones after the newest; kept up to date by the main process's events. */
-export function useJobs() {
+/** Keeps the list of jobs up to date by the main process's events, whichever screen is shown: used once, by the window's frame. */
+export function useFreshJobs(): void {
   const client = useQueryClient();
   useEffect(() => keepJobsFresh(client), [client]);
+}
+
+/** All jobs, newest first; of many the older ones come after the newest. */
+export function useJobs() {
+  const client = useQueryClient();
   return useQuery({
     queryKey: JOBS,
     queryFn: () => loadJobs(client, JOBS),
@@ -40,4 +45,8 @@ export function useStop(id: string) {
 
 export function useRetry(id: string) {
   return useMutation({ mutationFn: () => ask('jobs-retry', { id }) });
+}
+
+export function useUploadAgain(id: string) {
+  return useMutation({ mutationFn: () => ask('jobs-upload-again', { id }) });
 }

@@ -23,6 +23,7 @@ export interface Charts {
 }
 
 const GIB = 1024;
+const MIB = 1024 * 1024;
 
 export function chartsOf(samples: readonly Sample[], workers: readonly WorkerStatus[]): Charts {
   const kept = samples.filter(({ time }) => !Number.isNaN(Date.parse(time)));
@@ -59,6 +60,24 @@ export function chartsOf(samples: readonly Sample[], workers: readonly WorkerSta
       top: total / GIB,
       series: [{ name: 'used', values: kept.map(({ memoryUsed }) => memoryUsed / GIB) }],
     },
+    {
+      title: 'Disk',
+      unit: 'MiB/s',
+      top: null,
+      series: [
+        { name: 'read', values: kept.map(({ disk }) => rateOf(disk?.in)) },
+        { name: 'written', values: kept.map(({ disk }) => rateOf(disk?.out)) },
+      ],
+    },
+    {
+      title: 'Network',
+      unit: 'MiB/s',
+      top: null,
+      series: [
+        { name: 'received', values: kept.map(({ network }) => rateOf(network?.in)) },
+        { name: 'sent', values: kept.map(({ network }) => rateOf(network?.out)) },
+      ],
+    },
   ];
   // What the machine does not tell is no chart.
   const charts = all.filter(({ series }) =>
@@ -66,6 +85,9 @@ export function chartsOf(samples: readonly Sample[], workers: readonly WorkerSta
   );
   return { times, charts };
 }
+
+const rateOf = (bytes: number | undefined): number | null =>
+  bytes === undefined ? null : bytes / MIB;
 
 /** The job's own cards; all that were sampled where it has none. */
 function cardsOf(
@@ -83,5 +105,5 @@ function cardsOf(
 /** `87 %`, `9.4 GiB`; a dash for what is not known. */
 export function formatValue(value: number | null | undefined, unit: string): string {
   if (value === null || value === undefined) return '–';
-  return `${value.toFixed(unit === 'GiB' && value < 100 ? 1 : 0)} ${unit}`;
+  return `${value.toFixed(unit.endsWith('iB') || unit.endsWith('iB/s') ? (value < 100 ? 1 : 0) : 0)} ${unit}`;
 }

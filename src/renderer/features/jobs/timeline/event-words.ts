@@ -80,6 +80,13 @@ export function wordsOf(event: RunEvent): EventWords {
       return { title: event.message, detail: event.hint, tone: 'care' };
     case 'access-renewed':
       return plain('Access was renewed');
+    case 'output-checked':
+      return plain(
+        'The bucket was looked at',
+        event.missing === 0
+          ? `all ${formatCount(event.objects)} objects are there`
+          : `${formatCount(event.missing)} of ${formatCount(event.objects)} objects are missing`,
+      );
     case 'output-uploaded':
       return {
         title: 'Output is uploaded',

@@ -17,7 +17,14 @@ export interface AccessDesk {
    * fresh ones, and fails only when `signal` is aborted (`job.cancelled`).
    */
   source(account: Account | null, purpose: AccessPurpose, signal: AbortSignal): TokenSource | null;
+  /** The tokens that the application grants to the workers. */
+  forWorkers(account: Account): WorkerTokens;
   close(): void;
+}
+
+export interface WorkerTokens {
+  /** A live token, waited for at most `patience` milliseconds. Errors: `access.awaited`, those of minting. */
+  token(patience: number): Promise<Result<AccessToken>>;
 }
 
 interface Held {
@@ -44,6 +51,8 @@ export function openAccessDesk(options: {
   const waiting = new Set<() => void>();
   /** Accounts whose lack of access was told. */
   const awaited = new Set<string>();
+  /** Ids of keys to their accounts: workers asked for their tokens in vain, which was told. */
+  const missed = new Map<string, string>();
   const inbox = path.join(options.directory, RUN.inbox);
 
   const take = (tokens: readonly GrantedToken[]): void => {
@@ -52,6 +61,11 @@ export function openAccessDesk(options: {
       const known = held.get(`${keyId} ${purpose}`);
       if (known === undefined || known.access.expiresAt < access.expiresAt)
         held.set(`${keyId} ${purpose}`, { access, until: lastUse(access, now) });
+      const account = purpose === 'worker' ? missed.get(keyId) : undefined;
+      if (account !== undefined && access.expiresAt > now) {
+        missed.delete(keyId);
+        options.tell({ kind: 'access-renewed', account });
+      }
     }
     for (const wake of [...waiting]) wake();
   };
@@ -117,6 +131,31 @@ export function openAccessDesk(options: {
     }
   };
 
+  const waitForWorkers = async (
+    { keyId, email }: Account,
+    patience: number,
+  ): Promise<Result<AccessToken>> => {
+    const end = Date.now() + patience;
+    for (;;) {
+      const entry = held.get(`${keyId} worker`);
+      const now = Date.now();
+      if (entry !== undefined && now < entry.until) return ok(entry.access);
+      if (now >= end) {
+        // The last of its life is better than nothing.
+        if (entry !== undefined && now < entry.access.expiresAt) return ok(entry.access);
+        break;
+      }
+      await arrival(AbortSignal.timeout(end - now));
+    }
+    const refusal = workersWait(email, options.jobId);
+    if (!missed.has(keyId)) {
+      missed.set(keyId, email);
+      const { message, hint } = refusal;
+      options.tell({ kind: 'access-awaited', account: email, message, hint });
+    }
+    return fail(refusal);
+  };
+
   makeFolder(inbox);
   take(options.tokens);
   readInbox();
@@ -139,11 +178,23 @@ export function openAccessDesk(options: {
           ),
       };
     },
+    forWorkers: (account) => ({ token: (patience) => waitForWorkers(account, patience) }),
     close() {
       clearInterval(timer);
       watcher?.close();
     },
   };
+}
+
+function workersWait(email: string, jobId: string) {
+  return problem({
+    code: 'access.awaited',
+    op: 'hand a token to a worker',
+    subject: email,
+    message: `The workers ask for access as ${email}, and what they were given ran out: nobody is there to renew it.`,
+    hint: `Open Trainyard on the machine that has the key, or run: trainyard retry ${jobId}. Until then their requests to Google fail.`,
+    retryable: true,
+  });
 }
 
 function stopped(email: string) {

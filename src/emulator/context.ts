@@ -14,6 +14,8 @@ export interface Emulator {
   readonly open: boolean;
   /** A create-only clash answers 403 naming `storage.objects.delete` instead of 412. */
   readonly overwriteAnswers403: boolean;
+  /** Answers of the Security Token Service hold `expires_in`. */
+  readonly narrowedTokensTellExpiry: boolean;
   readonly store: Store;
   readonly rules: AccessRules;
   readonly accounts: AccountRegister;

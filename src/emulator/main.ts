@@ -113,6 +113,7 @@ async function run(options: Options): Promise<void> {
     project: options.project,
     open: options.open,
     overwriteAnswers403: options.overwriteAnswers403,
+    narrowedTokensTellExpiry: options.narrowedTokensTellExpiry,
     store,
     rules: {
       admins: options.admins,
@@ -120,6 +121,7 @@ async function run(options: Options): Promise<void> {
       evaluateListPrefix: options.evaluateListPrefix,
       projectPolicy: { bindings: options.grants.get('') ?? [] },
       bucketPolicy: (bucket) => store.policy(bucket),
+      hasUniformAccess: (bucket) => store.bucket(bucket)?.uniformAccess === true,
     },
     accounts,
     tokens: new TokenRegister(options.tokenLifetimeSeconds),
@@ -142,8 +144,6 @@ async function run(options: Options): Promise<void> {
   );
 }
 
-/** The rules that the emulator begins with; null: the file is wrong, which was said. */
-async function readFaults(options: Options): Promise<FaultRegister | null> {
 /** Nobody holds a channel any more: ends once nothing was asked for some time. */
 function linger(server: Server, seconds: number, stop: () => void): void {
   // Whoever read what it says is gone.
@@ -152,6 +152,8 @@ function linger(server: Server, seconds: number, stop: () => void): void {
   server.on('request', () => timer.refresh());
 }
 
+/** The rules that the emulator begins with; null: the file is wrong, which was said. */
+async function readFaults(options: Options): Promise<FaultRegister | null> {
   const { faults: file, allowFaults } = options;
   if (file === null) return new FaultRegister(allowFaults, []);
   let text: string;

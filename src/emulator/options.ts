@@ -20,10 +20,11 @@ export interface Options {
   readonly project: string;
   readonly evaluateListPrefix: boolean;
   readonly overwriteAnswers403: boolean;
+  readonly narrowedTokensTellExpiry: boolean;
   readonly requestLog: string | null;
-  /** A file of fault rules. */
   /** Seconds without a request that it lives on when the parent that holds a channel to it goes; 0: it ends with it. */
   readonly lingerSeconds: number;
+  /** A file of fault rules. */
   readonly faults: string | null;
   /** The rules may be changed by requests. */
   readonly allowFaults: boolean;
@@ -45,6 +46,7 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --project ID              demo-project
   --evaluate-list-prefix    answer the list prefix attribute in policies of buckets
   --overwrite-answers-403   answer a create-only clash by 403 instead of 412
+  --sts-tells-expiry        say in answers of /v1/token how long a narrowed token lives
   --request-log FILE        append one JSON object a line for every request
   --faults FILE             go wrong by the rules of this JSON file (docs/emulator.md)
   --allow-faults            rules may be set while it runs, at /trainyard/faults
@@ -131,6 +133,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         project: text,
         'evaluate-list-prefix': flag,
         'overwrite-answers-403': flag,
+        'sts-tells-expiry': flag,
         'request-log': text,
         faults: text,
         'allow-faults': flag,
@@ -185,6 +188,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     project,
     evaluateListPrefix: values['evaluate-list-prefix'] === true,
     overwriteAnswers403: values['overwrite-answers-403'] === true,
+    narrowedTokensTellExpiry: values['sts-tells-expiry'] === true,
     requestLog: values['request-log'] ?? null,
     faults: values.faults ?? null,
     allowFaults: values['allow-faults'] === true,

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
+import { answerExchange } from './oauth/exchange.ts';
 import { answerToken } from './oauth/token.ts';
-import { notFound, plainJson, refuse, type Reply } from './reply.ts';
+import { notFound, refuse, type Reply } from './reply.ts';
 import {
   createBucket,
   deleteBucket,
@@ -101,12 +102,11 @@ export async function route(context: Context, target: Target): Promise<Reply> {
         Date.now() + context.clockOffset,
       );
     case 'security-token':
-      return plainJson(
-        {
-          error: 'unsupported_grant_type',
-          error_description: 'This emulator does not exchange tokens yet.',
-        },
-        501,
+      return answerExchange(
+        request,
+        emulator.tokens,
+        emulator.rules.roles,
+        emulator.narrowedTokensTellExpiry,
       );
     case 'project':
       return target.below.length === 1 && target.below[0]?.endsWith(':testIamPermissions') === true

@@ -181,15 +181,28 @@ interface Flight {
   waiting: number;
 }
 
-/**
- * A token source from a key: caches, mints once for all who ask at the same time, and early (see {@link refreshMarginMs}).
- * Where an early refresh fails, the token in hand is given until it ends.
- */
+/** A token source from a key, see {@link cachedTokenSource}. */
 export function keyTokenSource(
   key: ServiceAccountKey,
   purpose: AccessPurpose | readonly string[],
   endpoints: GoogleEndpoints,
   settings: { readonly timeoutMs?: number; readonly now?: () => number } = {},
+): TokenSource {
+  return cachedTokenSource(
+    key.clientEmail,
+    (signal) => mintToken(key, purpose, endpoints, { ...settings, signal }),
+    settings,
+  );
+}
+
+/**
+ * A token source from a way to mint: caches, mints once for all who ask at the same time, and early (see {@link refreshMarginMs}).
+ * Where an early refresh fails, the token in hand is given until it ends.
+ */
+export function cachedTokenSource(
+  email: string,
+  mint: (signal: AbortSignal) => Promise<Result<AccessToken>>,
+  settings: { readonly now?: () => number } = {},
 ): TokenSource {
   const now = settings.now ?? Date.now;
   let held: Held | null = null;
@@ -197,7 +210,7 @@ export function keyTokenSource(
 
   const start = (): Flight => {
     const controller = new AbortController();
-    const result = mintToken(key, purpose, endpoints, { ...settings, signal: controller.signal })
+    const result = mint(controller.signal)
       .then((minted) => {
         if (minted.ok) {
           const at = now();
@@ -215,9 +228,9 @@ export function keyTokenSource(
   };
 
   return {
-    email: key.clientEmail,
+    email,
     async token({ signal, refused } = {}) {
-      const context = { op: OP, subject: key.clientEmail };
+      const context = { op: OP, subject: email };
       if (isAborted(signal)) return fail(cancelledProblem(context));
       if (held !== null && held.access.token === refused) held = null;
       if (held !== null && now() < held.refreshAt) return ok(held.access);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { gpuProbeSchema, gpuSchema } from './gpu.ts';
-import { accessTokenSchema, ACCESS_SCOPES, serviceAccountKeySchema } from './key.ts';
+import { accessTokenSchema, GRANT_PURPOSES, serviceAccountKeySchema } from './key.ts';
 import { problemSchema } from './problem.ts';
 import { processIdentitySchema } from './process-identity.ts';
 
@@ -15,12 +15,13 @@ import { processIdentitySchema } from './process-identity.ts';
  * Two for itself: `carry` (the agent) and `supervise` (the supervisor of one worker).
  */
 
-const purpose = z.enum(Object.keys(ACCESS_SCOPES) as [keyof typeof ACCESS_SCOPES]);
-
-/** A token for one account and purpose. `keyId` is the plan's. */
+/**
+ * A token for one account and purpose. `keyId` is the plan's. `worker`: what the workers are handed, in mode `token` narrowed before it
+ * is granted, so that the agent never has more.
+ */
 export const grantedTokenSchema = z.strictObject({
   keyId: z.string(),
-  purpose,
+  purpose: z.enum(GRANT_PURPOSES),
   access: accessTokenSchema,
 });
 export type GrantedToken = Readonly<z.infer<typeof grantedTokenSchema>>;
@@ -33,9 +34,9 @@ export const agentSecretsSchema = z.strictObject({
   format: z.literal(1),
   tokens: z.array(grantedTokenSchema),
   keys: z.array(z.strictObject({ keyId: z.string(), key: serviceAccountKeySchema })),
-});
   /** This attempt only uploads what the bucket lacks of the output of a run that has ended: no worker runs. */
   uploadAgain: z.literal(true).optional(),
+});
 export type AgentSecrets = Readonly<z.infer<typeof agentSecretsSchema>>;
 
 /** A file in `private/inbox/`: fresh tokens. Put in place by rename, 0600, unlinked once read. Name: `<anything>.json`. */

@@ -131,11 +131,12 @@ export const codeSpecSchema = z.union([
 
 export const workerKeySpecSchema = z.strictObject({
   key: keyName,
-  mode: z.enum(WORKER_KEY_MODES).meta({
-    description:
-      'key-file: the worker finds a key file through GOOGLE_APPLICATION_CREDENTIALS, removed at the end.',
-    enum: ['key-file'],
-  }),
+  mode: z
+    .enum(WORKER_KEY_MODES)
+    .default('token')
+    .describe(
+      "token: client libraries and gcloud get short-lived tokens that can read the job's input and create below its output, and nothing else. account-token: tokens for everything that the account may do. key-file: a key file through GOOGLE_APPLICATION_CREDENTIALS, removed at the end.",
+    ),
 });
 
 export const jobSpecSchema = z

@@ -51,6 +51,13 @@ export const ACCESS_SCOPES = {
 } as const;
 export type AccessPurpose = keyof typeof ACCESS_SCOPES;
 
+/** The scope of a token that stands for the account as a whole, and of one that is to be narrowed. */
+export const PLATFORM_SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+
+/** What the agent is given tokens for: its own reading and writing, and what the workers are handed. */
+export const GRANT_PURPOSES = ['read', 'write', 'worker'] as const;
+export type GrantPurpose = (typeof GRANT_PURPOSES)[number];
+
 export const accessTokenSchema = z.strictObject({
   token: z.string().min(1),
   /** Milliseconds since 1970, by this machine's clock. */

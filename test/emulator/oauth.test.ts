@@ -171,13 +171,3 @@ test('a small skew is tolerated; a changed or cut assertion is not', async () =>
   expect(other.json().error).toBe('unsupported_grant_type');
   expect((await ask('', 'GET', address)).status).toBe(405);
 });
-
-test('the security token service says that it is not there', async () => {
-  const answer = await ask('', 'POST', emulator.environment['TRAINYARD_STS_ENDPOINT'] ?? '', {
-    json: {},
-  });
-  expect([answer.status, answer.json().error_description]).toEqual([
-    501,
-    expect.stringContaining('not exchange'),
-  ]);
-});

@@ -14,7 +14,7 @@ import {
   writeJobFile,
 } from '../../src/renderer/features/new-job/form-text.ts';
 import { outputTarget, tellJob } from '../../src/renderer/features/new-job/summary.ts';
-import { jobSpecSchema, type JobSpec } from '../../src/shared/job-spec.ts';
+import { jobSpecSchema, WORKER_KEY_MODES, type JobSpec } from '../../src/shared/job-spec.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 // A job file is text in UTF-8 without the characters that stand for what is not.
@@ -61,7 +61,9 @@ const spec: fc.Arbitrary<JobSpec> = fc
     ),
     workerKeys: fc.oneof(
       fc.constant([]),
-      fc.record({ key: fc.constant('trainer'), mode: fc.constant('key-file') }).map((one) => [one]),
+      fc
+        .record({ key: fc.constant('trainer'), mode: fc.constantFrom(...WORKER_KEY_MODES) })
+        .map((one) => [one]),
     ),
     unattended: fc.boolean(),
   })
@@ -208,6 +210,10 @@ describe('what will happen', () => {
     expect(told({ ...filled, gpus: '2', workers: two })).toContain(
       'Workers: 2 workers run side by side on this machine, with 2 GPUs each, 4 in all.',
     );
-    expect(told({ ...filled, workerKey: 'trainer' }).join()).toContain('the whole key trainer');
+    const withMode = (workerKeyMode: JobForm['workerKeyMode']) =>
+      told({ ...filled, workerKey: 'trainer', workerKeyMode }).join();
+    expect(withMode('key-file')).toContain('the whole key trainer');
+    expect(withMode('account-token')).toContain('everything that the account of trainer may do');
+    expect(withMode('token')).toContain('and nothing else');
   });
 });

@@ -10,6 +10,9 @@ import { startSampling } from '../samples.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 import { prepareWorker, readWorker, standingOf, startWorker, type Standing } from '../workers.ts';
 import { openGpuLocks } from '../gpu/locks.ts';
+import { openTokenServer } from '../token-server/open.ts';
+import type { TokenServer } from '../token-server/server.ts';
+import { tellOwnCredentials } from '../own-credentials.ts';
 import { followWorker } from './follow.ts';
 import { cancelled } from '../ending.ts';
 import { waitForGpus, type Grants } from './waiting.ts';
@@ -54,6 +57,11 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
     standing.kind === 'to-start' ? [worker] : [],
   );
   const locks = openGpuLocks(run.home, run.directory, run.agent);
+  // Workers that run may ask for tokens at any moment: before anything else is waited for.
+  const tokens = await openTokenServer(
+    run,
+    found.some(({ kind }) => kind === 'running'),
+  );
   try {
     // The cards of workers that run already are still theirs.
     found.forEach((standing, worker) => {
@@ -68,7 +76,7 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
     run.events.append({ kind: 'stage-started', stage: 'running' });
     const sampling = startSampling(run);
     try {
-      const exits = await startAndFollow(run, found, prepare(run, toStart, granted));
+      const exits = await startAndFollow(run, found, prepare(run, toStart, granted, tokens));
       if (!exits.ok) return { ...exits, stage: 'running' };
       run.events.append({ kind: 'stage-ended', stage: 'running' });
       return exits;
@@ -77,6 +85,7 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
     }
   } finally {
     locks.releaseAll();
+    if (tokens.ok) await tokens.value?.close();
   }
 }
 
@@ -90,10 +99,14 @@ function prepare(
   run: JobRun,
   toStart: readonly number[],
   granted: Result<Grants>,
+  tokens: Result<TokenServer | null>,
 ): Result<Prepared> {
   if (!granted.ok) return granted;
+  if (!tokens.ok) return tokens;
   const handed: Result<Handed> =
-    toStart.length === 0 ? ok({ cloudSdkConfig: '', keyFile: null }) : handOver(run);
+    toStart.length === 0
+      ? ok({ cloudSdkConfig: '', keyFile: null, tokenPort: null })
+      : handOver(run, tokens.value);
   return handed.ok ? ok({ grants: granted.value, handed: handed.value }) : handed;
 }
 
@@ -156,11 +169,13 @@ async function prepareAndStart(
   { grants, handed }: Prepared,
 ): Promise<void> {
   await prepareWorker(run, worker);
+  const inherited = await run.environment();
+  if (handed.tokenPort !== null) tellOwnCredentials(run, inherited);
   const gpus = grants.get(worker) ?? [];
   const environment = workerEnvironment({
     plan: run.plan,
     directory: run.directory,
-    inherited: await run.environment(),
+    inherited,
     worker,
     gpus: gpus.map((gpu) => gpu.uuid),
     ...handed,
@@ -207,24 +222,26 @@ function notStarted(run: JobRun, worker: number, reason: string) {
 interface Handed {
   readonly cloudSdkConfig: string;
   readonly keyFile: string | null;
+  readonly tokenPort: number | null;
 }
 
 /** Puts in place what the plan hands over to workers: the key file, and a private configuration folder for gcloud always. */
-function handOver(run: JobRun): Result<Handed> {
+function handOver(run: JobRun, tokens: TokenServer | null): Result<Handed> {
   const choice = run.plan.workerKeys[0];
-  if (choice === undefined)
-    return ok({ cloudSdkConfig: placeCloudSdkConfig(run.directory), keyFile: null });
+  if (choice === undefined || choice.mode !== 'key-file')
+    return ok({
+      cloudSdkConfig: placeCloudSdkConfig(run.directory),
+      keyFile: null,
+      tokenPort: tokens?.port ?? null,
+    });
   const key = run.keys.get(choice.account.keyId);
-  if (choice.mode !== 'key-file' || key === undefined)
+  if (key === undefined)
     return fail(
       problem({
-        code: choice.mode === 'key-file' ? 'access.key-missing' : 'input.worker-key-mode',
+        code: 'access.key-missing',
         op: 'hand the key over',
         subject: choice.account.email,
-        message:
-          choice.mode === 'key-file'
-            ? `The agent was not given the key of ${choice.account.email}, which the workers are to get as a file.`
-            : `This agent does not know the mode "${choice.mode}" yet.`,
+        message: `The agent was not given the key of ${choice.account.email}, which the workers are to get as a file.`,
         hint: 'Start the run again with a Trainyard that has the key, of the same version.',
       }),
     );
@@ -233,5 +250,5 @@ function handOver(run: JobRun): Result<Handed> {
     key,
     endpoints.emulated ? { tokenUri: endpoints.oauthToken } : {},
   );
-  return ok(placeKeyFile(run.directory, text));
+  return ok({ ...placeKeyFile(run.directory, text), tokenPort: null });
 }

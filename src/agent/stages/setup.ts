@@ -29,6 +29,7 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
     gpus: [],
     cloudSdkConfig: placeCloudSdkConfig(run.directory),
     keyFile: null,
+    tokenPort: null,
   });
   const limit = run.plan.logLimitBytes;
   const log = openLogPipe(run.at(RUN.stageLog), limit, () =>

@@ -1,4 +1,5 @@
 import { refuse, type ErrorReply } from '../reply.ts';
+import { isWithin, type Boundary } from './boundary.ts';
 import { holds, type Subject } from './expression.ts';
 import type { Policy } from './policy.ts';
 import { permissionsOf, type CustomRoles } from './roles.ts';
@@ -7,7 +8,13 @@ import { permissionsOf, type CustomRoles } from './roles.ts';
 export type Principal =
   | { readonly kind: 'everyone-allowed' }
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'account'; readonly email: string; readonly scopes: readonly string[] };
+  | {
+      readonly kind: 'account';
+      readonly email: string;
+      readonly scopes: readonly string[];
+      /** What its token may do at most; null: all that the account may. */
+      readonly boundary: Boundary | null;
+    };
 
 /** What is asked for. `listPrefix`: the prefix of a listing. */
 export type Resource =
@@ -23,12 +30,14 @@ export interface AccessRules {
   /** Holds for the project and everything below it. */
   readonly projectPolicy: Policy;
   readonly bucketPolicy: (bucket: string) => Policy | null;
+  /** Narrowed tokens serve only buckets with uniform bucket-level access. */
+  readonly hasUniformAccess: (bucket: string) => boolean;
 }
 
 const STORAGE = 'storage.googleapis.com';
 const SCOPE = 'https://www.googleapis.com/auth/';
 
-function subjectOf(resource: Resource, rules: AccessRules): Subject {
+function subjectOf(resource: Resource, evaluateListPrefix: boolean): Subject {
   switch (resource.kind) {
     case 'project':
       return {
@@ -42,7 +51,7 @@ function subjectOf(resource: Resource, rules: AccessRules): Subject {
         name: `projects/_/buckets/${resource.bucket}`,
         type: `${STORAGE}/Bucket`,
         service: STORAGE,
-        listPrefix: rules.evaluateListPrefix ? (resource.listPrefix ?? null) : null,
+        listPrefix: evaluateListPrefix ? (resource.listPrefix ?? null) : null,
       };
     case 'object':
       return {
@@ -63,7 +72,7 @@ function isMember(member: string, principal: Principal): boolean {
   return known === `serviceaccount:${email}` || known === `user:${email}`;
 }
 
-/** Whether the principal holds the permission on the resource, by its grants alone (scopes are another matter). */
+/** Whether the principal holds the permission on the resource, by its grants and its token's boundary (scopes are another matter). */
 export function isGranted(
   rules: AccessRules,
   principal: Principal,
@@ -71,9 +80,15 @@ export function isGranted(
   resource: Resource,
 ): boolean {
   if (principal.kind === 'everyone-allowed') return true;
+  if (principal.kind === 'account' && principal.boundary !== null) {
+    // A boundary knows buckets and what is in them, nothing of projects.
+    if (resource.kind === 'project' || !rules.hasUniformAccess(resource.bucket)) return false;
+    const subject = subjectOf(resource, true);
+    if (!isWithin(principal.boundary, permission, resource.bucket, subject)) return false;
+  }
   if (principal.kind === 'account' && rules.admins.has(principal.email.toLowerCase())) return true;
   const bucketPolicy = resource.kind === 'project' ? null : rules.bucketPolicy(resource.bucket);
-  const subject = subjectOf(resource, rules);
+  const subject = subjectOf(resource, rules.evaluateListPrefix);
   return [rules.projectPolicy, bucketPolicy].some(
     (policy) =>
       policy?.bindings.some(

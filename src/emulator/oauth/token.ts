@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { readBody } from '../body.ts';
 import { plainJson, type Reply } from '../reply.ts';
+import type { Boundary } from '../iam/boundary.ts';
 import type { AccountRegister } from './accounts.ts';
 
 /** How far a client's clock may be off, seconds. */
@@ -14,23 +15,34 @@ export const GOOGLE_TOKEN_ADDRESS = 'https://oauth2.googleapis.com/token';
 export interface Access {
   readonly email: string;
   readonly scopes: readonly string[];
+  /** What a narrowed token may do at most; null: it is not narrowed. */
+  readonly boundary: Boundary | null;
+}
+
+export interface LiveAccess extends Access {
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
 }
 
 /** The access tokens that were handed out and still live. */
 export class TokenRegister {
   readonly lifetimeSeconds: number;
-  readonly #tokens = new Map<string, Access & { readonly expiresAt: number }>();
+  readonly #tokens = new Map<string, LiveAccess>();
 
   constructor(lifetimeSeconds: number) {
     this.lifetimeSeconds = lifetimeSeconds;
   }
 
-  mint(access: Access): string {
+  /** `expiresAt`: its end where that is another than a whole lifetime from now, milliseconds since 1970. */
+  mint(access: Access, expiresAt?: number): string {
     const now = Date.now();
     for (const [token, { expiresAt }] of this.#tokens)
       if (expiresAt <= now) this.#tokens.delete(token);
     const token = `ya29.c.${randomBytes(96).toString('base64url')}`;
-    this.#tokens.set(token, { ...access, expiresAt: now + this.lifetimeSeconds * 1000 });
+    this.#tokens.set(token, {
+      ...access,
+      expiresAt: expiresAt ?? now + this.lifetimeSeconds * 1000,
+    });
     return token;
   }
 
@@ -40,7 +52,7 @@ export class TokenRegister {
   }
 
   /** `null`: unknown or expired. */
-  find(token: string): Access | null {
+  find(token: string): LiveAccess | null {
     const known = this.#tokens.get(token);
     return known === undefined || known.expiresAt <= Date.now() ? null : known;
   }
@@ -56,7 +68,8 @@ const claimsSchema = z.object({
   sub: z.string().optional(),
 });
 
-const refuse = (error: string, description: string, status = 400): Reply =>
+/** An OAuth error (RFC 6749). */
+export const refuse = (error: string, description: string, status = 400): Reply =>
   plainJson({ error, error_description: description }, status);
 const invalidGrant = (description: string): Reply => refuse('invalid_grant', description);
 
@@ -112,7 +125,7 @@ export function exchange(
     return refuse('invalid_scope', 'Invalid OAuth scope or ID token audience provided.');
   return plainJson(
     {
-      access_token: tokens.mint({ email: claims.iss, scopes }),
+      access_token: tokens.mint({ email: claims.iss, scopes, boundary: null }),
       expires_in: tokens.lifetimeSeconds,
       token_type: 'Bearer',
     },
@@ -141,7 +154,7 @@ export async function answerToken(
 }
 
 /** A form, or the same fields as JSON, which some of Google's clients send. */
-function readForm(body: Buffer, contentType: string): Readonly<Record<string, string>> {
+export function readForm(body: Buffer, contentType: string): Readonly<Record<string, string>> {
   if (!contentType.startsWith('application/json'))
     return Object.fromEntries(new URLSearchParams(body.toString('utf8')));
   try {

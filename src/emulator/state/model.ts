@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundarySchema } from '../iam/boundary.ts';
 import { policyBodySchema } from '../iam/policy.ts';
 
 /** Attributes of an object that a client may set. */
@@ -73,7 +74,12 @@ export const uploadTargetSchema = z.object({
   principal: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('everyone-allowed') }),
     z.object({ kind: z.literal('anonymous') }),
-    z.object({ kind: z.literal('account'), email: z.string(), scopes: z.array(z.string()) }),
+    z.object({
+      kind: z.literal('account'),
+      email: z.string(),
+      scopes: z.array(z.string()),
+      boundary: boundarySchema.nullable().default(null),
+    }),
   ]),
   conditions: z.object({
     generationMatch: conditionSchema,

@@ -74,6 +74,7 @@ const accountOf = (principal: Extract<Principal, { kind: 'account' }>) => ({
   kind: principal.kind,
   email: principal.email,
   scopes: [...principal.scopes],
+  boundary: principal.boundary,
 });
 
 /** `x-goog-hash: crc32c=...,md5=...` of an upload request. */

@@ -1,6 +1,14 @@
 import { z } from 'zod';
+import { jobBoundary } from '../../google/boundary.ts';
+import { downscope } from '../../google/downscope.ts';
 import type { AgentSecrets, GrantedToken } from '../../shared/agent-protocol.ts';
-import type { Account, KeyCard } from '../../shared/key.ts';
+import {
+  GRANT_PURPOSES,
+  PLATFORM_SCOPE,
+  type Account,
+  type AccessToken,
+  type KeyCard,
+} from '../../shared/key.ts';
 import type { RunPlan } from '../../shared/plan.ts';
 import { areaOf, fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import type { Host } from '../hosts/types.ts';
@@ -19,7 +27,7 @@ const recordSchema = z.object({
   tokens: z.array(
     z.object({
       keyId: z.string(),
-      purpose: z.enum(['read', 'write']),
+      purpose: z.enum(GRANT_PURPOSES),
       /** Milliseconds since 1970. */
       issuedAt: z.number(),
       expiresAt: z.number(),
@@ -100,10 +108,11 @@ export async function mintTokens(
     tokensNeeded(plan, staged).map(async ({ account, purpose }): Promise<Result<GrantedToken>> => {
       const card = await cardFor(keys, account);
       if (!card.ok) return card;
-      const access = await keys.mint(card.value.id, purpose, plan.endpoints, {
-        timeoutMs,
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const settings = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
+      const access =
+        purpose === 'worker'
+          ? await mintForWorkers(keys, plan, card.value, settings)
+          : await keys.mint(card.value.id, purpose, plan.endpoints, settings);
       return access.ok ? ok({ keyId: account.keyId, purpose, access: access.value }) : access;
     }),
   );
@@ -122,6 +131,26 @@ export async function mintTokens(
     })),
   };
   return ok({ granted, record });
+}
+
+/** What the workers are handed: the account's full token, or one narrowed to the job. It is narrowed here, so that the host never has more. */
+async function mintForWorkers(
+  keys: KeyService,
+  plan: RunPlan,
+  card: KeyCard,
+  settings: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<Result<AccessToken>> {
+  const started = performance.now();
+  const full = await keys.mint(card.id, [PLATFORM_SCOPE], plan.endpoints, settings);
+  if (!full.ok || plan.kind === 'transfer') return full;
+  if (plan.workerKeys[0]?.mode !== 'token') return full;
+  const boundary = jobBoundary(plan);
+  if (!boundary.ok) return boundary;
+  return downscope(full.value, boundary.value, plan.endpoints, {
+    email: card.email,
+    signal: settings.signal ?? new AbortController().signal,
+    timeoutMs: Math.max(1_000, settings.timeoutMs - (performance.now() - started)),
+  });
 }
 
 /**

@@ -155,16 +155,6 @@ export function refusals(value: unknown): readonly Mistake[] {
       ['host'],
       `Jobs cannot run on "${host}" yet: hosts behind SSH and clusters are not there yet. Allowed: local, this machine.`,
     );
-  const keys = value['workerKeys'];
-  if (Array.isArray(keys))
-    keys.forEach((entry: unknown, index) => {
-      const mode = isMapping(entry) ? entry['mode'] : undefined;
-      if (mode === 'token' || mode === 'account-token')
-        refuse(
-          ['workerKeys', index, 'mode'],
-          `The mode "${mode}" is not there yet. Allowed: key-file, which gives the worker a file with the whole key; leave workerKeys out where the worker needs no key of its own.`,
-        );
-    });
   const code = value['code'];
   if (isMapping(code))
     for (const field of ['git', 'ref'] as const) {

@@ -26,10 +26,10 @@ export const ALLOWED: Readonly<Record<string, string>> = {
   'output.key': 'the name of a key: see trainyard keys list',
   'output.archive': 'true or false',
   'output.layout': 'per-run or exact',
-  workerKeys: 'a list of at most one entry: [ { key: NAME, mode: key-file } ]',
-  'workerKeys.*': 'a mapping: { key: NAME, mode: key-file }',
+  workerKeys: 'a list of at most one entry: [ { key: NAME, mode: token } ]',
+  'workerKeys.*': 'a mapping: { key: NAME, mode: token, account-token or key-file }',
   'workerKeys.*.key': 'the name of a key: see trainyard keys list',
-  'workerKeys.*.mode': 'key-file',
+  'workerKeys.*.mode': 'token, account-token or key-file',
   unattended: 'true or false',
 };
 

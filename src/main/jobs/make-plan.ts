@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { jobBoundary } from '../../google/boundary.ts';
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
-import type { Account, AccessPurpose, KeyCard } from '../../shared/key.ts';
+import type { Account, AccessPurpose, GrantPurpose, KeyCard } from '../../shared/key.ts';
 import {
   RUN_FORMAT,
   type CodePlan,
@@ -46,10 +47,14 @@ export interface Resolved {
   readonly workerAccounts: readonly Account[];
 }
 
-/** Freezes a specification into a plan. Pure. Errors: `input.address`. */
+/** Freezes a specification into a plan. Pure. Errors: `input.address`; those of `jobBoundary` where workers get narrowed tokens. */
 export function makePlan(spec: JobSpec, resolved: Resolved): Result<JobPlan> {
   const output = planOutput(spec, resolved);
   if (!output.ok) return output;
+  if (spec.workerKeys.some(({ mode }) => mode === 'token')) {
+    const boundary = jobBoundary({ input: resolved.input, output: output.value });
+    if (!boundary.ok) return boundary;
+  }
   return ok({
     format: RUN_FORMAT,
     kind: 'training',
@@ -97,13 +102,13 @@ export function accountOf(card: KeyCard): Account {
   return { keyId: id, name, email, projectId, privateKeyId };
 }
 
-/** The tokens a run needs. Pure. */
+/** The tokens a run needs: `worker` for the workers, until they have all ended. Pure. */
 export function tokensNeeded(
   plan: RunPlan,
   /** Whether code and data are in place already. */
   staged = false,
-): readonly { readonly account: Account; readonly purpose: AccessPurpose }[] {
-  const needed: { account: Account; purpose: AccessPurpose }[] = [];
+): readonly { readonly account: Account; readonly purpose: GrantPurpose }[] {
+  const needed: { account: Account; purpose: GrantPurpose }[] = [];
   if (plan.kind === 'transfer') {
     if (plan.account !== null)
       needed.push({
@@ -120,6 +125,8 @@ export function tokensNeeded(
   for (const from of staged ? [] : [plan.code, plan.input])
     if (from?.kind === 'gcs' && from.account !== null) add(from.account, 'read');
   if (plan.output?.account) needed.push({ account: plan.output.account, purpose: 'write' });
+  for (const { account, mode } of plan.workerKeys)
+    if (mode !== 'key-file') needed.push({ account, purpose: 'worker' });
   return needed;
 }
 

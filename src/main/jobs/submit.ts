@@ -104,7 +104,7 @@ export async function prepareJob(
   if (!plan.ok) return plan;
   const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
     signal,
-    dispensable: !tokensNeeded(plan.value).some(({ purpose }) => purpose === 'read'),
+    dispensable: tokensNeeded(plan.value).every(({ purpose }) => purpose === 'write'),
   });
   if (!access.ok) return access;
   const { missing } = access.value;

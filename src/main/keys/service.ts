@@ -65,7 +65,8 @@ export interface KeyService {
   /** A fresh token, past every cache, from the endpoints given. */
   mint(
     id: string,
-    purpose: AccessPurpose,
+    /** Or the scopes themselves. */
+    purpose: AccessPurpose | readonly string[],
     endpoints: GoogleEndpoints,
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
   ): Promise<Result<AccessToken>>;

@@ -122,14 +122,9 @@ test.each([
   ['resources: { gpus: 0.5 }', '5:20 resources.gpus is the number 0.5. Allowed: a whole number'],
   ['resources: { gpus: -1 }', '5:20 resources.gpus is the number -1. Allowed: a whole number'],
   ['resources: { gpus: many }', '5:20 resources.gpus is "many". Allowed: a whole number'],
-  ['workerKeys: [ { key: lab } ]', '5:15 workerKeys[0].mode is missing. Allowed: key-file.'],
   [
-    'workerKeys: [ { key: lab, mode: token } ]',
-    '5:33 The mode "token" is not there yet. Allowed: key-file',
-  ],
-  [
-    'workerKeys: [ { key: lab, mode: account-token } ]',
-    '5:33 The mode "account-token" is not there yet.',
+    'workerKeys: [ { key: lab, mode: tokens } ]',
+    '5:33 workerKeys[0].mode is "tokens". Allowed: token, account-token or key-file.',
   ],
   [
     'workerKeys: [ { key: a, mode: key-file }, { key: b, mode: key-file } ]',

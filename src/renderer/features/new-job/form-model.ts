@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { OUTPUT_LAYOUTS, type JobSpec, type JobSpecInput } from '../../../shared/job-spec.ts';
+import {
+  OUTPUT_LAYOUTS,
+  WORKER_KEY_MODES,
+  type JobSpec,
+  type JobSpecInput,
+} from '../../../shared/job-spec.ts';
 
 /** What the form holds: every field of every choice, so that changing a choice and back loses nothing. */
 export const jobFormSchema = z.object({
@@ -32,6 +37,7 @@ export const jobFormSchema = z.object({
   }),
   /** The key that the workers get; empty: none. */
   workerKey: z.string(),
+  workerKeyMode: z.enum(WORKER_KEY_MODES),
   unattended: z.boolean(),
 });
 export type JobForm = z.infer<typeof jobFormSchema>;
@@ -49,6 +55,7 @@ export const EMPTY_FORM: JobForm = {
   input: { type: 'none', gcs: '', key: '', dir: '' },
   output: { type: 'none', gcs: '', key: '', archive: false, layout: 'per-run' },
   workerKey: '',
+  workerKeyMode: 'token',
   unattended: false,
 };
 
@@ -86,6 +93,7 @@ export function formOf(spec: JobSpec): JobForm {
             layout: output.layout,
           },
     workerKey: spec.workerKeys[0]?.key ?? '',
+    workerKeyMode: spec.workerKeys[0]?.mode ?? 'token',
     unattended: spec.unattended,
   };
 }
@@ -122,7 +130,7 @@ export function specOf(form: JobForm): JobSpecInput {
         }),
     ...(form.workerKey === ''
       ? {}
-      : { workerKeys: [{ key: form.workerKey, mode: 'key-file' as const }] }),
+      : { workerKeys: [{ key: form.workerKey, mode: form.workerKeyMode }] }),
     ...(form.unattended ? { unattended: true } : {}),
   };
 }

@@ -111,16 +111,20 @@ function tellOutput(form: JobForm): readonly SummaryLine[] {
   ];
 }
 
+function tellWorkerKey({ workerKey, workerKeyMode }: JobForm): string {
+  switch (workerKeyMode) {
+    case 'token':
+      return `with ${workerKey}, workers can read the input of this job and create files below its output, and nothing else.`;
+    case 'account-token':
+      return `workers can do everything that the account of ${workerKey} may do, as long as the job runs.`;
+    case 'key-file':
+      return `each worker finds the whole key ${workerKey} in a file named by GOOGLE_APPLICATION_CREDENTIALS, removed at the end.`;
+  }
+}
+
 function tellAccess(form: JobForm): readonly SummaryLine[] {
   return [
-    ...(form.workerKey === ''
-      ? []
-      : [
-          line(
-            'Key of the workers',
-            `each worker finds the whole key ${form.workerKey} in a file named by GOOGLE_APPLICATION_CREDENTIALS, removed at the end.`,
-          ),
-        ]),
+    ...(form.workerKey === '' ? [] : [line('Key of the workers', tellWorkerKey(form))]),
     ...(form.unattended
       ? [
           line(

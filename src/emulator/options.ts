@@ -48,9 +48,9 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --overwrite-answers-403   answer a create-only clash by 403 instead of 412
   --sts-tells-expiry        say in answers of /v1/token how long a narrowed token lives
   --request-log FILE        append one JSON object a line for every request
+  --linger SECONDS          outlive the program that started it until nothing was asked for so long; 0
   --faults FILE             go wrong by the rules of this JSON file (docs/emulator.md)
   --allow-faults            rules may be set while it runs, at /trainyard/faults
-  --linger SECONDS          outlive the program that started it until nothing was asked for so long; 0
 `;
 
 const refuse = (subject: string, message: string): ReturnType<typeof fail> =>
@@ -135,10 +135,10 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         'overwrite-answers-403': flag,
         'sts-tells-expiry': flag,
         'request-log': text,
+        linger: text,
         faults: text,
         'allow-faults': flag,
         help: { type: 'boolean', short: 'h' },
-        linger: text,
       },
     }));
   } catch (error) {
@@ -149,11 +149,11 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
   if (!port.ok) return port;
   const lifetime = wholeNumber('token-lifetime', values['token-lifetime'] ?? '3600', 1, 43_200);
   if (!lifetime.ok) return lifetime;
+  const linger = wholeNumber('linger', values.linger ?? '0', 0, 86_400);
+  if (!linger.ok) return linger;
   const project = values.project ?? 'demo-project';
   if (!/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(project))
     return refuse(
-  const linger = wholeNumber('linger', values.linger ?? '0', 0, 86_400);
-  if (!linger.ok) return linger;
       'project',
       `--project must be 6 to 30 lower case letters, digits and "-", not "${project}".`,
     );
@@ -190,8 +190,8 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     overwriteAnswers403: values['overwrite-answers-403'] === true,
     narrowedTokensTellExpiry: values['sts-tells-expiry'] === true,
     requestLog: values['request-log'] ?? null,
+    lingerSeconds: linger.value,
     faults: values.faults ?? null,
     allowFaults: values['allow-faults'] === true,
   });
 }
-    lingerSeconds: linger.value,

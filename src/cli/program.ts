@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { openLog } from '../main/platform/log.ts';
 import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
 import { openServices, type Services } from '../main/services.ts';
+import { registerCheck } from './commands/check.ts';
 import { registerCopy } from './commands/copy.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerEmulator } from './commands/emulator.ts';
@@ -110,6 +111,7 @@ export function createProgram(version: string, run: Run): Command {
   registerStop(program, run);
   registerRetry(program, run);
   registerUpload(program, run);
+  registerCheck(program, run);
   registerGrant(program, run);
   registerHosts(program, run);
   registerEmulator(program, run);

@@ -364,7 +364,7 @@ describe('nothing that is typed', () => {
           .map((text) => text.replaceAll('\0', ''));
         const lists = names.map((text) => `  ${quoteForTerraform(text)},`).join('\n');
         writeFileSync(join(folder, 'names.tf'), `locals {\n  names = [\n${lists}\n  ]\n}\n`);
-        const options = { cwd: folder, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] } as const;
+        const options = { cwd: folder, encoding: 'utf8' as const, stdio: 'pipe' as const };
         const read = execFileSync('terraform', ['console'], {
           ...options,
           input: 'base64encode(jsonencode(local.names))',

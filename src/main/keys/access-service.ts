@@ -1,0 +1,133 @@
+import { keyTokenSource, mintToken } from '../../google/access-token.ts';
+import { checkAccess, oneToken, RUNG_TIME } from '../../google/check-access.ts';
+import { findPower, POWER_SCOPE } from '../../google/power.ts';
+import type { AccessReport, AccessUse, PowerReport } from '../../shared/access-check.ts';
+import { parseGcsAddress } from '../../shared/address.ts';
+import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import type { KeyCard, ServiceAccountKey } from '../../shared/key.ts';
+import type { KeyPower } from '../../shared/key-power.ts';
+import { areaOf, ok, type Result } from '../../shared/problem.ts';
+import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
+import { powerBook } from './power-book.ts';
+import type { KeyService } from './service.ts';
+
+export interface AccessRequest {
+  /** As it was typed. */
+  readonly address: string;
+  readonly for: AccessUse;
+  /** A key's name; null: no credential is sent. */
+  readonly key: string | null;
+}
+
+/** What keys can do: at an address, and all in all. */
+export interface AccessService {
+  /** The ladder, with what the key can do beyond it. What it finds of a kept key's power is taken down. Errors: those of finding and loading the key. */
+  check(request: AccessRequest, signal: AbortSignal): Promise<Result<AccessReport>>;
+  /** Asks what a key that is not kept yet can do in its own project. Takes at most six seconds; offline is `not-checked`. */
+  powerOf(key: ServiceAccountKey, signal: AbortSignal): Promise<PowerReport>;
+  /** The same for a kept key, taken down. */
+  powerOfKept(card: KeyCard, signal: AbortSignal): Promise<PowerReport>;
+  /** What was found of a kept key before; null: nothing. No network. */
+  known(id: string): KeyPower | null;
+  /** Takes down what was found of a key that was kept just now. */
+  note(id: string, report: PowerReport): void;
+  /** Somebody typed the account's address. */
+  accept(id: string): void;
+}
+
+export interface AccessParts {
+  readonly keys: KeyService;
+  readonly settings: SettingsReader & SettingsWriter;
+  readonly endpoints: GoogleEndpoints;
+}
+
+const NOTHING: PowerReport = { state: 'could-not-tell', findings: [], asked: [] };
+
+export function accessService({ keys, settings, endpoints }: AccessParts): AccessService {
+  const book = powerBook(settings);
+
+  const powerAt = async (
+    key: ServiceAccountKey,
+    at: { readonly bucket: string | null; readonly ownsBucket?: boolean },
+    signal: AbortSignal,
+  ): Promise<PowerReport> => {
+    const asked = [
+      ...(at.bucket === null ? [] : [`gs://${at.bucket}`]),
+      `projects/${key.projectId}`,
+    ];
+    const token = await mintToken(key, [POWER_SCOPE], endpoints, { signal, timeoutMs: RUNG_TIME });
+    if (!token.ok)
+      return {
+        state: areaOf(token.problem) === 'network' ? 'not-checked' : 'could-not-tell',
+        findings: [],
+        asked,
+      };
+    return findPower({
+      endpoints,
+      signal,
+      deadlineMs: RUNG_TIME,
+      tokens: oneToken(key.clientEmail, token.value),
+      project: key.projectId,
+      ...at,
+    });
+  };
+
+  return {
+    async check(request, signal) {
+      if (request.key === null) {
+        const ladder = await checkAccess({
+          ...request,
+          endpoints,
+          signal,
+          mint: null,
+          account: null,
+        });
+        return ok({ ...ladder, power: NOTHING });
+      }
+      const card = await keys.find(request.key);
+      if (!card.ok) return card;
+      const address = parseGcsAddress(request.address);
+      if (!address.ok) {
+        const ladder = await checkAccess({
+          ...request,
+          endpoints,
+          signal,
+          mint: null,
+          account: card.value.email,
+        });
+        return ok({ ...ladder, power: NOTHING });
+      }
+      const key = await keys.load(card.value.id);
+      if (!key.ok) return key;
+      const purpose = request.for === 'input' ? 'read' : 'write';
+      const { bucket, path } = address.value;
+      const [ladder, power] = await Promise.all([
+        checkAccess({
+          ...request,
+          endpoints,
+          signal,
+          account: card.value.email,
+          mint: async () => {
+            const source = keyTokenSource(key.value, purpose, endpoints, { timeoutMs: RUNG_TIME });
+            const token = await source.token({ signal });
+            return token.ok ? ok(source) : token;
+          },
+        }),
+        powerAt(key.value, { bucket, ownsBucket: request.for === 'output' && path === '' }, signal),
+      ]);
+      book.note(card.value.id, power);
+      return ok({ ...ladder, power });
+    },
+    powerOf: (key, signal) => powerAt(key, { bucket: null }, signal),
+    async powerOfKept(card, signal) {
+      const key = await keys.load(card.id);
+      if (!key.ok) return NOTHING;
+      const power = await powerAt(key.value, { bucket: null }, signal);
+      book.note(card.id, power);
+      return power;
+    },
+    known: (id) => book.read(id),
+    note: (id, report) => void book.note(id, report),
+    accept: (id) => book.accept(id),
+  };
+}

@@ -13,6 +13,7 @@ import {
 } from '../../shared/ipc.ts';
 import { fail, problem, type Result } from '../../shared/problem.ts';
 import { mayCall } from '../app/policy.ts';
+import { inTheWindow } from './in-the-window.ts';
 
 /**
  * The one door between the main process and the window: `ipcMain` and `webContents.send` appear in this file alone.
@@ -51,7 +52,9 @@ export function openDoor({ handlers, contents, onBug }: DoorOptions): Door {
   ): Promise<Result<unknown>> => {
     try {
       const result = await handlers[name](args);
-      return result.ok ? { ok: true, value: CALLS[name].value.parse(result.value) } : result;
+      return inTheWindow(
+        result.ok ? { ok: true, value: CALLS[name].value.parse(result.value) } : result,
+      );
     } catch (error) {
       onBug(`call ${name}`, error);
       return fail(
@@ -78,7 +81,7 @@ export function openDoor({ handlers, contents, onBug }: DoorOptions): Door {
     push: (name, body) => {
       const target = contents();
       if (target === null || target.isDestroyed()) return;
-      target.send(eventChannel(name), EVENTS[name].parse(body));
+      target.send(eventChannel(name), inTheWindow(EVENTS[name].parse(body)));
     },
     close: () => {
       for (const name of CALL_NAMES) ipcMain.removeHandler(callChannel(name));

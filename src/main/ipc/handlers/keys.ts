@@ -25,16 +25,16 @@ export function keyHandlers(
         })),
       ),
 
-    'keys-read-file': async ({ path }) => said(await candidates.readFile(path)),
+    'keys-read-file': ({ path }) => candidates.readFile(path),
     'keys-pick-files': async () =>
       ok([...(await shell.pick({ title: 'Add key files', button: 'Read', what: 'files' }))]),
-    'keys-paste': async () => said(await candidates.readText(await shell.readClipboard())),
+    'keys-paste': async () => candidates.readText(await shell.readClipboard()),
     'keys-discard': async ({ handle }) => {
       candidates.discard(handle);
       return ok(undefined);
     },
-    'keys-take': async ({ handle, name }) => said(await candidates.take(handle, name)),
-    'keys-replace': async ({ handle, id }) => said(await candidates.replace(handle, id)),
+    'keys-take': ({ handle, name }) => candidates.take(handle, name),
+    'keys-replace': ({ handle, id }) => candidates.replace(handle, id),
     'keys-clear-original': async ({ handle }) => {
       const original = await candidates.original(handle);
       if (!original.ok) return original;
@@ -51,11 +51,11 @@ export function keyHandlers(
       }
     },
 
-    'keys-rename': async ({ id, name }) => said(await keys.rename(id, name)),
-    'keys-remove': async ({ id }) => said(withoutValue(await keys.remove(id))),
+    'keys-rename': ({ id, name }) => keys.rename(id, name),
+    'keys-remove': async ({ id }) => withoutValue(await keys.remove(id)),
     'keys-check': async ({ id }) => {
       const checked = await keys.check(id);
-      if (!checked.ok) return said(checked);
+      if (!checked.ok) return checked;
       return checked.value.result === 'works'
         ? ok({ result: 'works', expiresAt: checked.value.expiresAt })
         : ok({ result: 'offline', problem: checked.value.problem });
@@ -63,15 +63,15 @@ export function keyHandlers(
 
     'keys-vault': async () => ok(vaultView(await keys.vaultStatus(), paths.vaultFile)),
     'keys-open-passphrase-vault': async ({ passphrase }) =>
-      said(withoutValue(await keys.openPassphraseVault(passphrase))),
-    'keys-use-keychain': async () => said(withoutValue(keys.useKeychain())),
+      withoutValue(await keys.openPassphraseVault(passphrase)),
+    'keys-use-keychain': async () => withoutValue(keys.useKeychain()),
     'keys-offered': async () => spread(await keys.offered()),
-    'keys-adopt': async ({ id, name }) => said(await keys.adopt(id, name)),
+    'keys-adopt': ({ id, name }) => keys.adopt(id, name),
   };
 }
 
 function spread<T>(result: Result<readonly T[]>): Result<T[]> {
-  return result.ok ? ok([...result.value]) : said(result);
+  return result.ok ? ok([...result.value]) : result;
 }
 
 function vaultView(status: ChosenVault, passphraseFile: string): KeyVault {
@@ -81,7 +81,7 @@ function vaultView(status: ChosenVault, passphraseFile: string): KeyVault {
     kind,
     decidedBy,
     state,
-    problem: asked === null ? null : inTheWindow(asked),
+    problem: asked,
     wantsPassphrase:
       kind === 'passphrase' &&
       asked !== null &&
@@ -91,32 +91,6 @@ function vaultView(status: ChosenVault, passphraseFile: string): KeyVault {
     passphraseFile,
     passphraseFileExists: existsSync(passphraseFile),
   };
-}
-
-/** What to do, for somebody at the window: the services' own words speak of commands and variables. */
-const HINTS: Readonly<Partial<Record<Problem['code'], string>>> = {
-  'input.key-name-taken': 'Give another name.',
-  'input.key-known': 'Use it under that name; it can be renamed here.',
-  'input.key-unknown': 'It may have been removed by another program. The list shows what is there.',
-  'access.key-damaged':
-    'Put a key of the account in its place, or remove it and add its file again.',
-  'access.key-missing':
-    'Put a new key of the account in its place, or remove it and add its file again.',
-  'access.vault-passphrase': 'Type the passphrase that the vault was made with.',
-  'input.passphrase-file': 'Type its passphrase; Trainyard holds it in memory until it is closed.',
-};
-
-function inTheWindow(asked: Problem): Problem {
-  if (asked.code === 'access.keychain-unavailable')
-    return { ...asked, hint: asked.hint.replace(/ ?Or keep keys in a file.*$/s, '') };
-  if (asked.code === 'input.passphrase-file')
-    return { ...asked, message: 'The passphrase vault is closed.', hint: HINTS[asked.code] ?? '' };
-  const hint = HINTS[asked.code];
-  return hint === undefined ? asked : { ...asked, hint };
-}
-
-function said<T>(result: Result<T>): Result<T> {
-  return result.ok ? result : fail(inTheWindow(result.problem));
 }
 
 function noTrash(path: string, error: unknown): Problem {

@@ -16,5 +16,22 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 2_000,
     modulePreload: { polyfill: false },
+    // Each file is a question to the main process, which has enough to do at the start: what the first screen needs comes in few.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            {
+              name: 'libraries',
+              test: /node_modules[\\/](react|react-dom|scheduler|zustand|zod|clsx|@mantine|@tanstack|@floating-ui)[\\/]/,
+            },
+            {
+              name: 'first-screen',
+              test: /src[\\/](shared|renderer[\\/](app|common|client|features[\\/](jobs[\\/](list[\\/]|[^\\/]+$)|sample)))/,
+            },
+          ],
+        },
+      },
+    },
   },
 });

@@ -36,6 +36,31 @@ const program = (folder, entry, name, options) =>
     ...options,
   });
 
+/** The preload knows the names of calls and events and nothing of what they carry: it runs before every page. */
+const namesAlone = {
+  name: 'names-alone',
+  setup: (plugins) =>
+    plugins.onLoad({ filter: /[/\\]src[/\\]shared[/\\]ipc\.ts$/ }, async ({ path }) => {
+      const { outputFiles } = await build({
+        entryPoints: [path],
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        write: false,
+        logLevel: 'warning',
+      });
+      const code = Buffer.from(outputFiles[0].contents).toString('base64');
+      const contract = await import(`data:text/javascript;base64,${code}`);
+      const names = ['CALL_NAMES', 'EVENT_NAMES'].map(
+        (name) => `export const ${name} = ${JSON.stringify(contract[name])};`,
+      );
+      const channels = ['callChannel', 'eventChannel'].map(
+        (name) => `export const ${name} = ${contract[name].toString()};`,
+      );
+      return { contents: [...names, ...channels].join('\n') };
+    }),
+};
+
 async function buildAgentFolder(folder) {
   await buildAgent(folder, version);
   writeManifest(folder, (hash) => `${version}-${hash}`);
@@ -66,7 +91,7 @@ async function buildAll(fresh) {
       minify: true,
       target: 'chrome130',
       external: ['electron'],
-      plugins: [inEnglishAlone],
+      plugins: [namesAlone],
       logLevel: 'warning',
     }),
     buildRenderer(join(fresh, 'renderer')),

@@ -3,10 +3,10 @@ import { gpuSchema } from './gpu.ts';
 import { RUN_FORMAT } from './plan.ts';
 import { problemSchema } from './problem.ts';
 import { processIdentitySchema } from './process-identity.ts';
+import { STAGES } from './stages.ts';
 
-/** The stages a run passes through, in order. */
-export const STAGES = ['staging', 'waiting', 'running', 'uploading'] as const;
-export type Stage = (typeof STAGES)[number];
+export { STAGES, type Stage } from './stages.ts';
+
 const stage = z.enum(STAGES);
 
 /** How far a transfer is. Bytes and whole objects; `secondsLeft` is null while nobody can tell. */

@@ -1,6 +1,7 @@
-import { STAGES, type CodeState, type Progress, type RunEvent, type Stage } from './events.ts';
+import type { CodeState, Progress, RunEvent } from './events.ts';
 import type { Gpu } from './gpu.ts';
 import type { Problem } from './problem.ts';
+import { STAGES, type Stage } from './stages.ts';
 
 export const JOB_STATES = [
   'queued',

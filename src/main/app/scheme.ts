@@ -8,7 +8,11 @@ const SCHEME = PAGE_ORIGIN.slice(0, PAGE_ORIGIN.indexOf(':'));
 /** Makes `app:` a scheme with an origin of its own, like https. Must run before Electron is ready. */
 export function declareScheme(): void {
   protocol.registerSchemesAsPrivileged([
-    { scheme: SCHEME, privileges: { standard: true, secure: true, supportFetchAPI: true } },
+    {
+      scheme: SCHEME,
+      // The page's compiled code is kept from start to start.
+      privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true },
+    },
   ]);
 }
 

@@ -1,3 +1,5 @@
+import { Suspense, useEffect } from 'react';
+import { loadTheRest } from '../common/lazily.ts';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
 import { useFreshJobs } from '../features/jobs/use-jobs.ts';
 import { DropAnywhere } from '../features/keys/drop-anywhere.tsx';
@@ -17,6 +19,7 @@ export function Application() {
   useFreshSample();
   const sample = useSample().data;
   useFreshJobs();
+  useEffect(() => loadTheRest(), []);
   const place = useNavigation((navigation) => navigation.place);
   const Screen = FEATURES[place.screen]?.Screen ?? JobsScreen;
   return (
@@ -29,7 +32,9 @@ export function Application() {
       <div className="body">
         <Rail />
         <main>
-          <Screen />
+          <Suspense fallback={null}>
+            <Screen />
+          </Suspense>
         </main>
       </div>
       <DropAnywhere />

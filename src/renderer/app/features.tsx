@@ -1,10 +1,6 @@
 import type { ComponentType } from 'react';
-import { BucketsScreen } from '../features/buckets/buckets-screen.tsx';
-import { HostsScreen } from '../features/hosts/hosts-screen.tsx';
+import { lazily } from '../common/lazily.ts';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
-import { KeysScreen } from '../features/keys/keys-screen.tsx';
-import { NewJobScreen } from '../features/new-job/new-job-screen.tsx';
-import { SettingsScreen } from '../features/settings/settings-screen.tsx';
 import { useNavigation, type ScreenName } from './navigation.ts';
 
 export interface Feature {
@@ -14,6 +10,23 @@ export interface Feature {
   readonly icon: string;
   readonly Screen: ComponentType;
 }
+
+// The window opens with its jobs.
+const BucketsScreen = lazily(
+  async () => (await import('../features/buckets/buckets-screen.tsx')).BucketsScreen,
+);
+const HostsScreen = lazily(
+  async () => (await import('../features/hosts/hosts-screen.tsx')).HostsScreen,
+);
+const KeysScreen = lazily(
+  async () => (await import('../features/keys/keys-screen.tsx')).KeysScreen,
+);
+const NewJobScreen = lazily(
+  async () => (await import('../features/new-job/new-job-screen.tsx')).NewJobScreen,
+);
+const SettingsScreen = lazily(
+  async () => (await import('../features/settings/settings-screen.tsx')).SettingsScreen,
+);
 
 /** Every screen that is there, in the order of the rail. */
 export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {

@@ -6,6 +6,7 @@ import { manifestSchema } from '../manifest.ts';
 import { problemSchema } from '../problem.ts';
 import type { JobView } from '../views.ts';
 import { call } from './contract.ts';
+import { MAX_SEARCH } from './limits.ts';
 
 /** What the window asks of jobs. */
 
@@ -83,8 +84,6 @@ const logSourceSchema = z.union([z.int().min(0), z.literal('stage')]);
 /** A worker's number, or the log of the stages. */
 export type LogSource = z.infer<typeof logSourceSchema>;
 
-/** The most characters that a log is searched for. */
-export const MAX_SEARCH = 200;
 /** The most entries of a folder, objects of a manifest, that one call answers with. */
 export const MAX_FILES = 1_000;
 

@@ -1,15 +1,14 @@
 import { Button, Group, Modal, Tabs, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import type { LogSource } from '../../../shared/ipc.ts';
 import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
+import { lazily } from '../../common/lazily.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
-import { ChartsPanel } from './charts/charts-panel.tsx';
-import { FilesPanel } from './files/files-panel.tsx';
 import { JobFacts } from './job-facts.tsx';
 import {
   canRetry,
@@ -18,13 +17,19 @@ import {
   defaultSource,
   STATE_COLORS,
 } from './job-view-model.ts';
-import { LogPanel } from './logs/log-panel.tsx';
-import { SpecPanel } from './spec/spec-panel.tsx';
 import { StageStepper } from './stage-stepper.tsx';
-import { TimelinePanel } from './timeline/timeline-panel.tsx';
 import { useRetry, useStop, useUploadAgain } from './use-jobs.ts';
 import { TABS, useView, type Tab } from './view-store.ts';
 import { WorkerTable } from './worker-table.tsx';
+
+// A terminal and a chart are more code than the list of jobs: they come after it.
+const ChartsPanel = lazily(async () => (await import('./charts/charts-panel.tsx')).ChartsPanel);
+const FilesPanel = lazily(async () => (await import('./files/files-panel.tsx')).FilesPanel);
+const LogPanel = lazily(async () => (await import('./logs/log-panel.tsx')).LogPanel);
+const SpecPanel = lazily(async () => (await import('./spec/spec-panel.tsx')).SpecPanel);
+const TimelinePanel = lazily(
+  async () => (await import('./timeline/timeline-panel.tsx')).TimelinePanel,
+);
 
 interface JobDetailProps {
   readonly job: JobView;
@@ -131,21 +136,23 @@ export function JobDetail({ job, now }: JobDetailProps) {
               </Tabs.Tab>
             ))}
           </Tabs.List>
-          <Tabs.Panel value="logs">
-            <LogPanel job={job} source={source} onSource={chooseSource} />
-          </Tabs.Panel>
-          <Tabs.Panel value="charts">
-            <ChartsPanel job={job} />
-          </Tabs.Panel>
-          <Tabs.Panel value="timeline">
-            <TimelinePanel job={job} />
-          </Tabs.Panel>
-          <Tabs.Panel value="files">
-            <FilesPanel job={job} now={now} />
-          </Tabs.Panel>
-          <Tabs.Panel value="spec">
-            <SpecPanel job={job} />
-          </Tabs.Panel>
+          <Suspense fallback={null}>
+            <Tabs.Panel value="logs">
+              <LogPanel job={job} source={source} onSource={chooseSource} />
+            </Tabs.Panel>
+            <Tabs.Panel value="charts">
+              <ChartsPanel job={job} />
+            </Tabs.Panel>
+            <Tabs.Panel value="timeline">
+              <TimelinePanel job={job} />
+            </Tabs.Panel>
+            <Tabs.Panel value="files">
+              <FilesPanel job={job} now={now} />
+            </Tabs.Panel>
+            <Tabs.Panel value="spec">
+              <SpecPanel job={job} />
+            </Tabs.Panel>
+          </Suspense>
         </Tabs>
       </div>
     </article>

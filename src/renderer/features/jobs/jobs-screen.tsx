@@ -5,10 +5,10 @@ import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
 import { formatCount } from '../../common/format.ts';
+import { lazily } from '../../common/lazily.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useAbout } from '../../common/use-about.ts';
 import { useNow } from '../../common/use-now.ts';
-import { FirstStart } from '../first-start/first-start.tsx';
 import { JobDetail } from './job-detail.tsx';
 import './jobs.css';
 import { countByFilter, shownJobs } from './list/job-list-model.ts';
@@ -17,6 +17,8 @@ import { JobToolbar } from './list/job-toolbar.tsx';
 import { useJobsToCome } from './load-jobs.ts';
 import { useJobs } from './use-jobs.ts';
 import { useView } from './view-store.ts';
+
+const FirstStart = lazily(async () => (await import('../first-start/first-start.tsx')).FirstStart);
 
 /** The jobs, and below them the one chosen. */
 export function JobsScreen() {

@@ -1,7 +1,7 @@
 import { Button, Checkbox, NativeSelect, Text, TextInput } from '@mantine/core';
 import '@xterm/xterm/css/xterm.css';
 import { useEffect, useRef, useState } from 'react';
-import { MAX_SEARCH } from '../../../../shared/ipc/jobs.ts';
+import { MAX_SEARCH } from '../../../../shared/ipc/limits.ts';
 import type { LogSource } from '../../../../shared/ipc.ts';
 import { hasEnded } from '../../../../shared/job-status.ts';
 import { RUN, workerLog } from '../../../../shared/run-directory.ts';

@@ -1,0 +1,3 @@
+/** The stages a run passes through, in order. Here and not with the events: the window's first screen needs them, and no schemas. */
+export const STAGES = ['staging', 'waiting', 'running', 'uploading'] as const;
+export type Stage = (typeof STAGES)[number];

@@ -8,7 +8,7 @@ import { parseExpression, type Expression } from '../../src/emulator/iam/express
 import { quoteForShell } from '../../src/google/grant/gcloud.ts';
 import { planGrants } from '../../src/google/grant/plan.ts';
 import { quoteForTerraform } from '../../src/google/grant/terraform.ts';
-import { grantText } from '../../src/google/grant/words.ts';
+import { grantText, writeGrants } from '../../src/google/grant/words.ts';
 import {
   GRANT_FORMS,
   GRANT_VARIANTS,
@@ -130,6 +130,13 @@ describe('the least grants', () => {
     expect(plan.ok ? null : plan.problem.code).toBe(code);
     expect(plan.ok ? 0 : exitStatusOf(plan.problem)).toBe(2);
     expect(plan.ok ? '' : plan.problem.hint).not.toBe('');
+  });
+
+  it('refuse for Terraform a name that Terraform would change', () => {
+    const apart = wish({ output: 'gs://bucket/Zu\u0308rich/' });
+    const refused = writeGrants(apart, 'terraform');
+    expect(refused.ok ? null : refused.problem.code).toBe('input.grant-name');
+    expect(writeGrants(apart, 'gcloud').ok).toBe(true);
   });
 
   it('never quote the recipe that lets neighbours in', () => {

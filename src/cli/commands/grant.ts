@@ -1,6 +1,5 @@
 import { Option, type Command } from 'commander';
-import { planGrants } from '../../google/grant/plan.ts';
-import { grantText } from '../../google/grant/words.ts';
+import { writeGrants } from '../../google/grant/words.ts';
 import {
   GRANT_FORMS,
   GRANT_VARIANTS,
@@ -47,16 +46,18 @@ export function registerGrant(program: Command, run: Run): void {
     )
     .action((options: GrantOptions) =>
       run(options, async ({ output }) => {
-        const plan = valueOf(
-          planGrants({
-            input: options.input ?? null,
-            output: options.output ?? null,
-            account: options.account,
-            variant: options.variant,
-            project: options.project ?? null,
-          }),
+        const { plan, text } = valueOf(
+          writeGrants(
+            {
+              input: options.input ?? null,
+              output: options.output ?? null,
+              account: options.account,
+              variant: options.variant,
+              project: options.project ?? null,
+            },
+            options.as,
+          ),
         );
-        const text = grantText(plan, options.as);
         if (options.json === true) output.json({ ...plan, as: options.as, text });
         else output.line(text.trimEnd());
         return 0;

@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import type { KeyCard } from '../../shared/key.ts';
 import { hasEnded } from '../../shared/job-status.ts';
 import type { Run } from '../context.ts';
+import { accessService } from '../../main/keys/access-service.ts';
+import { confirmKept, confirmPower, powerWord } from '../confirm-power.ts';
 import { valueOf } from '../exit.ts';
 import { formatTime, shellWord } from '../format.ts';
 import { table, type Output } from '../output.ts';
@@ -10,8 +12,11 @@ import { table, type Output } from '../output.ts';
 interface JsonOption {
   readonly json?: boolean;
 }
+interface AdminOption extends JsonOption {
+  readonly acceptAdmin?: string;
+}
 
-/** `trainyard keys add|list|rename|remove|check`: the vault. All but `check` need no network. */
+/** `trainyard keys add|list|rename|remove|check`: the vault. None needs a network; `add` and `check` use it where it is there. */
 export function registerKeys(program: Command, run: Run): void {
   const keys = program.command('keys').description('keep service-account keys in the vault');
 
@@ -19,15 +24,18 @@ export function registerKeys(program: Command, run: Run): void {
     .command('add <file>')
     .description('check a service-account key file and put its key in the vault')
     .option('-n, --name <name>', 'what to call it; default: from its e-mail address')
+    .option('--accept-admin <email>', 'take it though it can administer: its account’s address')
     .option('--json', 'print the key as JSON, without the private part')
-    .action((file: string, options: JsonOption & { readonly name?: string }) =>
+    .action((file: string, options: AdminOption & { readonly name?: string }) =>
       run(options, async (context) => {
         const { output } = context;
         const services = await context.services();
         const given = path.resolve(context.folder, file);
-        const card = valueOf(
-          await services.keys.add(given, options.name === undefined ? {} : { name: options.name }),
-        );
+        const key = valueOf(await services.keys.read(given));
+        const named = options.name === undefined ? {} : { name: options.name };
+        const confirmed = await confirmPower(context, services, key, options.acceptAdmin);
+        const card = valueOf(await services.keys.addKey(key, { ...named, source: given }));
+        confirmed(card.id);
         if (options.json === true) output.json(card);
         else printCard(output, card);
         output.note(
@@ -45,7 +53,11 @@ export function registerKeys(program: Command, run: Run): void {
     .action((options: JsonOption) =>
       run(options, async (context) => {
         const services = await context.services();
-        const cards = valueOf(await services.keys.list());
+        const access = accessService(services);
+        const cards = valueOf(await services.keys.list()).map((card) => ({
+          ...card,
+          admin: access.known(card.id),
+        }));
         if (options.json === true) {
           context.output.json(cards);
           return 0;
@@ -61,6 +73,7 @@ export function registerKeys(program: Command, run: Run): void {
             { title: 'Added' },
             { title: 'Last used' },
             { title: 'Vault' },
+            { title: cards.some(({ admin }) => admin !== null) ? 'Power' : '' },
           ],
           cards.map((card) => [
             card.name,
@@ -68,6 +81,7 @@ export function registerKeys(program: Command, run: Run): void {
             formatTime(card.addedAt),
             card.lastUsedAt === null ? 'never' : formatTime(card.lastUsedAt),
             card.vault,
+            card.admin === null ? '' : powerWord(card.admin),
           ]),
           (text) => context.output.paint('bold', text, context.output.stdout),
         );
@@ -112,9 +126,10 @@ export function registerKeys(program: Command, run: Run): void {
 
   keys
     .command('check <name>')
-    .description('mint an access token with a key')
+    .description('mint an access token with a key, and look whether it can administer')
+    .option('--accept-admin <email>', 'it may administer: its account’s address')
     .option('--json', 'print the outcome as JSON')
-    .action((name: string, options: JsonOption) =>
+    .action((name: string, options: AdminOption) =>
       run(options, async (context) => {
         const { output } = context;
         const services = await context.services();
@@ -129,7 +144,9 @@ export function registerKeys(program: Command, run: Run): void {
           return 4;
         }
         const expiresAt = new Date(checked.expiresAt).toISOString();
-        if (options.json === true) output.json({ name: card.name, checked: true, expiresAt });
+        const admin = await confirmKept(context, services, card, options.acceptAdmin);
+        if (options.json === true)
+          output.json({ name: card.name, checked: true, expiresAt, admin });
         else
           output.line(
             `${card.name}: the key works. Google gave ${card.email} an access token until ${formatTime(expiresAt)}.`,

@@ -4,8 +4,11 @@ import {
   type GrantBinding,
   type GrantForm,
   type GrantPlan,
+  type GrantWish,
 } from '../../shared/grant.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { gcloudScript } from './gcloud.ts';
+import { planGrants } from './plan.ts';
 import { terraformText } from './terraform.ts';
 
 const numbered = (steps: readonly string[]): string =>
@@ -105,6 +108,32 @@ export function messageText(plan: GrantPlan): string {
     'Thank you.',
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+/**
+ * The least grants for a wish and their text in one of the four forms. Pure. Errors: those of `planGrants`; `input.grant-name` for a name that
+ * this form cannot hold.
+ */
+export function writeGrants(
+  wish: GrantWish,
+  form: GrantForm,
+): Result<{ readonly plan: GrantPlan; readonly text: string }> {
+  const plan = planGrants(wish);
+  if (!plan.ok) return plan;
+  const text = grantText(plan.value, form);
+  // Terraform composes the letters of every text, and another name would be granted.
+  if (form === 'terraform' && text !== text.normalize('NFC'))
+    return fail(
+      problem({
+        code: 'input.grant-name',
+        op: 'write the grant',
+        subject: [wish.input, wish.output].filter((one) => one !== null).join(' '),
+        message:
+          'Terraform cannot hold this name: it composes letters and their accents, and the name has them apart.',
+        hint: 'Take another form: --as gcloud keeps the name as it is.',
+      }),
+    );
+  return ok({ plan: plan.value, text });
 }
 
 /** The grants in one of the four forms. Pure. */

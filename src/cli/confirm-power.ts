@@ -1,0 +1,117 @@
+import { isCancel, text } from '@clack/prompts';
+import { accessService } from '../main/keys/access-service.ts';
+import type { Services } from '../main/services.ts';
+import type { KeyCard, ServiceAccountKey } from '../shared/key.ts';
+import {
+  administersProblem,
+  findingLines,
+  LESSER_KEY,
+  type KeyPower,
+} from '../shared/key-power.ts';
+import { fingerprintOf } from '../google/service-account-file.ts';
+import type { Context } from './context.ts';
+import { ProblemExit, valueOf } from './exit.ts';
+import { printable } from './format.ts';
+
+/** In a table: whether a key was found to be an administrator's, and whether somebody said that they know. */
+export const powerWord = ({ acceptedAt }: KeyPower): string =>
+  acceptedAt === null ? 'administrator, not confirmed' : 'administrator';
+
+/** Ends the command unless the account's address was given, or is typed now. */
+async function confirm(
+  context: Context,
+  about: {
+    readonly email: string;
+    readonly findings: KeyPower['findings'];
+    readonly given: string | undefined;
+    /** What to run where nobody can be asked. */
+    readonly command: string;
+  },
+): Promise<void> {
+  const { email, findings, given, command } = about;
+  const same = (typed: string): boolean => typed.trim().toLowerCase() === email.toLowerCase();
+  if (given !== undefined && same(given)) return;
+  const refused = administersProblem(
+    email,
+    findings,
+    `${LESSER_KEY}\nTo go on all the same: ${command} --accept-admin ${email}`,
+  );
+  if (given !== undefined)
+    throw new ProblemExit({
+      ...refused,
+      message: `${refused.message}\n"${given}" is not the address of its account.`,
+    });
+  if (!context.interactive) throw new ProblemExit(refused);
+  const { output } = context;
+  output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
+  for (const line of findingLines(findings)) output.note(`  - ${printable(line)}`);
+  output.note(`  ${LESSER_KEY}`);
+  const typed = await text({
+    message: `To go on, type the address of its account (${email}):`,
+    output: process.stderr,
+  });
+  if (isCancel(typed) || !same(typed))
+    throw new ProblemExit({
+      ...refused,
+      message: 'The address of the account was not typed: nothing was changed.',
+    });
+}
+
+/**
+ * Before a key is kept: looks what it can do in its project, where that can be asked. Ends the command (`access.key-administers`) for an
+ * administrator's key unless its account's address is given or typed. Returns what takes the finding down once the key is kept.
+ */
+export async function confirmPower(
+  context: Context,
+  services: Services,
+  key: ServiceAccountKey,
+  given: string | undefined,
+): Promise<(id: string) => void> {
+  const access = accessService(services);
+  const fingerprint = fingerprintOf(key);
+  // What is there already is refused without asking anybody.
+  if (valueOf(await services.keys.list()).some((card) => card.fingerprint === fingerprint))
+    return () => undefined;
+  const report = await access.powerOf(key, context.signal);
+  if (report.state === 'not-checked')
+    context.output.note(
+      'Not checked whether it can administer: offline. `trainyard keys check` asks when there is a network.',
+    );
+  if (report.state === 'found')
+    await confirm(context, {
+      email: key.clientEmail,
+      findings: report.findings,
+      given,
+      command: 'trainyard keys add FILE',
+    });
+  return (id) => {
+    access.note(id, report);
+    if (report.state === 'found') access.accept(id);
+  };
+}
+
+/** The same for a kept key: what was found stays marked, and asked about until somebody typed the address. */
+export async function confirmKept(
+  context: Context,
+  services: Services,
+  card: KeyCard,
+  given: string | undefined,
+): Promise<KeyPower | null> {
+  const access = accessService(services);
+  await access.powerOfKept(card, context.signal);
+  const power = access.known(card.id);
+  if (power === null) return null;
+  if (power.acceptedAt === null) {
+    await confirm(context, {
+      email: card.email,
+      findings: power.findings,
+      given,
+      command: `trainyard keys check ${card.name}`,
+    });
+    access.accept(card.id);
+  } else
+    context.output.warn(
+      `${card.name} is an administrator’s key: ${power.findings.map(({ permission, on }) => `${permission} on ${on}`).join(', ')}.`,
+    );
+  return access.known(card.id);
+}

@@ -5,6 +5,7 @@
 const wanted = process.env['TRAINYARD_TEST_LONG'] === '1' || process.env['CI'] !== undefined;
 
 const parts = [
+  'test/agent/breaking-disk.test.ts',
   'test/agent/disks.test.ts',
   'test/agent/logs.test.ts',
   'test/agent/outputs.test.ts',

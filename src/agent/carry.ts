@@ -1,4 +1,4 @@
-import { closeSync, existsSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import {
   agentSecretsSchema,
@@ -263,15 +263,26 @@ function bug(run: Run, error: unknown): Problem {
   });
 }
 
-/** The end of an attempt: secrets gone first, then the last event, which waits for room on a full disk, then the lock. */
+/**
+ * The end of an attempt: secrets gone first, then the last event, which waits for room on a full disk, then the lock. What a disk that takes
+ * nothing any more refuses is left to the next start: none of it keeps the rest from being done.
+ */
 async function finish(run: Run, lock: HeldLock, ending: Ending): Promise<void> {
   run.stop.close();
   run.access.close();
-  if (existsSync(run.at(RUN.stopRequest))) removeFile(run.at(RUN.stopRequest));
-  emptyPrivate(run.directory);
+  attempt('remove the secrets', () => emptyPrivate(run.directory));
+  attempt('remove the request to stop', () => removeFile(run.at(RUN.stopRequest)));
   run.events.append({ kind: 'ended', ...ending });
   await run.events.end();
   note(`ended: ${ending.state}`);
-  removeFile(run.at(RUN.lock));
-  lock.release();
+  attempt('remove the lock', () => removeFile(run.at(RUN.lock)));
+  attempt('release the lock', () => lock.release());
+}
+
+function attempt(what: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    note(`cannot ${what}: ${errorMessage(error)}`);
+  }
 }

@@ -17,8 +17,8 @@ import {
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { JobPlan } from '../../src/shared/plan.ts';
-import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
-import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
+import type { RunningEmulator } from '../emulator/start.ts';
+import { startGoogle, type Admin, type TestAccount, type TestGoogle } from './google.ts';
 import { kill, makeWorld, pause, processesOf, until, type TestRun, type World } from './harness.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -47,6 +47,7 @@ function canMount(): boolean {
 let emulator: RunningEmulator;
 let trainer: TestAccount;
 let admin: Admin;
+let output: TestGoogle['output'];
 const parts = new Map(
   Array.from({ length: 24 }, (_, index) => [`part-${index}`, randomBytes(MIB)] as const),
 );
@@ -56,18 +57,7 @@ const name = `a disk that is full, or read-only${mounts ? '' : ' (skipped: a sma
 
 describe.skipIf(!mounts)(name, () => {
   beforeAll(async () => {
-    emulator = await startEmulator({
-      accounts: [{ name: 'trainer' }, { name: 'boss' }],
-      admins: [emailOf('boss')],
-      grants: [
-        `${emailOf('trainer')}=roles/storage.objectViewer@inputs`,
-        `${emailOf('trainer')}=roles/storage.objectCreator@outputs`,
-      ],
-    });
-    trainer = openAccount(emulator, 'trainer');
-    admin = openAdmin(openAccount(emulator, 'boss'), emulator.url);
-    await admin.makeBucket('inputs');
-    await admin.makeBucket('outputs');
+    ({ emulator, trainer, admin, output } = await startGoogle());
     for (const [name, bytes] of parts) await admin.put('inputs', `data/${name}`, bytes);
   });
   afterAll(async () => {
@@ -146,16 +136,6 @@ describe.skipIf(!mounts)(name, () => {
       makeRoom,
     };
   }
-
-  const output = (id: string): NonNullable<JobPlan['output']> => ({
-    address: 'gs://outputs/results',
-    bucket: 'outputs',
-    prefix: `results/${id}/`,
-    manifest: `results/${id}/manifest.json`,
-    layout: 'per-run',
-    archive: false,
-    account: trainer.account,
-  });
 
   const freeOf = (disk: SmallDisk): number => {
     const { bavail, bsize } = statfsSync(disk.world.home);

@@ -6,7 +6,8 @@ import { parseServiceAccountFile } from '../../src/google/service-account-file.t
 import type { AgentSecrets, GrantedToken } from '../../src/shared/agent-protocol.ts';
 import type { GoogleEndpoints } from '../../src/shared/endpoints.ts';
 import type { AccessPurpose, Account, ServiceAccountKey } from '../../src/shared/key.ts';
-import type { RunningEmulator } from '../emulator/start.ts';
+import type { JobPlan } from '../../src/shared/plan.ts';
+import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 
 /** A service account of an emulator, with its key as the vault would have it. */
 export interface TestAccount {
@@ -125,5 +126,47 @@ export function openAdmin(admin: TestAccount, url: string): Admin {
         body: JSON.stringify({ ...policy, version: 3, bindings }),
       });
     },
+  };
+}
+
+/** An emulator with the buckets `inputs` and `outputs`, and a trainer that may read the one and create in the other, nothing else. */
+export interface TestGoogle {
+  readonly emulator: RunningEmulator;
+  readonly trainer: TestAccount;
+  readonly admin: Admin;
+  /** An output of the trainer below `results/<id>/` of `outputs`. */
+  readonly output: (
+    id: string,
+    fields?: Partial<NonNullable<JobPlan['output']>>,
+  ) => NonNullable<JobPlan['output']>;
+}
+
+export async function startGoogle(): Promise<TestGoogle> {
+  const emulator = await startEmulator({
+    accounts: [{ name: 'trainer' }, { name: 'boss' }],
+    admins: [emailOf('boss')],
+    grants: [
+      `${emailOf('trainer')}=roles/storage.objectViewer@inputs`,
+      `${emailOf('trainer')}=roles/storage.objectCreator@outputs`,
+    ],
+  });
+  const trainer = openAccount(emulator, 'trainer');
+  const admin = openAdmin(openAccount(emulator, 'boss'), emulator.url);
+  await admin.makeBucket('inputs');
+  await admin.makeBucket('outputs');
+  return {
+    emulator,
+    trainer,
+    admin,
+    output: (id, fields = {}) => ({
+      address: 'gs://outputs/results',
+      bucket: 'outputs',
+      prefix: `results/${id}/`,
+      manifest: `results/${id}/manifest.json`,
+      layout: 'per-run',
+      archive: false,
+      account: trainer.account,
+      ...fields,
+    }),
   };
 }

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { manifestSchema } from '../../src/shared/manifest.ts';
 import type { JobPlan } from '../../src/shared/plan.ts';
 import { isAlive } from '../../src/agent/identity.ts';
-import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
-import { openAccount, openAdmin, type Admin, type TestAccount } from './google.ts';
+import type { RunningEmulator } from '../emulator/start.ts';
+import { startGoogle, type Admin, type TestAccount, type TestGoogle } from './google.ts';
 import {
   AGENT,
   kill,
@@ -32,23 +32,13 @@ let world: World;
 let emulator: RunningEmulator;
 let trainer: TestAccount;
 let admin: Admin;
+let output: TestGoogle['output'];
 let folder: string;
 
 beforeAll(async () => {
   world = await makeWorld();
   folder = await mkdtemp(path.join(tmpdir(), 'trainyard-outputs-'));
-  emulator = await startEmulator({
-    accounts: [{ name: 'trainer' }, { name: 'boss' }],
-    admins: [emailOf('boss')],
-    grants: [
-      `${emailOf('trainer')}=roles/storage.objectViewer@inputs`,
-      `${emailOf('trainer')}=roles/storage.objectCreator@outputs`,
-    ],
-  });
-  trainer = openAccount(emulator, 'trainer');
-  admin = openAdmin(openAccount(emulator, 'boss'), emulator.url);
-  await admin.makeBucket('inputs');
-  await admin.makeBucket('outputs');
+  ({ emulator, trainer, admin, output } = await startGoogle());
 });
 afterEach(() => emulator.setFaults([]));
 afterAll(async () => {
@@ -56,22 +46,6 @@ afterAll(async () => {
   await emulator.stop();
   await rm(folder, { recursive: true, force: true });
 });
-
-function output(
-  id: string,
-  fields: Partial<NonNullable<JobPlan['output']>> = {},
-): NonNullable<JobPlan['output']> {
-  return {
-    address: 'gs://outputs/results',
-    bucket: 'outputs',
-    prefix: `results/${id}/`,
-    manifest: `results/${id}/manifest.json`,
-    layout: 'per-run',
-    archive: false,
-    account: trainer.account,
-    ...fields,
-  };
-}
 
 const job = (fields: Partial<JobPlan>): Promise<TestRun> =>
   world.run({ endpoints: trainer.endpoints, ...fields });

@@ -1,16 +1,19 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import {
   appendFile,
   chmod,
   chown,
   mkdir,
+  mkdtemp,
   readFile,
   readdir,
   rm,
   writeFile,
 } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Result } from '../../src/shared/problem.ts';
 import { download, type DownloadReport } from '../../src/transfer/download.ts';
 import { upload, type UploadReport } from '../../src/transfer/upload.ts';
+import { cannotBreakDisks, mountBreakableDisk } from '../support/breakable-disk.ts';
 import { AS_NOBODY, cannotDropPrivileges, NOBODY } from '../support/without-privileges.ts';
 import { startProxy, type Fault } from './proxy.ts';
 import { IN, OUT, plant, refusal, startWorld, tree, value, type World } from './world.ts';
@@ -31,6 +35,9 @@ const isRoot = process.getuid?.() === 0;
 const mounts =
   isRoot && spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 const withoutMounts = mounts ? '' : ' (not tried: needs root and the right to mount)';
+const trials = await mkdtemp(join(tmpdir(), 'trainyard-disks-'));
+await mkdir(join(trials, 'trial'));
+const noBreaking = cannotBreakDisks(join(trials, 'trial.img'), join(trials, 'trial'));
 const noDrop = cannotDropPrivileges();
 const withoutDrop = noDrop === null ? '' : ` (not tried: ${noDrop})`;
 
@@ -47,7 +54,10 @@ beforeAll(async () => {
   for (const [name, bytes] of Object.entries(contents)) await world.put(IN, `data/${name}`, bytes);
   await plant(join(world.folder, 'source'), contents);
 }, 60_000);
-afterAll(() => world.stop());
+afterAll(async () => {
+  await world.stop();
+  await rm(trials, { recursive: true, force: true });
+});
 
 async function downloadOptions(destination: string) {
   count += 1;
@@ -204,6 +214,45 @@ describe(`a disk${withoutMounts}`, { timeout: 60_000 }, () => {
       expect(missing.message).toContain('read-only');
     });
   });
+
+  it.skipIf(noBreaking !== null)(
+    `that becomes read-only midway: told by file, what came is kept, later it is finished${noBreaking === null ? '' : ` (not tried: ${noBreaking})`}`,
+    async () => {
+      const folder = join(trials, 'disk');
+      await mkdir(folder);
+      const disk = mountBreakableDisk(`${folder}.img`, folder, 256);
+      try {
+        const wanted = await downloadOptions(join(folder, 'to'));
+        await world.emulator.setFaults([
+          {
+            operation: 'media',
+            object: 'data/large.bin',
+            fault: { kind: 'bandwidth', bytesPerSecond: 2 * MIB },
+          },
+        ]);
+        const all = new AbortController();
+        const going = download(wanted).finally(() => all.abort());
+        const small = Object.keys(contents).filter((name) => name !== 'large.bin');
+        while (
+          !all.signal.aborted &&
+          small.some((name) => !existsSync(join(wanted.destination, name)))
+        )
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        disk.break();
+        const report = value(await going);
+        expect(codes(report)).toEqual([['data/large.bin', 'transfer.disk-refused']]);
+        expect(report.failed[0]?.problem.message).toContain('read-only');
+        expect(report.objects).toBe(3);
+        await world.emulator.setFaults([]);
+        disk.mend();
+        expect(value(await download(wanted))).toMatchObject({ objects: 4, skipped: 3, failed: [] });
+        expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'source')));
+      } finally {
+        await world.emulator.setFaults([]);
+        disk.unmount();
+      }
+    },
+  );
 });
 
 describe(`permissions${withoutDrop}`, { timeout: 60_000 }, () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { preferencesSchema, type Preferences } from '../../shared/ipc/application.ts';
+import { viewsSchema, type Views } from '../../shared/ipc/views.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
 
@@ -22,6 +23,7 @@ export type Frame = Readonly<z.infer<typeof frameSchema>>;
 
 const PREFERENCES = 'window.preferences';
 const FRAME = 'window.frame';
+const VIEWS = 'window.views';
 
 type Settings = SettingsReader & SettingsWriter;
 
@@ -56,6 +58,12 @@ export function keepPreferences(
   const isChosen = wasChosen || keepFollowing !== hasTray;
   return settings.set(PREFERENCES, JSON.stringify(isChosen ? value : others));
 }
+
+export const readViews = (settings: SettingsReader): Views | null =>
+  read(settings, VIEWS, viewsSchema);
+
+export const keepViews = (settings: SettingsWriter, views: Views): Result<void> =>
+  settings.set(VIEWS, JSON.stringify(views));
 
 export const readFrame = (settings: SettingsReader | null): Frame | null =>
   settings === null ? null : read(settings, FRAME, frameSchema);

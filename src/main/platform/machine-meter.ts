@@ -2,7 +2,12 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
 import { availableMemory, busyPercent, processorTimes } from '../../shared/machine.ts';
-import { ANSWERED_WITH_WARNING, GPU_QUERY_OLD, parseCards } from '../../shared/nvidia-smi.ts';
+import {
+  ANSWERED_WITH_WARNING,
+  GPU_QUERY,
+  GPU_QUERY_OLD,
+  parseCards,
+} from '../../shared/nvidia-smi.ts';
 import type { Meter } from '../../shared/ipc/hosts.ts';
 import type { Clock } from './clock.ts';
 
@@ -23,13 +28,21 @@ export function machineMeter(
 ): MachineMeter {
   let before: ReturnType<typeof processorTimes> | null = null;
   let restsUntil = 0;
+  // Old drivers do not know that field.
+  let withMig = true;
   let running: Promise<Meter> | null = null;
 
   const cards = async (): Promise<Meter['gpus']> => {
     if (clock.now() < restsUntil) return [];
-    const output = await ask(env);
-    const found = output === null ? [] : parseCards(output, false);
-    if (found.length === 0) restsUntil = clock.now() + REST;
+    let found = parseCards((await ask(env, withMig)) ?? '', withMig);
+    if (found.length === 0 && withMig) {
+      withMig = false;
+      found = parseCards((await ask(env, withMig)) ?? '', withMig);
+    }
+    if (found.length === 0) {
+      restsUntil = clock.now() + REST;
+      withMig = true;
+    }
     return found.map(
       ({ gpu: { uuid, index, name, utilization, memoryUsed, memoryTotal, temperature } }) => ({
         uuid,
@@ -65,11 +78,14 @@ export function machineMeter(
 }
 
 /** What nvidia-smi says of the cards; null where it is not there or does not work. */
-function ask(env: Readonly<Record<string, string | undefined>>): Promise<string | null> {
+function ask(
+  env: Readonly<Record<string, string | undefined>>,
+  withMig: boolean,
+): Promise<string | null> {
   return new Promise((resolve) => {
     execFile(
       'nvidia-smi',
-      [`--query-gpu=${GPU_QUERY_OLD}`, '--format=csv,noheader,nounits'],
+      [`--query-gpu=${withMig ? GPU_QUERY : GPU_QUERY_OLD}`, '--format=csv,noheader,nounits'],
       { timeout: TIME_LIMIT, killSignal: 'SIGKILL', env: { ...env, LC_ALL: 'C' } },
       (error, output) =>
         resolve(error === null || error.code === ANSWERED_WITH_WARNING ? output : null),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { call } from './contract.ts';
+import { viewsSchema } from './views.ts';
 
 /** What the window asks of the application itself. */
 
@@ -49,6 +50,9 @@ export const APPLICATION_CALLS = {
   about: call(z.strictObject({}), aboutSchema),
   preferences: call(z.strictObject({}), preferencesSchema),
   'keep-preferences': call(preferencesSchema, z.undefined()),
+  /** How the user left the tables; null: as at first. */
+  views: call(z.strictObject({}), viewsSchema.nullable()),
+  'keep-views': call(viewsSchema, z.undefined()),
   /** Where the window was asked to go before it could listen; null: nowhere. Told once. */
   'first-place': call(z.strictObject({}), askedPlaceSchema.nullable()),
 } as const;

@@ -27,6 +27,7 @@ export interface BucketWorld {
     body: string | Uint8Array,
     type?: string,
   ) => Promise<void>;
+  readonly remove: (bucket: string, name: string) => Promise<void>;
   /** The names of a bucket's objects. */
   readonly names: (bucket: string) => Promise<readonly string[]>;
   /** What a window needs to see it: the emulator, and a vault that opens by itself. */
@@ -108,7 +109,7 @@ export async function startBucketWorld(dir?: string): Promise<BucketWorld> {
       headers: { authorization: `Bearer ${token}`, ...init.headers },
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
+    return answer.status === 204 ? null : answer.json();
   };
   for (const name of dir === undefined ? ['input-data-bucket', 'artifacts-bucket'] : [])
     await ask('/storage/v1/b?project=demo-project', {
@@ -123,6 +124,9 @@ export async function startBucketWorld(dir?: string): Promise<BucketWorld> {
         `/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(name)}`,
         { method: 'POST', headers: { 'content-type': type }, body: Buffer.from(body) },
       );
+    },
+    remove: async (bucket, name) => {
+      await ask(`/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}`, { method: 'DELETE' });
     },
     names: async (bucket) => {
       const listed = (await ask(`/storage/v1/b/${bucket}/o`)) as {

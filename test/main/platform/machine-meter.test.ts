@@ -27,7 +27,7 @@ const starts = async (): Promise<number> =>
   (await readFile(path.join(folder, 'starts'), 'utf8')).split('\n').length - 1;
 const env = () => ({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
 
-const CARD = '0, GPU-1234, 81559, 40000, 87, 64, 301.2, 550.54, NVIDIA H100, 80GB';
+const CARD = '0, GPU-1234, 81559, 40000, 87, 64, 301.2, 550.54, Disabled, NVIDIA H100, 80GB';
 
 test('cards, processors and memory; many questions at once start one nvidia-smi', async () => {
   await fakeTool(CARD);
@@ -56,8 +56,9 @@ test('an nvidia-smi that cannot work is left alone for a minute; one that only w
   await fakeTool('NVIDIA-SMI has failed', 9);
   const meter = machineMeter(env(), clock);
   expect((await meter.look()).gpus).toEqual([]);
+  expect(await starts()).toBe(2);
   expect((await meter.look()).gpus).toEqual([]);
-  expect(await starts()).toBe(1);
+  expect(await starts()).toBe(2);
   await fakeTool(CARD, 14);
   time += 61_000;
   expect((await meter.look()).gpus).toHaveLength(1);

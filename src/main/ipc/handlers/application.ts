@@ -1,7 +1,7 @@
 import type { HandlersOf } from '../../../shared/ipc.ts';
 import type { APPLICATION_CALLS } from '../../../shared/ipc/application.ts';
 import { ok } from '../../../shared/problem.ts';
-import { keepPreferences, readPreferences } from '../../app/preferences.ts';
+import { keepPreferences, keepViews, readPreferences, readViews } from '../../app/preferences.ts';
 import type { Services } from '../../services.ts';
 import type { WindowShell } from '../window-shell.ts';
 import { withoutValue } from './without-value.ts';
@@ -30,6 +30,8 @@ export function applicationHandlers(
       shell.applyPreferences(preferences);
       return withoutValue(keepPreferences(settings, preferences, shell.hasTray));
     },
+    views: async () => ok(readViews(settings)),
+    'keep-views': async (views) => withoutValue(keepViews(settings, views)),
     'first-place': async () => ok(shell.firstPlace()),
   };
 }

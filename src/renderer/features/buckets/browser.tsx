@@ -12,6 +12,7 @@ import type { Listing } from './listing.ts';
 import { ObjectTable } from './object-table.tsx';
 import { addressOf, parentOf, type Place } from './place.ts';
 import { usePlace } from './place-store.ts';
+import { isBucketOrder, sortRows, useObjectView } from './object-view.ts';
 import { filterRows, type Row } from './rows.ts';
 import { useListing, useObject } from './use-buckets.ts';
 import { useWalk, type Walk } from './use-walk.ts';
@@ -43,7 +44,19 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
     object.data === undefined
       ? null
       : [{ kind: 'object', object: object.data, label: object.data.name }];
-  const rows = single ?? found ?? filtered;
+  const order = useObjectView((view) => view.order);
+  const plain = single ?? found ?? filtered;
+  // Only of what is known whole can be said what is first.
+  const entries = listing.count();
+  const sorts =
+    !isBucketOrder(order) &&
+    (plain !== null || (state.complete && listing.held().length === entries));
+  const rows = useMemo(
+    () => (sorts ? sortRows(plain ?? listing.held(), order) : plain),
+    // What is held of a complete listing changes with its count alone.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- as said above
+    [sorts, plain, listing, order, entries],
+  );
   const count = rows?.length ?? listing.count();
   const rowAt = (index: number): Row | null =>
     rows === null ? listing.rowAt(index) : (rows[index] ?? null);
@@ -88,7 +101,13 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
         {search.walk !== null ? (
           <SearchNote walk={search.walk} onStop={search.stop} onClose={search.clear} />
         ) : (
-          countNote(listing, filtered?.length ?? null, held?.length ?? 0, single !== null)
+          <>
+            {countNote(listing, filtered?.length ?? null, held?.length ?? 0, single !== null)}
+            {!sorts &&
+              !isBucketOrder(order) &&
+              entries > 0 &&
+              ' Sorted by name until all of it is loaded.'}
+          </>
         )}
       </p>
       <div className="browser-panes">

@@ -1,6 +1,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useId, useRef, type KeyboardEvent, type ReactNode } from 'react';
+import {
+  useEffect,
+  useId,
+  useRef,
+  type CSSProperties,
+  type KeyboardEvent,
+  type ReactNode,
+} from 'react';
+import { ColumnMenu } from '../../common/column-menu.tsx';
 import { formatBytes, formatTime } from '../../common/format.ts';
+import { useObjectView, type ObjectColumn } from './object-view.ts';
 import type { Row } from './rows.ts';
 
 const ROW_HEIGHT = 28;
@@ -22,9 +31,29 @@ interface ObjectTableProps {
   readonly children?: ReactNode;
 }
 
+const HEADS: readonly {
+  readonly column: ObjectColumn;
+  readonly name: string;
+  readonly width: string;
+}[] = [
+  { column: 'name', name: 'Name', width: 'minmax(0, 1fr)' },
+  { column: 'type', name: 'Type', width: '132px' },
+  { column: 'size', name: 'Size', width: '84px' },
+  { column: 'changed', name: 'Changed', width: '112px' },
+];
+/** The name is always there. */
+const CHOICES = HEADS.filter(({ column }) => column !== 'name');
+
 /** Objects and folders, of which only the visible lines are in the page, however many there are. */
 export function ObjectTable(props: ObjectTableProps) {
   const { label, count, rowAt, onShow, selected, onSelect, onOpen, onUp, now, children } = props;
+  const { hidden, order, orderBy, toggle } = useObjectView();
+  const columns = {
+    gridTemplateColumns: HEADS.filter(({ column }) => !hidden.includes(column))
+      .map(({ width }) => width)
+      .concat('14px')
+      .join(' '),
+  };
   const box = useRef<HTMLDivElement>(null);
   const id = useId();
   const virtual = useVirtualizer({
@@ -60,6 +89,7 @@ export function ObjectTable(props: ObjectTableProps) {
       },
     };
     const move = moves[event.key];
+    if (event.target !== event.currentTarget) return;
     if (move === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (count > 0 || event.key === 'Backspace') move();
@@ -78,12 +108,27 @@ export function ObjectTable(props: ObjectTableProps) {
       tabIndex={0}
       onKeyDown={onKeyDown}
     >
-      <div className="objects-head" role="row" aria-rowindex={1}>
-        <span role="columnheader">Name</span>
-        <span role="columnheader" className="objects-number">
-          Size
+      <div className="objects-head" role="row" aria-rowindex={1} style={columns}>
+        {HEADS.filter(({ column }) => !hidden.includes(column)).map(({ column, name }) => (
+          <span
+            key={column}
+            role="columnheader"
+            className={column === 'size' ? 'objects-number' : undefined}
+            aria-sort={
+              order.column !== column ? undefined : order.descending ? 'descending' : 'ascending'
+            }
+          >
+            <button type="button" onClick={() => orderBy(column)}>
+              {name}
+              <span aria-hidden>
+                {order.column !== column ? '' : order.descending ? ' ↓' : ' ↑'}
+              </span>
+            </button>
+          </span>
+        ))}
+        <span role="columnheader" aria-label="Columns">
+          <ColumnMenu columns={CHOICES} hidden={hidden} onToggle={toggle} />
         </span>
-        <span role="columnheader">Changed</span>
       </div>
       {count === 0 ? (
         children
@@ -96,6 +141,8 @@ export function ObjectTable(props: ObjectTableProps) {
               index={index}
               top={start}
               row={rowAt(index)}
+              columns={columns}
+              hidden={hidden}
               isSelected={index === selected}
               now={now}
               onSelect={onSelect}
@@ -114,6 +161,8 @@ interface ObjectRowProps {
   /** Pixels. */
   readonly top: number;
   readonly row: Row | null;
+  readonly columns: CSSProperties;
+  readonly hidden: readonly ObjectColumn[];
   readonly isSelected: boolean;
   readonly now: number;
   readonly onSelect: (index: number) => void;
@@ -123,7 +172,9 @@ interface ObjectRowProps {
 const FOLDER = 'M1 3h5l1.5 2H15v8H1z';
 const OBJECT = 'M3 1h7l3 3v11H3z';
 
-function ObjectRow({ id, index, top, row, isSelected, now, onSelect, onOpen }: ObjectRowProps) {
+function ObjectRow(props: ObjectRowProps) {
+  const { id, index, top, row, columns, hidden, isSelected, now, onSelect, onOpen } = props;
+  const object = row?.kind === 'object' ? row.object : null;
   return (
     <div
       id={id}
@@ -131,7 +182,7 @@ function ObjectRow({ id, index, top, row, isSelected, now, onSelect, onOpen }: O
       aria-rowindex={index + 2}
       aria-selected={isSelected}
       className="objects-row"
-      style={{ transform: `translateY(${top}px)` }}
+      style={{ ...columns, transform: `translateY(${top}px)` }}
       onClick={() => onSelect(index)}
       onDoubleClick={() => row !== null && onOpen(row)}
     >
@@ -152,12 +203,21 @@ function ObjectRow({ id, index, top, row, isSelected, now, onSelect, onOpen }: O
             </svg>
             <span className="objects-label">{row.label}</span>
           </span>
-          <span role="gridcell" className="objects-number">
-            {row.kind === 'object' ? formatBytes(row.object.size) : ''}
-          </span>
-          <span role="gridcell" className="dimmed">
-            {row.kind === 'object' ? formatTime(row.object.updated, now) : ''}
-          </span>
+          {!hidden.includes('type') && (
+            <span role="gridcell" className="objects-type dimmed" title={object?.contentType ?? ''}>
+              {object?.contentType ?? ''}
+            </span>
+          )}
+          {!hidden.includes('size') && (
+            <span role="gridcell" className="objects-number">
+              {object === null ? '' : formatBytes(object.size)}
+            </span>
+          )}
+          {!hidden.includes('changed') && (
+            <span role="gridcell" className="dimmed">
+              {object === null ? '' : formatTime(object.updated, now)}
+            </span>
+          )}
         </>
       )}
     </div>

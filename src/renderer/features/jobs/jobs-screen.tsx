@@ -60,7 +60,18 @@ function useAskedJob(): void {
 }
 
 function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now: number }) {
-  const { selected, select, filter, chooseFilter, search, searchFor, order, orderBy } = useView();
+  const {
+    selected,
+    select,
+    filter,
+    chooseFilter,
+    search,
+    searchFor,
+    order,
+    orderBy,
+    hidden,
+    toggleColumn,
+  } = useView();
   const searchField = useRef<HTMLInputElement>(null);
   const wanted = useDeferredValue(search);
   const counts = useMemo(() => countByFilter(jobs), [jobs]);
@@ -122,6 +133,8 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
           onSelect={select}
           order={order}
           onOrder={orderBy}
+          hidden={hidden}
+          onToggle={toggleColumn}
           now={now}
         />
       )}

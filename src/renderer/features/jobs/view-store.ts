@@ -21,12 +21,15 @@ interface View {
   readonly filter: Filter;
   readonly search: string;
   readonly order: Order;
+  /** Columns of the list that are not shown. */
+  readonly hidden: readonly Column[];
   readonly select: (id: string) => void;
   readonly chooseSource: (source: LogSource) => void;
   readonly chooseTab: (tab: Tab) => void;
   readonly chooseFilter: (filter: Filter) => void;
   readonly searchFor: (search: string) => void;
   readonly orderBy: (column: Column) => void;
+  readonly toggleColumn: (column: Column) => void;
 }
 
 export const useView = create<View>((set) => ({
@@ -36,6 +39,7 @@ export const useView = create<View>((set) => ({
   filter: 'all',
   search: '',
   order: FIRST_ORDER,
+  hidden: [],
   select: (selected) => set({ selected, source: null }),
   /** Choosing whose log means wanting to see it. */
   chooseSource: (source) => set({ source, tab: 'logs' }),
@@ -43,4 +47,10 @@ export const useView = create<View>((set) => ({
   chooseFilter: (filter) => set({ filter }),
   searchFor: (search) => set({ search }),
   orderBy: (column) => set(({ order }) => ({ order: orderAfter(order, column) })),
+  toggleColumn: (column) =>
+    set(({ hidden }) => ({
+      hidden: hidden.includes(column)
+        ? hidden.filter((one) => one !== column)
+        : [...hidden, column],
+    })),
 }));

@@ -1,10 +1,11 @@
 import { hasEnded, type JobState } from '../../../../shared/job-status.ts';
+import { JOB_COLUMNS, JOB_FILTERS } from '../../../../shared/ipc/views.ts';
 import type { JobView } from '../../../../shared/views.ts';
 import { durationOf } from '../job-view-model.ts';
 
 /** Which jobs the list shows, and in what order. Pure. */
 
-export const FILTERS = ['all', 'active', 'finished', 'failed', 'stopped', 'interrupted'] as const;
+export const FILTERS = JOB_FILTERS;
 export type Filter = (typeof FILTERS)[number];
 
 export const FILTER_NAMES: Readonly<Record<Filter, string>> = {
@@ -30,7 +31,7 @@ export function countByFilter(jobs: readonly JobView[]): Readonly<Record<Filter,
   return counts;
 }
 
-export const COLUMNS = ['state', 'name', 'progress', 'workers', 'host', 'created', 'took'] as const;
+export const COLUMNS = JOB_COLUMNS;
 export type Column = (typeof COLUMNS)[number];
 
 export interface Order {

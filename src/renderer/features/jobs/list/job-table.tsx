@@ -2,6 +2,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, type KeyboardEvent } from 'react';
 import type { JobView } from '../../../../shared/views.ts';
 import { formatTime } from '../../../common/format.ts';
+import { ColumnMenu } from '../../../common/column-menu.tsx';
 import { StateLabel } from '../../../common/state-label.tsx';
 import { STATE_COLORS, tookOf, workersOf } from '../job-view-model.ts';
 import type { Column, Order } from './job-list-model.ts';
@@ -13,6 +14,9 @@ interface JobTableProps {
   readonly onSelect: (id: string) => void;
   readonly order: Order;
   readonly onOrder: (column: Column) => void;
+  /** Columns that are not shown. */
+  readonly hidden: readonly Column[];
+  readonly onToggle: (column: Column) => void;
   readonly now: number;
 }
 
@@ -33,6 +37,9 @@ const HEADS: readonly {
   { column: 'created', name: 'Created', width: 112 },
   { column: 'took', name: 'Took', width: 104 },
 ];
+
+/** State and name are always there. */
+const CHOICES = HEADS.filter(({ column }) => column !== 'state' && column !== 'name');
 
 /** Where a key leads from a row. */
 function targetOf(key: string, row: number, page: number, last: number): number | null {
@@ -55,7 +62,9 @@ function targetOf(key: string, row: number, page: number, last: number): number 
 }
 
 /** A row a job. Only rows in sight are there: ten thousand cost as much as thirty. */
-export function JobTable({ jobs, selected, onSelect, order, onOrder, now }: JobTableProps) {
+export function JobTable(props: JobTableProps) {
+  const { jobs, selected, onSelect, order, onOrder, hidden, onToggle, now } = props;
+  const heads = HEADS.filter(({ column }) => !hidden.includes(column));
   const box = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
     count: jobs.length,
@@ -98,9 +107,10 @@ export function JobTable({ jobs, selected, onSelect, order, onOrder, now }: JobT
       <table role="grid" aria-rowcount={jobs.length + 1}>
         <thead>
           <tr aria-rowindex={1}>
-            {HEADS.map(({ column, name, width }) => (
+            {heads.map(({ column, name, width }) => (
               <th
                 key={column}
+                data-column={column}
                 style={width === undefined ? undefined : { width }}
                 aria-sort={
                   order.column !== column
@@ -118,6 +128,9 @@ export function JobTable({ jobs, selected, onSelect, order, onOrder, now }: JobT
                 </button>
               </th>
             ))}
+            <th className="column-menu-cell">
+              <ColumnMenu columns={CHOICES} hidden={hidden} onToggle={onToggle} />
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -131,6 +144,7 @@ export function JobTable({ jobs, selected, onSelect, order, onOrder, now }: JobT
                 row={item.index + 2}
                 isSelected={job.id === selected}
                 onSelect={onSelect}
+                hidden={hidden}
                 now={now}
               />
             );
@@ -147,10 +161,12 @@ interface RowProps {
   readonly row: number;
   readonly isSelected: boolean;
   readonly onSelect: (id: string) => void;
+  readonly hidden: readonly Column[];
   readonly now: number;
 }
 
-function Row({ job, row, isSelected, onSelect, now }: RowProps) {
+function Row({ job, row, isSelected, onSelect, hidden, now }: RowProps) {
+  const shows = (column: Column): boolean => !hidden.includes(column);
   return (
     <tr
       aria-rowindex={row}
@@ -166,13 +182,20 @@ function Row({ job, row, isSelected, onSelect, now }: RowProps) {
         {job.kind === 'notebook' && <span className="kind-mark">notebook</span>}
         {job.name}
       </td>
-      <td>
-        <RowProgress job={job} />
-      </td>
-      <td>{workersOf(job)}</td>
-      <td title={job.host}>{job.host}</td>
-      <td title={job.createdAt}>{formatTime(job.createdAt, now)}</td>
-      <td>{tookOf(job, now)}</td>
+      {shows('progress') && (
+        <td>
+          <RowProgress job={job} />
+        </td>
+      )}
+      {shows('workers') && <td>{workersOf(job)}</td>}
+      {shows('host') && (
+        <td data-column="host" title={job.host}>
+          {job.host}
+        </td>
+      )}
+      {shows('created') && <td title={job.createdAt}>{formatTime(job.createdAt, now)}</td>}
+      {shows('took') && <td>{tookOf(job, now)}</td>}
+      <td />
     </tr>
   );
 }

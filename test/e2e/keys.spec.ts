@@ -19,7 +19,7 @@ import {
 } from './support/keys.ts';
 import { derOf, findLeaks, recordMessages } from './support/leaks.ts';
 import { writeRun } from './support/runs.ts';
-import { FAILED, running } from './support/samples.ts';
+import { FAILED, FINISHED, running } from './support/samples.ts';
 
 const run = promisify(execFile);
 const NO_KEYRING = `no real keyring: ${KEYRING_LACKS.join(', ')} not installed`;
@@ -201,16 +201,23 @@ test('a key is pasted, its clipboard cleared; renamed, replaced by a picked file
 
     // Jobs that use it are named before it goes.
     const keyId = after?.id ?? '';
-    for (const job of [running(), FAILED])
+    for (const job of [running(), FAILED, FINISHED])
       await writeRun(profile.home, { ...job, key: 'lab', keyId });
     await page.getByRole('button', { name: 'Jobs' }).click();
     await goToKeys(page);
     await expect(detail.getByRole('button', { name: /^resnet-baseline/ })).toBeVisible();
+    await expect(detail.getByRole('list', { name: 'Not finished' })).not.toContainText('digits');
+    await expect(detail.getByRole('list', { name: '1 finished' })).toContainText(FINISHED.name);
+    await page.screenshot({ path: join('test-results', 'screens', 'keys-jobs-light.png') });
+    await detail.getByRole('button', { name: 'Rename' }).click();
+    await expect(detail).toContainText('Jobs that were started go on with it.');
+    await page.keyboard.press('Escape');
     await detail.getByRole('button', { name: 'Remove…' }).click();
     const dialog = page.getByRole('dialog');
     await expect(dialog).toContainText('One job would lose access');
     await expect(dialog).toContainText('resnet-baseline');
     await expect(dialog).toContainText('One job could not be retried');
+    await expect(dialog).toContainText('One finished job used it');
     await dialog.getByRole('button', { name: 'Remove the key' }).click();
     await expect(page.getByRole('article')).toBeHidden();
     expect(await keysInTerminal(profile, env)).toEqual([]);

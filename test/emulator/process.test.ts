@@ -247,3 +247,21 @@ test('the request log tells who asked for what, and no token', async () => {
     await emulator.stop();
   }
 });
+
+test('with --linger it outlives the program that holds its channel until nothing was asked for so long', async () => {
+  const child = spawn(process.execPath, [EMULATOR_ENTRY, '--open', '--linger', '2'], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  const [text] = (await once(child.stdout!, 'data')) as [Buffer];
+  const url = /STORAGE_EMULATOR_HOST=(\S+)/.exec(text.toString())?.[1] ?? '';
+  child.disconnect();
+  // Asked for something, it lives on: longer than the two seconds in all.
+  const begin = performance.now();
+  while (performance.now() - begin < 2_600) {
+    expect((await fetch(`${url}/storage/v1/b?project=demo-project`)).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const [code] = (await ended) as [number | null];
+  expect(code).toBe(0);
+});

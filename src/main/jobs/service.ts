@@ -113,8 +113,8 @@ export interface JobService {
   refreshAccess(id: string, signal?: AbortSignal): Promise<Result<AccessNews>>;
   /** Keeps access fresh for all live jobs until the signal is aborted. */
   keepAccess(signal: AbortSignal): void;
-  /** Runs that are not over and use a key: by the id of its card. */
-  usingKey(keyId: string): Promise<readonly JobView[]>;
+  /** Runs that are not finished and use a key, by the id of its card; with `finished` also that many of the newest finished ones are looked at. */
+  usingKey(keyId: string, finished?: number): Promise<readonly JobView[]>;
 }
 
 export interface JobServiceParts extends Omit<SubmitParts, 'clock'> {
@@ -308,10 +308,12 @@ export function jobService(given: JobServiceParts): JobService {
         parts.log.error('keeping access fresh', error),
       );
     },
-    async usingKey(keyId) {
+    async usingKey(keyId, finished = 0) {
       const using: JobView[] = [];
+      let looked = 0;
       for (const view of await all.list()) {
-        if (view.state === 'finished') continue;
+        if (view.state === 'finished') looked += 1;
+        if (view.state === 'finished' && looked > finished) continue;
         const run = await all.find(view.id);
         const plan = run.ok ? await run.value.reader.plan() : run;
         if (!plan.ok) continue;

@@ -79,7 +79,7 @@ const oneCandidate = z.strictObject({ handle: id });
 
 export const KEY_CALLS = {
   'keys-list': call(none, z.array(keyCardSchema)),
-  /** The jobs that are not finished and name the key. */
+  /** The jobs that name the key, newest first: all that are not finished, and those of the newest thousand that are. */
   'keys-jobs': call(oneKey, z.array(keyJobSchema)),
 
   /** Reads and checks a dropped file. */

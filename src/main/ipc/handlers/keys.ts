@@ -8,6 +8,9 @@ import type { Services } from '../../services.ts';
 import type { WindowShell } from '../window-shell.ts';
 import { withoutValue } from './without-value.ts';
 
+/** How many of the newest finished jobs are asked whether they used a key: each has its plan read. */
+const FINISHED = 1_000;
+
 export function keyHandlers(
   { keys, jobs, paths }: Pick<Services, 'keys' | 'jobs' | 'paths'>,
   shell: Omit<WindowShell, 'push'>,
@@ -17,7 +20,7 @@ export function keyHandlers(
     'keys-list': async () => spread(await keys.list()),
     'keys-jobs': async ({ id }) =>
       ok(
-        (await jobs.usingKey(id)).map(({ name, state, createdAt, ...job }) => ({
+        (await jobs.usingKey(id, FINISHED)).map(({ name, state, createdAt, ...job }) => ({
           id: job.id,
           name,
           state,

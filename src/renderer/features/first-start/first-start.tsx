@@ -66,7 +66,7 @@ export function FirstStart({ home }: { readonly home: string | null }) {
                   variant={hasKey ? 'default' : 'filled'}
                   onClick={() => go({ screen: 'keys' })}
                 >
-                  {hasKey ? 'Keys' : 'Add a key'}
+                  {hasKey ? 'Show it' : 'Add a key'}
                 </Button>
               )
             }

@@ -24,7 +24,7 @@ export function KeyDetail({ card, now }: KeyDetailProps) {
   const pick = useMutation({ mutationFn: () => receivePicked(card) });
   return (
     <article className="key-detail" aria-label={`Key ${card.name}`}>
-      <KeyName card={card} />
+      <KeyName card={card} used={jobs.data?.length ?? 0} />
       <Group gap="xs">
         <Button size="compact-sm" loading={check.isPending} onClick={() => check.mutate()}>
           Check
@@ -106,37 +106,78 @@ function CheckAnswer({ answer, now }: { readonly answer: KeyCheckAnswer; readonl
   );
 }
 
+/** How many finished jobs are listed at once. */
+const FINISHED_SHOWN = 5;
+
+/** Those that still need it first; the finished ones counted, and listed by a press. */
 function KeyJobs({ jobs, now }: { readonly jobs: readonly KeyJob[]; readonly now: number }) {
-  const go = useNavigation((navigation) => navigation.go);
+  const [showsAll, setShowsAll] = useState(false);
   if (jobs.length === 0)
     return (
       <Text size="md" className="dimmed">
-        None that is not finished.
+        None.
       </Text>
     );
+  const open = jobs.filter(({ state }) => state !== 'finished');
+  const finished = jobs.filter(({ state }) => state === 'finished');
+  const shown = showsAll ? finished : finished.slice(0, FINISHED_SHOWN);
   return (
-    <ul className="key-jobs">
-      {jobs.map((job) => (
-        <li key={job.id}>
-          <button
-            type="button"
-            className="key-job"
-            title={job.name}
-            onClick={() => go({ screen: 'jobs', job: job.id })}
-          >
-            <span>{job.name}</span>
-            <span className="dimmed">
-              {job.state} · {formatTime(job.createdAt, now)}
-            </span>
-          </button>
-        </li>
-      ))}
-    </ul>
+    <>
+      {open.length > 0 && <JobList name="Not finished" jobs={open} now={now} />}
+      {finished.length > 0 && (
+        <>
+          <JobList
+            name={finished.length === 1 ? '1 finished' : `${finished.length} finished`}
+            jobs={shown}
+            now={now}
+          />
+          {shown.length < finished.length && (
+            <Button size="compact-xs" variant="subtle" onClick={() => setShowsAll(true)}>
+              Show all {finished.length}
+            </Button>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+interface JobListProps {
+  readonly name: string;
+  readonly jobs: readonly KeyJob[];
+  readonly now: number;
+}
+
+function JobList({ name, jobs, now }: JobListProps) {
+  const go = useNavigation((navigation) => navigation.go);
+  return (
+    <>
+      <Text size="sm" className="dimmed" mt={4}>
+        {name}
+      </Text>
+      <ul className="key-jobs" aria-label={name}>
+        {jobs.map((job) => (
+          <li key={job.id}>
+            <button
+              type="button"
+              className="key-job"
+              title={job.name}
+              onClick={() => go({ screen: 'jobs', job: job.id })}
+            >
+              <span>{job.name}</span>
+              <span className="dimmed">
+                {job.state} · {formatTime(job.createdAt, now)}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
 /** The name; a press on Rename makes it a field. Enter keeps, Escape leaves it. */
-function KeyName({ card }: { readonly card: KeyCard }) {
+function KeyName({ card, used }: { readonly card: KeyCard; readonly used: number }) {
   const [name, setName] = useState<string | null>(null);
   const rename = useKeyChange((to: string) => ask('keys-rename', { id: card.id, name: to }));
   if (name === null)
@@ -173,6 +214,11 @@ function KeyName({ card }: { readonly card: KeyCard }) {
         onFocus={(event) => event.currentTarget.select()}
         onChange={(event) => setName(event.currentTarget.value)}
         error={rename.error === null ? null : problemText(rename.error)}
+        description={
+          used === 0
+            ? null
+            : 'Jobs that were started go on with it. Job files and templates that name it must be changed.'
+        }
       />
       <Button size="xs" type="submit" loading={rename.isPending} disabled={name.trim() === ''}>
         Rename

@@ -10,7 +10,7 @@ import { useKeyChange } from './use-keys.ts';
 
 interface RemoveKeyProps {
   readonly card: KeyCard;
-  /** Those that are not finished and name the key. */
+  /** Those that name the key. */
   readonly jobs: readonly KeyJob[];
 }
 
@@ -19,7 +19,8 @@ export function RemoveKey({ card, jobs }: RemoveKeyProps) {
   const [asks, setAsks] = useState(false);
   const remove = useKeyChange(() => ask('keys-remove', { id: card.id }));
   const live = jobs.filter(({ state }) => !hasEnded(state));
-  const ended = jobs.filter(({ state }) => hasEnded(state));
+  const ended = jobs.filter(({ state }) => hasEnded(state) && state !== 'finished');
+  const finished = jobs.length - live.length - ended.length;
   return (
     <>
       <Button size="compact-sm" color="red" variant="outline" onClick={() => setAsks(true)}>
@@ -48,9 +49,15 @@ export function RemoveKey({ card, jobs }: RemoveKeyProps) {
             {countOf(ended)} could not be retried: {namesOf(ended)}
           </Text>
         )}
-        {jobs.length === 0 && (
+        {live.length + ended.length === 0 && (
           <Text size="md" className="dimmed">
             No job that is not finished uses it.
+          </Text>
+        )}
+        {finished > 0 && (
+          <Text size="md" mt="xs" className="dimmed">
+            {finished === 1 ? 'One finished job' : `${finished} finished jobs`} used it: what they
+            uploaded stays, and they can be run again with another key.
           </Text>
         )}
         {remove.error !== null && <ProblemAlert {...problemOf(remove.error)} />}

@@ -27,7 +27,7 @@ export function useOffered() {
   return useQuery({ queryKey: OFFERED, queryFn: () => ask('keys-offered', {}) });
 }
 
-/** Jobs that are not finished and name the key. */
+/** Jobs that name the key, newest first. */
 export function useKeyJobs(id: string) {
   return useQuery({
     queryKey: [...KEYS, 'jobs', id],

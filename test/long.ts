@@ -11,6 +11,7 @@ const parts = [
   'test/agent/outputs.test.ts',
   'test/cli/silent-network.test.ts',
   'test/google/faults.test.ts',
+  'test/google/grants-gcloud.test.ts',
   'test/main/jobs/two.test.ts',
   'test/transfer/generations.test.ts',
   'test/transfer/kill.test.ts',

@@ -4,6 +4,7 @@ import type { AccessRules, Principal } from './iam/evaluate.ts';
 import type { AccountRegister } from './oauth/accounts.ts';
 import type { TokenRegister } from './oauth/token.ts';
 import type { Sessions } from './storage/sessions.ts';
+import type { ManagedFolders } from './state/managed-folders.ts';
 import type { Store } from './state/store.ts';
 
 /** Everything that the handlers share. */
@@ -17,6 +18,7 @@ export interface Emulator {
   /** Answers of the Security Token Service hold `expires_in`. */
   readonly narrowedTokensTellExpiry: boolean;
   readonly store: Store;
+  readonly folders: ManagedFolders;
   readonly rules: AccessRules;
   readonly accounts: AccountRegister;
   readonly tokens: TokenRegister;

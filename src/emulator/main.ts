@@ -15,6 +15,7 @@ import { parseOptions, USAGE, type Options } from './options.ts';
 import { listen, serve } from './server.ts';
 import { releaseLock, sweepTemporary, takeLock, TEMPORARY_PREFIX } from './state/lock.ts';
 import { openFolder } from './state/persistence.ts';
+import { ManagedFolders } from './state/managed-folders.ts';
 import { Store } from './state/store.ts';
 import { Sessions } from './storage/sessions.ts';
 
@@ -89,6 +90,7 @@ async function run(options: Options): Promise<void> {
   const keep = options.dir !== null;
   let store: Store;
   let sessions: Sessions;
+  let folders: ManagedFolders;
   try {
     await mkdir(root, { recursive: true });
     const holder = takeLock(root);
@@ -103,6 +105,7 @@ async function run(options: Options): Promise<void> {
       standing: options.grants,
       roles: options.roles,
     });
+    folders = await ManagedFolders.open(root, keep, options.roles);
     sessions = await Sessions.open(folder, keep, store.fromSessions());
   } catch (error) {
     end(`The folder ${root} cannot be used (${codeOf(error)}).\n`, 4);
@@ -115,12 +118,14 @@ async function run(options: Options): Promise<void> {
     overwriteAnswers403: options.overwriteAnswers403,
     narrowedTokensTellExpiry: options.narrowedTokensTellExpiry,
     store,
+    folders,
     rules: {
       admins: options.admins,
       roles: options.roles,
       evaluateListPrefix: options.evaluateListPrefix,
       projectPolicy: { bindings: options.grants.get('') ?? [] },
       bucketPolicy: (bucket) => store.policy(bucket),
+      folderPolicies: (bucket, path) => folders.policiesFor(bucket, path),
       hasUniformAccess: (bucket) => store.bucket(bucket)?.uniformAccess === true,
     },
     accounts,

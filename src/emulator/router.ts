@@ -9,13 +9,18 @@ import {
   getPolicy,
   getStorageLayout,
   listBuckets,
-  listManagedFolders,
   setPolicy,
   testPermissions,
   testProjectPermissions,
   updateBucket,
 } from './storage/buckets.ts';
 import { listObjects } from './storage/list.ts';
+import {
+  createManagedFolder,
+  listManagedFolders,
+  managedFolder,
+  managedFolderPolicy,
+} from './storage/managed-folders.ts';
 import {
   composeObject,
   copyObject,
@@ -168,6 +173,16 @@ async function routeStorage(
     return object === 'testPermissions' && action === undefined && isRead(context)
       ? testPermissions(context, bucket)
       : noSuchMethod();
+  if (collection === 'managedFolders' && more.length === 0) {
+    if (action === undefined)
+      return isRead(context) || method === 'DELETE'
+        ? managedFolder(context, bucket, object)
+        : wrongMethod();
+    if (action !== 'iam') return noSuchMethod();
+    return isRead(context) || method === 'PUT'
+      ? managedFolderPolicy(context, bucket, object)
+      : wrongMethod();
+  }
   if (collection !== 'o') return noSuchMethod();
   if (action === undefined) {
     if (isRead(context))
@@ -217,6 +232,7 @@ async function routeBucketPart(
       if (isRead(context)) return getPolicy(context, bucket);
       return context.method === 'PUT' ? setPolicy(context, bucket) : wrongMethod();
     case 'managedFolders':
+      if (context.method === 'POST') return createManagedFolder(context, bucket);
       return isRead(context) ? listManagedFolders(context, bucket) : wrongMethod();
     case 'storageLayout':
       return isRead(context) ? getStorageLayout(context, bucket) : wrongMethod();

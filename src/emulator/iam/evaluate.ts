@@ -30,6 +30,8 @@ export interface AccessRules {
   /** Holds for the project and everything below it. */
   readonly projectPolicy: Policy;
   readonly bucketPolicy: (bucket: string) => Policy | null;
+  /** The policies of the managed folders above an object, or above the prefix of a listing. */
+  readonly folderPolicies: (bucket: string, path: string) => readonly Policy[];
   /** Narrowed tokens serve only buckets with uniform bucket-level access. */
   readonly hasUniformAccess: (bucket: string) => boolean;
 }
@@ -63,6 +65,12 @@ function subjectOf(resource: Resource, evaluateListPrefix: boolean): Subject {
   }
 }
 
+/** What lies in managed folders: objects, and listings of a prefix. */
+function pathOf(resource: Resource): string | null {
+  if (resource.kind === 'object') return resource.name;
+  return resource.kind === 'bucket' ? (resource.listPrefix ?? null) : null;
+}
+
 function isMember(member: string, principal: Principal): boolean {
   if (member === 'allUsers') return true;
   if (principal.kind !== 'account') return false;
@@ -88,8 +96,11 @@ export function isGranted(
   }
   if (principal.kind === 'account' && rules.admins.has(principal.email.toLowerCase())) return true;
   const bucketPolicy = resource.kind === 'project' ? null : rules.bucketPolicy(resource.bucket);
+  const path = pathOf(resource);
+  const folderPolicies =
+    resource.kind === 'project' || path === null ? [] : rules.folderPolicies(resource.bucket, path);
   const subject = subjectOf(resource, rules.evaluateListPrefix);
-  return [rules.projectPolicy, bucketPolicy].some(
+  return [rules.projectPolicy, bucketPolicy, ...folderPolicies].some(
     (policy) =>
       policy?.bindings.some(
         ({ role, members, condition }) =>

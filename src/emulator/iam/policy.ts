@@ -89,12 +89,12 @@ export function hasConditions(policy: Policy): boolean {
   return policy.bindings.some((binding) => binding.condition !== null);
 }
 
-/** Changes whenever the policy does. */
+/** Changes whenever the policy does. Base64 without `+` and `/`: gcloud gives it back in the other alphabet. */
 export function etagOf(policy: Policy): string {
   const digest = createHash('sha256')
     .update(JSON.stringify(bindingsOf(policy)))
-    .digest();
-  return digest.subarray(0, 8).toString('base64');
+    .digest('hex');
+  return Buffer.from(digest.slice(0, 12)).toString('base64');
 }
 
 /** The policy with one binding more; one that is there already is not added twice. */

@@ -167,12 +167,6 @@ export function getStorageLayout(context: Context, name: string): Reply {
   });
 }
 
-/** GET /b/{bucket}/managedFolders: there are none. */
-export function listManagedFolders(context: Context, name: string): Reply {
-  const bucket = findBucket(context, name, 'storage.managedFolders.list');
-  return 'kind' in bucket ? bucket : json({ kind: 'storage#managedFolders' });
-}
-
 /** GET /b/{bucket}/iam. A policy with conditions is only given to who asks for version 3. */
 export function getPolicy(context: Context, name: string): Reply {
   const bucket = findBucket(context, name, 'storage.buckets.getIamPolicy');

@@ -7,7 +7,7 @@ import { liveText, newsBetween } from './follow-news.ts';
 import { formatBytes, plural, formatSeconds } from './format.ts';
 import { workerEnd } from './job-text.ts';
 import type { Output } from './output.ts';
-import { sleep } from './sleep.ts';
+import { sleep } from '../google/sleep.ts';
 import { watchJob } from './watch-job.ts';
 
 /** Milliseconds between two looks at whether the job's access must be renewed. */

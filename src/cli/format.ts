@@ -1,21 +1,6 @@
-/** Numbers and times as people read them. */
+/** Numbers and times as the terminal shows them. */
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
-
-/** `0 B`, `512 B`, `1.5 KiB`, `120 MiB`: three digits at most, binary units. */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  return `${value
-    .toFixed(digits)
-    .replace(/(\.\d*?)0+$/, '$1')
-    .replace(/\.$/, '')} ${UNITS[unit] ?? 'B'}`;
-}
+export { formatBytes, formatCount, plural } from '../shared/format.ts';
 
 /** `12 s`, `3 min 05 s`, `2 h 07 min`, `4 d 3 h`. */
 export function formatSeconds(seconds: number): string {
@@ -35,16 +20,6 @@ export function formatTime(iso: string): string {
   if (Number.isNaN(time.getTime())) return iso;
   const date = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`;
   return `${date} ${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`;
-}
-
-/** `1,234,567`. */
-export function formatCount(count: number): string {
-  return count.toLocaleString('en-US');
-}
-
-/** `1 object`, `2 objects`. */
-export function plural(count: number, word: string): string {
-  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
 }
 
 /**

@@ -28,11 +28,11 @@ describe('numbers and words', () => {
     [0, '0 B'],
     [999, '999 B'],
     [1000, '0.98 KiB'],
-    [1024, '1 KiB'],
-    [1536, '1.5 KiB'],
+    [1024, '1.00 KiB'],
+    [1536, '1.50 KiB'],
     [100 * 1024 * 1024, '100 MiB'],
-    [1023.9 * 1024 * 1024, '1 GiB'],
-    [5 * 1024 ** 4, '5 TiB'],
+    [1023.9 * 1024 * 1024, '1.00 GiB'],
+    [5 * 1024 ** 4, '5.00 TiB'],
   ])('writes %d bytes as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 
   it.each([
@@ -122,7 +122,7 @@ describe('output', () => {
         bytesPerSecond: 256,
         secondsLeft: 6,
       }),
-    ).toBe('copying  25 %  1 of 3 objects  512 B of 2 KiB  256 B/s  6 s left');
+    ).toBe('copying  25 %  1 of 3 objects  512 B of 2.00 KiB  256 B/s  6 s left');
   });
 });
 

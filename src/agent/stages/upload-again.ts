@@ -24,6 +24,8 @@ export async function markFinished(
     journal: run.at(`${RUN.journals}/manifest.jsonl`),
     // The name holds the job's id.
     onlyOurs: true,
+    // The stage tells of the output.
+    onProgress: undefined,
     bytes,
     contentType: 'application/json',
   };

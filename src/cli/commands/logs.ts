@@ -4,7 +4,7 @@ import { hasEnded, type WorkerStatus } from '../../shared/job-status.ts';
 import type { Context, Run } from '../context.ts';
 import { ProblemExit, usageProblem, valueOf, type ExitStatus } from '../exit.ts';
 import { findJobId } from '../job-id.ts';
-import { sleep } from '../sleep.ts';
+import { sleep } from '../../google/sleep.ts';
 
 interface LogsOptions {
   readonly follow?: boolean;

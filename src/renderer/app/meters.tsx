@@ -51,6 +51,8 @@ function Machine({ meter }: { readonly meter: Meter }) {
 }
 
 const MIB = 1024 * 1024;
+/** With a thin space: the rail is narrow. */
+const PERCENT = '\u2009%';
 
 const inBounds = (percent: number): number => Math.min(100, Math.max(0, percent));
 
@@ -88,7 +90,7 @@ function CardMeter({ card }: { readonly card: Card }) {
     <span className="meter" {...meterProps(utilization ?? memory, wordsOf(card))}>
       <span className="meter-words" aria-hidden>
         <span>
-          <b>{card.index}</b> {utilization === null ? '' : `${utilization} %`}
+          <b>{card.index}</b> {utilization === null ? '' : `${utilization}${PERCENT}`}
         </span>
         <span>{temperature === null ? '' : `${temperature}°`}</span>
       </span>
@@ -114,9 +116,9 @@ function ManyCards({ cards }: { readonly cards: readonly Card[] }) {
   return (
     <>
       <span className="meter-words">
-        <span title="GPUs, and how busy they are on average">
-          <b>{cards.length}</b> {uses.length === 0 ? 'GPUs' : `${mean.toFixed(0)} %`}
-        </span>
+        <b title={`${cards.length} GPUs, and how busy they are on average`}>
+          {uses.length === 0 ? `${cards.length} GPUs` : `${mean.toFixed(0)}${PERCENT}`}
+        </b>
         <span title="The hottest of them">
           {degrees.length === 0 ? '' : `${Math.max(...degrees)}°`}
         </span>
@@ -151,7 +153,10 @@ function MeterLine({ name, percent, title }: MeterLineProps) {
     <span className="meter" {...meterProps(percent, title)}>
       <span className="meter-words" aria-hidden>
         <span>{name}</span>
-        <span>{inBounds(percent).toFixed(0)} %</span>
+        <span>
+          {inBounds(percent).toFixed(0)}
+          {PERCENT}
+        </span>
       </span>
       <Bar percent={percent} />
     </span>

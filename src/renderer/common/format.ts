@@ -1,22 +1,10 @@
 /** Numbers and times as the window writes them. Pure; `locale` and time zone are the system's. */
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+import { formatBytes } from '../../shared/format.ts';
 
-/** Binary multiples with three digits: `0 B`, `999 B`, `1.46 KiB`, `12.3 GiB`. */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  return `${value.toFixed(digits)} ${UNITS[unit] ?? 'B'}`;
-}
+export { formatBytes, formatCount, plural } from '../../shared/format.ts';
 
 export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
-
-export const formatCount = (count: number): string => count.toLocaleString('en-US');
 
 /** Milliseconds as its two largest units: `8 s`, `1 m 12 s`, `3 h 5 m`, `2 d 4 h`. */
 export function formatDuration(milliseconds: number): string {

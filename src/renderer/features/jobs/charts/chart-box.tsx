@@ -54,7 +54,7 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
           y: { range: (_, low, high) => [Math.min(0, low), top ?? Math.max(1, high * 1.1)] },
         },
         axes: [
-          { ...axis, size: 22, space: 70, values: (_, all) => all.map((value) => clockOf(value)) },
+          { ...axis, size: 22, space: 70, values: (_, all) => clocksOf(all) },
           {
             ...axis,
             size: 46,
@@ -126,6 +126,14 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
 const formatTick = (value: number): string =>
   Number.isInteger(value) ? String(value) : value.toFixed(1);
 
-/** `14:05`, of seconds since 1970. */
-const clockOf = (seconds: number): string =>
-  new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+/** `14:05`, of seconds since 1970; `14:05:30` where two would be the same. */
+function clocksOf(times: readonly number[]): string[] {
+  const isClose = times.length > 1 && (times[1] ?? 0) - (times[0] ?? 0) < 60;
+  return times.map((seconds) =>
+    new Date(seconds * 1000).toLocaleTimeString('en-GB', {
+      hour: '2-digit',
+      minute: '2-digit',
+      ...(isClose ? { second: '2-digit' } : {}),
+    }),
+  );
+}

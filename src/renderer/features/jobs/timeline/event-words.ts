@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../../../shared/events.ts';
-import { formatBytes, formatCount, formatDuration } from '../../../common/format.ts';
+import { formatBytes, formatCount, formatDuration, plural } from '../../../common/format.ts';
 import { amountOf, STAGE_NAMES } from '../job-view-model.ts';
 
 export interface EventWords {
@@ -31,7 +31,7 @@ export function wordsOf(event: RunEvent): EventWords {
       return plain(
         'Code is in place',
         [
-          `${formatCount(event.files)} files, ${formatBytes(event.bytes)}`,
+          `${plural(event.files, 'file')}, ${formatBytes(event.bytes)}`,
           event.state.commit === null ? '' : `commit ${event.state.commit.slice(0, 10)}`,
           event.state.dirty === true ? 'with uncommitted changes' : '',
         ]
@@ -41,7 +41,7 @@ export function wordsOf(event: RunEvent): EventWords {
     case 'data-staged':
       return plain(
         'Data is in place',
-        `${formatCount(event.objects)} objects, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
+        `${plural(event.objects, 'object')}, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
       );
     case 'setup-ended':
       return {
@@ -90,7 +90,7 @@ export function wordsOf(event: RunEvent): EventWords {
     case 'output-uploaded':
       return {
         title: 'Output is uploaded',
-        detail: `${formatCount(event.objects)} objects, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
+        detail: `${plural(event.objects, 'object')}, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
         tone: 'good',
       };
     case 'manifest-uploaded':

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { buildAgent, inEnglishAlone, requireBanner, writeManifest } from './lib/build-agent.mjs';
 import { buildIsCurrent, markBuilt, sourceHash } from './lib/build-stamp.mjs';
+import { buildIcons } from './lib/icons.mjs';
+import { importSource } from './lib/import-source.mjs';
 import { putInPlace } from './lib/put-in-place.mjs';
 import { root } from './lib/root.mjs';
 
@@ -41,16 +43,7 @@ const namesAlone = {
   name: 'names-alone',
   setup: (plugins) =>
     plugins.onLoad({ filter: /[/\\]src[/\\]shared[/\\]ipc\.ts$/ }, async ({ path }) => {
-      const { outputFiles } = await build({
-        entryPoints: [path],
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        write: false,
-        logLevel: 'warning',
-      });
-      const code = Buffer.from(outputFiles[0].contents).toString('base64');
-      const contract = await import(`data:text/javascript;base64,${code}`);
+      const contract = await importSource(path);
       const names = ['CALL_NAMES', 'EVENT_NAMES'].map(
         (name) => `export const ${name} = ${JSON.stringify(contract[name])};`,
       );
@@ -95,6 +88,7 @@ async function buildAll(fresh) {
       logLevel: 'warning',
     }),
     buildRenderer(join(fresh, 'renderer')),
+    buildIcons(join(fresh, 'icons')),
   ]);
 }
 

@@ -1,6 +1,7 @@
 // `npm run package`: makes the application for this machine; arguments are handed to electron-builder (`-- --dir`: a folder, no installer).
 // With the test runtime only `--dir` is made, and its name says that it is for tests: that runtime is not ours to ship.
-// TRAINYARD_PACKAGE_OUTPUT: another folder than `dist`.
+// TRAINYARD_PACKAGE_OUTPUT: another folder than `dist`. TRAINYARD_UPDATE_URL: the folder on the web where installed ones look for newer
+// versions (what electron-builder makes is put there); without it they look nowhere.
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,8 +24,15 @@ function run(script, args) {
   });
 }
 
+const updates = process.env.TRAINYARD_UPDATE_URL || null;
+
 const build = (args) =>
-  run(join(root, 'node_modules', 'electron-builder', 'cli.js'), ['--publish', 'never', ...args]);
+  run(join(root, 'node_modules', 'electron-builder', 'cli.js'), [
+    '--publish',
+    'never',
+    ...(updates === null ? [] : ['-c.publish.provider=generic', `-c.publish.url=${updates}`]),
+    ...args,
+  ]);
 
 const officialDist = () => join(root, 'node_modules', 'electron', 'dist');
 

@@ -107,6 +107,7 @@ async function run(options: Options): Promise<void> {
     });
     folders = await ManagedFolders.open(root, keep, options.roles);
     sessions = await Sessions.open(folder, keep, store.fromSessions());
+    for (const [bucket, count] of options.fill) store.fill(bucket, count, options.project);
   } catch (error) {
     end(`The folder ${root} cannot be used (${codeOf(error)}).\n`, 4);
     return;

@@ -4,6 +4,7 @@ import { isBucketName } from '../shared/address.ts';
 import { parseExpression } from './iam/expression.ts';
 import type { Binding } from './iam/policy.ts';
 import { isPermission, permissionsOf, PREDEFINED_ROLES, type CustomRoles } from './iam/roles.ts';
+import { MOST_FILLED } from './state/store.ts';
 
 /** Everything the command line may say. */
 export interface Options {
@@ -22,6 +23,8 @@ export interface Options {
   readonly overwriteAnswers403: boolean;
   readonly narrowedTokensTellExpiry: boolean;
   readonly requestLog: string | null;
+  /** How many objects without content a bucket begins with. */
+  readonly fill: ReadonlyMap<string, number>;
   /** Seconds without a request that it lives on when the parent that holds a channel to it goes; 0: it ends with it. */
   readonly lingerSeconds: number;
   /** A file of fault rules. */
@@ -47,6 +50,8 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --evaluate-list-prefix    answer the list prefix attribute in policies of buckets
   --overwrite-answers-403   answer a create-only clash by 403 instead of 412
   --sts-tells-expiry        say in answers of /v1/token how long a narrowed token lives
+  --fill BUCKET=COUNT       begin with empty objects data/0000000.bin and so on, never kept: for
+                            listings of any size
   --request-log FILE        append one JSON object a line for every request
   --linger SECONDS          outlive the program that started it until nothing was asked for so long; 0
   --faults FILE             go wrong by the rules of this JSON file (docs/emulator.md)
@@ -135,6 +140,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         'overwrite-answers-403': flag,
         'sts-tells-expiry': flag,
         'request-log': text,
+        fill: list,
         linger: text,
         faults: text,
         'allow-faults': flag,
@@ -176,6 +182,14 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     const { bucket, binding } = parsed.value;
     grants.set(bucket, [...(grants.get(bucket) ?? []), binding]);
   }
+  const fill = new Map<string, number>();
+  for (const one of values.fill ?? []) {
+    const [, bucket = '', count = ''] = /^([^=]*)=(.*)$/.exec(one) ?? [];
+    if (!isBucketName(bucket)) return refuse('fill', `--fill ${one}: write BUCKET=COUNT.`);
+    const wanted = wholeNumber('fill', count, 1, MOST_FILLED);
+    if (!wanted.ok) return wanted;
+    fill.set(bucket, wanted.value);
+  }
   return ok({
     port: port.value,
     dir: values.dir ?? null,
@@ -190,6 +204,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     overwriteAnswers403: values['overwrite-answers-403'] === true,
     narrowedTokensTellExpiry: values['sts-tells-expiry'] === true,
     requestLog: values['request-log'] ?? null,
+    fill,
     lingerSeconds: linger.value,
     faults: values.faults ?? null,
     allowFaults: values['allow-faults'] === true,

@@ -23,6 +23,7 @@ import { keepFrame, readFrame, readPreferences } from './app/preferences.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
 import { hasTray as lookForTray } from './app/session-bus.ts';
+import { followUpdates } from './app/updates.ts';
 import { bringToFront, openWindow } from './app/window.ts';
 import { batchChanges } from './ipc/changes.ts';
 import { openDoor, type Door } from './ipc/door.ts';
@@ -189,6 +190,7 @@ async function start(paths: HomePaths): Promise<void> {
     ? followJobs(services.value, { door, log, tell, icon })
     : async () => undefined;
 
+  void followUpdates(log);
   app.on('window-all-closed', () => app.quit());
   app.on('will-quit', (event) => {
     event.preventDefault();

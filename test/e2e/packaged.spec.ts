@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
@@ -55,10 +57,18 @@ test.describe('the packaged application', () => {
     for (const [name, state] of Object.entries(expected))
       expect(Number(wire[FuseV1Options[name as keyof typeof expected]]), name).toBe(state);
     const resources = await readdir(join(executable, '..', 'resources'));
-    expect(resources.sort()).toEqual(['agent', 'app.asar', 'app.asar.unpacked', 'node']);
+    // No app-update.yml: it looks for newer versions nowhere.
+    expect(resources.sort()).toEqual([
+      'agent',
+      'app.asar',
+      'app.asar.unpacked',
+      'emulator',
+      'examples',
+      'node',
+    ]);
   });
 
-  test('opens, lists the jobs and takes a failed one up with its own agent', async ({
+  test('opens, lists the jobs, takes a failed one up with its own agent, looks for updates where it is told', async ({
     profile,
   }) => {
     const run = {
@@ -71,6 +81,9 @@ test.describe('the packaged application', () => {
     };
     await writeRun(profile.home, run);
     const { env } = profile.command();
+    const updates = await startUpdates();
+    const configured = join(executable, '..', 'resources', 'app-update.yml');
+    await writeFile(configured, `provider: generic\nurl: ${updates.url}\n`);
     const child = spawn(
       executable,
       [
@@ -79,7 +92,10 @@ test.describe('the packaged application', () => {
         '--inspect=0',
         '--remote-debugging-port=0',
       ],
-      { env: { ...env, NODE_OPTIONS: '--inspect=0' }, stdio: ['ignore', 'ignore', 'pipe'] },
+      {
+        env: { ...env, NODE_OPTIONS: '--inspect=0', APPIMAGE: executable },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
     );
     const ended = once(child, 'exit');
     try {
@@ -92,13 +108,29 @@ test.describe('the packaged application', () => {
       await page.getByRole('button', { name: 'Retry' }).click();
       await expect(row).toContainText('finished', { timeout: 30_000 });
       await expect(page.getByRole('log')).toContainText('mended');
+      await expect.poll(() => updates.asked.join()).toContain('/latest-linux.yml');
       await browser.close();
     } finally {
       child.kill('SIGTERM');
       await ended;
+      updates.close();
+      await rm(configured);
     }
   });
 });
+
+/** Where newer versions would lie: it has an older one. */
+async function startUpdates() {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end('version: 0.0.1\nfiles: []\npath: none\nsha512: none\n');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { asked, url: `http://127.0.0.1:${port}`, close: () => server.close() };
+}
 
 /** Waits for the address of the page's inspector; the main process must not offer one of its own. */
 function debuggingAddress(child: ChildProcess): Promise<string> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { bindingsOf, readPolicy, withBinding, type Binding, type Policy } from '../iam/policy.ts';
 import type { CustomRoles } from '../iam/roles.ts';
@@ -25,6 +26,9 @@ export interface Content {
   readonly md5: string | null;
   readonly componentCount: number | null;
 }
+
+/** Generations up to here are of {@link Store.fill}: they have no content. Others are times. */
+export const MOST_FILLED = 10_000_000;
 
 /** Orders strings as their UTF-8 bytes do: by code point. */
 export function compareUtf8(a: string, b: string): number {
@@ -231,7 +235,39 @@ export class Store {
 
   /** Opens the content of a generation for reading; an open one stays readable when the object is replaced. */
   openContent(object: ObjectRecord): Promise<FileHandle> {
-    return open(this.#contentPath(object), 'r');
+    return open(object.generation <= MOST_FILLED ? devNull : this.#contentPath(object), 'r');
+  }
+
+  /** Makes a bucket with empty objects `data/0000000.bin` and so on, in memory alone: as many as one likes to list. */
+  fill(name: string, count: number, project: string): void {
+    const time = '2026-01-01T00:00:00.000Z';
+    const record: BucketRecord = {
+      name,
+      project,
+      location: 'US',
+      storageClass: 'STANDARD',
+      uniformAccess: true,
+      labels: {},
+      metageneration: 1,
+      timeCreated: time,
+      updated: time,
+    };
+    const bucket = this.#buckets.get(name) ?? this.#add(record);
+    bucket.policy = this.#withStanding(name, bucket.policy);
+    for (let index = 0; index < count; index += 1)
+      this.#put({
+        bucket: name,
+        name: `data/${String(index).padStart(7, '0')}.bin`,
+        generation: index + 1,
+        metageneration: 1,
+        size: 0,
+        crc32c: 'AAAAAA==',
+        md5: null,
+        componentCount: null,
+        attributes: {},
+        timeCreated: time,
+        updated: time,
+      });
   }
 
   /**

@@ -3,7 +3,6 @@ import { BrowserWindow, nativeTheme, screen } from 'electron';
 import { PAGE_ORIGIN } from '../../shared/ipc.ts';
 import { WEB_PREFERENCES } from './policy.ts';
 import { isInSight, type Frame } from './preferences.ts';
-import { iconImage } from './tray.ts';
 
 export interface WindowOptions {
   /** The folder of the built programs. */
@@ -36,7 +35,7 @@ export function openWindow({ out, frame, onFrame, onCrash }: WindowOptions): Bro
     show: false,
     title: 'Trainyard',
     // Elsewhere the packaged application has one.
-    ...(process.platform === 'linux' ? { icon: iconImage(64) } : {}),
+    ...(process.platform === 'linux' ? { icon: path.join(out, 'icons', '128x128.png') } : {}),
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#1f1f1f' : '#ffffff',
     webPreferences: { ...WEB_PREFERENCES, preload: path.join(out, 'preload', 'index.cjs') },
   });

@@ -1,18 +1,13 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
-import {
-  useEffect,
-  useId,
-  useRef,
-  type CSSProperties,
-  type KeyboardEvent,
-  type ReactNode,
-} from 'react';
+import { useEffect, useId, type CSSProperties, type KeyboardEvent, type ReactNode } from 'react';
 import { ColumnMenu } from '../../common/column-menu.tsx';
 import { formatBytes, formatTime } from '../../common/format.ts';
 import { useObjectView, type ObjectColumn } from './object-view.ts';
+import { useFixedRows } from '../../common/use-fixed-rows.ts';
 import type { Row } from './rows.ts';
 
 const ROW_HEIGHT = 28;
+/** As in buckets.css. */
+const HEAD_HEIGHT = 28;
 const OVERSCAN = 12;
 
 interface ObjectTableProps {
@@ -54,25 +49,20 @@ export function ObjectTable(props: ObjectTableProps) {
       .concat('14px')
       .join(' '),
   };
-  const box = useRef<HTMLDivElement>(null);
   const id = useId();
-  const virtual = useVirtualizer({
+  const { box, first, last, height, page, scrollTo } = useFixedRows({
     count,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW_HEIGHT,
+    row: ROW_HEIGHT,
+    head: HEAD_HEIGHT,
     overscan: OVERSCAN,
   });
-  const items = virtual.getVirtualItems();
-  const first = items[0]?.index ?? 0;
-  const last = items.at(-1)?.index ?? 0;
   useEffect(() => onShow?.(first, last), [onShow, first, last, count]);
 
   const choose = (index: number): void => {
     const next = Math.max(0, Math.min(count - 1, index));
     onSelect(next);
-    virtual.scrollToIndex(next);
+    scrollTo(next);
   };
-  const page = Math.max(1, Math.floor((box.current?.clientHeight ?? 0) / ROW_HEIGHT) - 2);
   const onKeyDown = (event: KeyboardEvent): void => {
     const from = selected ?? -1;
     const moves: Readonly<Record<string, () => void>> = {
@@ -133,13 +123,13 @@ export function ObjectTable(props: ObjectTableProps) {
       {count === 0 ? (
         children
       ) : (
-        <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
-          {items.map(({ index, start }) => (
+        <div role="presentation" style={{ height: height, position: 'relative' }}>
+          {Array.from({ length: last - first + 1 }, (_, at) => first + at).map((index) => (
             <ObjectRow
               key={index}
               id={`${id}-${index}`}
               index={index}
-              top={start}
+              top={index * ROW_HEIGHT}
               row={rowAt(index)}
               columns={columns}
               hidden={hidden}

@@ -1,4 +1,5 @@
 import { hasEnded, type JobStatus, type WorkerStatus } from '../shared/job-status.ts';
+import type { WorkerKeyMode } from '../shared/job-spec.ts';
 import type { JobView } from '../shared/views.ts';
 import { progressText } from './progress.ts';
 import { formatBytes, formatSeconds, formatTime, plural, printable } from './format.ts';
@@ -17,6 +18,12 @@ export function workerEnd(worker: WorkerStatus): string {
   return worker.exitCode === null ? '' : `exit status ${worker.exitCode}`;
 }
 
+const MODE_TEXT: Readonly<Record<WorkerKeyMode, string>> = {
+  token: "tokens for the job's own input and output alone",
+  'account-token': 'tokens for everything that the account may do',
+  'key-file': 'the whole key, in a file',
+};
+
 /** Everything of one job, for people. */
 export function describeJob(job: JobView, output: Output): readonly string[] {
   const { status } = job;
@@ -30,6 +37,8 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
     `${title('Folder')}${printable(job.runDirectory)}`,
     `${title('Output')}${job.output === null ? 'stays in the folder' : printable(job.output)}`,
   ];
+  for (const { name, mode } of job.workerKeys ?? [])
+    lines.push(`${title('Keys')}workers get ${printable(name)}, mode ${mode}: ${MODE_TEXT[mode]}`);
   if (status.code !== null) lines.push(`${title('Code')}${codeText(status)}`);
   if (job.agent !== null) lines.push(`${title('Agent')}process ${job.agent.pid}`);
   if (status.uploaded !== null)

@@ -14,6 +14,12 @@ export const ARCHIVE_FORMATS = ['zip', 'tar', 'tar.gz', 'tgz', 'tar.bz2'] as con
 export const OUTPUT_LAYOUTS = ['per-run', 'exact'] as const;
 export const WORKER_KEY_MODES = ['token', 'account-token', 'key-file'] as const;
 
+/** Names of keys and their modes, as views of jobs have them. */
+export const workerKeysSchema = z
+  .array(z.object({ name: z.string(), mode: z.enum(WORKER_KEY_MODES) }))
+  .readonly()
+  .exactOptional();
+
 export const MAX_WORKERS = 1_000;
 
 const keyName = z

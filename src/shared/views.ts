@@ -1,3 +1,4 @@
+import type { WorkerKeyMode } from './job-spec.ts';
 import type { JobStatus } from './job-status.ts';
 import type { JobPlan, TransferPlan } from './plan.ts';
 
@@ -16,6 +17,8 @@ export interface JobView {
   readonly runDirectory: string;
   /** The full output address, `gs://bucket/prefix/`, or null. */
   readonly output: string | null;
+  /** The keys that the workers are handed, by name, and how; left out where there are none. */
+  readonly workerKeys?: readonly { readonly name: string; readonly mode: WorkerKeyMode }[];
   /** The number of workers, also where a transfer has none. */
   readonly status: JobStatus;
 }

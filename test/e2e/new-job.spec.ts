@@ -253,6 +253,21 @@ test('problems stand beside their fields, from the form and from the bucket', as
   await field(page, 'Name of variable 3').fill('MODEL');
   await field(page, 'Name of variable 3').blur();
   await expect(field(page, 'Name of variable 3')).toHaveAccessibleDescription(/is there twice/);
+
+  // Code that wants a key file is told before a run shows it, and one click gives it one.
+  await field(page, 'Add keys to workers').selectOption('trainer');
+  const mode = field(page, 'They get');
+  await expect(mode).toHaveValue('token');
+  await expect(panel(page)).toContainText('create files below its output, and nothing else');
+  await mode.selectOption('Access to all that the account may do');
+  await expect(panel(page)).toContainText('everything that the account of trainer may do');
+  await writeFile(join(code, 'data.py'), 'storage.Client.from_service_account_json(path)\n');
+  await panel(page).getByRole('button', { name: 'Check again' }).click();
+  await expect(mode).toHaveAccessibleDescription(/data\.py mentions from_service_account_json/);
+  await page.getByRole('button', { name: 'Hand the key over as a file' }).click();
+  await expect(mode).toHaveValue('key-file');
+  await expect(mode).not.toHaveAccessibleDescription(/data\.py/);
+  await expect(panel(page)).toContainText('the whole key trainer');
 });
 
 test('a start that is refused says so until the form changes', async ({ profile }) => {

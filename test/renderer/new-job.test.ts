@@ -7,6 +7,7 @@ import {
   specOf,
   type JobForm,
 } from '../../src/renderer/features/new-job/form-model.ts';
+import { tellKeyFile } from '../../src/renderer/features/new-job/checks.ts';
 import { checkForm } from '../../src/renderer/features/new-job/form-problems.ts';
 import {
   splitCommands,
@@ -14,6 +15,7 @@ import {
   writeJobFile,
 } from '../../src/renderer/features/new-job/form-text.ts';
 import { outputTarget, tellJob } from '../../src/renderer/features/new-job/summary.ts';
+import { mentionInCommands } from '../../src/shared/key-file-mention.ts';
 import { jobSpecSchema, WORKER_KEY_MODES, type JobSpec } from '../../src/shared/job-spec.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
@@ -215,5 +217,19 @@ describe('what will happen', () => {
     expect(withMode('key-file')).toContain('the whole key trainer');
     expect(withMode('account-token')).toContain('everything that the account of trainer may do');
     expect(withMode('token')).toContain('and nothing else');
+  });
+
+  it('suggests a key file where code or a command mentions one', () => {
+    const commands = (...all: string[]) => mentionInCommands({ workers: all });
+    expect(commands('python train.py')).toBeNull();
+    const mention = commands('python a.py', 'gcloud auth x $GOOGLE_APPLICATION_CREDENTIALS');
+    expect(mention?.word).toBe('GOOGLE_APPLICATION_CREDENTIALS');
+    expect(mentionInCommands({ setup: 'x from_service_account_json', workers: [] })?.where).toBe(
+      'Setup',
+    );
+    expect(tellKeyFile('trainer', 'token', mention)).toMatchObject({ state: 'warning' });
+    expect(tellKeyFile('', 'token', mention)).toMatchObject({ state: 'warning' });
+    expect(tellKeyFile('trainer', 'key-file', mention)).toBeNull();
+    expect(tellKeyFile('trainer', 'token', null)).toBeNull();
   });
 });

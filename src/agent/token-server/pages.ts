@@ -14,6 +14,8 @@ export type Page =
 
 const text = (...lines: readonly string[]): Page => ({ kind: 'text', text: lines.join('\n') });
 const listing = (...names: readonly string[]): Page => text(...names, '');
+/** A key does not tell its project's number; gcloud asks for one to learn whether a metadata server is there. */
+const NO_NUMBER = '0';
 const MISSING: Page = { kind: 'missing' };
 
 /**
@@ -47,8 +49,12 @@ export function pageAt(path: string, recursive: boolean, identity: Identity): Pa
 
 function projectPage(below: readonly string[], recursive: boolean, { projectId }: Identity): Page {
   if (below.length === 0)
-    return recursive ? { kind: 'json', value: { projectId } } : listing('project-id');
-  return below.length === 1 && below[0] === 'project-id' ? text(projectId) : MISSING;
+    return recursive
+      ? { kind: 'json', value: { numericProjectId: Number(NO_NUMBER), projectId } }
+      : listing('numeric-project-id', 'project-id');
+  if (below.length > 1) return MISSING;
+  if (below[0] === 'numeric-project-id') return text(NO_NUMBER);
+  return below[0] === 'project-id' ? text(projectId) : MISSING;
 }
 
 function instancePage(below: readonly string[], recursive: boolean, identity: Identity): Page {

@@ -141,8 +141,14 @@ function viewOf(host: Host, plan: RunPlan, status: JobStatus, pid: number | null
     workers: status.workers,
     runDirectory: host.runDirectory(plan.id),
     output: outputAddress(plan),
+    ...workerKeysOf(plan),
     status,
   };
+}
+
+function workerKeysOf(plan: RunPlan): Pick<JobView, 'workerKeys'> {
+  if (plan.kind === 'transfer' || plan.workerKeys.length === 0) return {};
+  return { workerKeys: plan.workerKeys.map(({ account, mode }) => ({ name: account.name, mode })) };
 }
 
 /** A run that cannot be read is shown with the reason; it is never dropped. */

@@ -14,6 +14,7 @@ import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
+import { warnOfKeyFile } from './look-for-key-file.ts';
 import { lookForTakenNames } from './output-taken.ts';
 
 export interface SubmitParts {
@@ -29,6 +30,8 @@ export interface SubmitOptions {
   /** Relative paths of the specification are taken from here: the job file's folder. Absolute. */
   readonly baseFolder: string;
   readonly signal?: AbortSignal;
+  /** It begins with an empty folder, whatever its code says. */
+  readonly emptyCode?: true;
   /** Where a field stands in the job file, `FILE:LINE:COLUMN`: told with what is wrong with it. */
   readonly placeOf?: (field: FieldPath) => string;
 }
@@ -60,12 +63,21 @@ export async function prepareJob(
   const signal = options.signal ?? new AbortController().signal;
 
   const outputKey = spec.output?.key;
-  const [gpus, code, input, output, warnings, ...workers] = await Promise.all([
+  const [gpus, code, input, output, taken, keyFile, ...workers] = await Promise.all([
     checkGpus(host, spec, signal),
-    planCode(parts, host, spec, options.baseFolder, signal),
+    options.emptyCode === true
+      ? ok<CodePlan>({ kind: 'empty' })
+      : planCode(parts, host, spec, options.baseFolder, signal),
     planInput(parts, host, spec, options.baseFolder, signal),
     findAccount(parts.keys, outputKey),
     lookForTakenNames(parts, spec, signal),
+    warnOfKeyFile(
+      spec,
+      'dir' in spec.code && host.name === 'local'
+        ? resolve(options.baseFolder, spec.code.dir)
+        : null,
+      signal,
+    ),
     ...spec.workerKeys.map(({ key }) => findAccount(parts.keys, key)),
   ]);
   const mistakes = mistakesIn(
@@ -107,8 +119,7 @@ export async function prepareJob(
     dispensable: tokensNeeded(plan.value).every(({ purpose }) => purpose === 'write'),
   });
   if (!access.ok) return access;
-  const { missing } = access.value;
-  const told = missing === null ? warnings : [...warnings, missing];
+  const told = [...taken, keyFile, access.value.missing].filter((each) => each !== null);
   return ok({ host, plan: plan.value, access: access.value, warnings: told });
 }
 

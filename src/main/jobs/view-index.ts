@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { codeStateSchema, progressSchema, STAGES } from '../../shared/events.ts';
 import { gpuSchema } from '../../shared/gpu.ts';
 import { hasEnded, JOB_STATES, WORKER_STATES } from '../../shared/job-status.ts';
+import { workerKeysSchema } from '../../shared/job-spec.ts';
 import { problemSchema } from '../../shared/problem.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { FileStatus, Host } from '../hosts/types.ts';
@@ -34,6 +35,7 @@ const viewSchema = z.strictObject({
   workers: z.array(workerSchema),
   runDirectory: z.string(),
   output: z.string().nullable(),
+  workerKeys: workerKeysSchema,
   status: z.strictObject({
     state: z.enum(JOB_STATES),
     attempt: z.int(),

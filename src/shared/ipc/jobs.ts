@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../events.ts';
 import { gpuSchema, sampleSchema } from '../gpu.ts';
+import { workerKeysSchema } from '../job-spec.ts';
 import { JOB_STATES, WORKER_STATES } from '../job-status.ts';
 import { manifestSchema } from '../manifest.ts';
 import { problemSchema } from '../problem.ts';
@@ -63,6 +64,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   workers: jobStatusSchema.shape.workers,
   runDirectory: z.string(),
   output: z.string().nullable(),
+  workerKeys: workerKeysSchema,
   status: jobStatusSchema,
 });
 

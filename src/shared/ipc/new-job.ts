@@ -79,6 +79,11 @@ export const NEW_JOB_CALLS = {
     z.strictObject({ question, path, purpose: z.enum(['code', 'input']) }),
     codeStateSchema,
   ),
+  /** The first file below a folder of this machine that mentions a key file, and the word; nulls where there is none. */
+  'new-job-check-key-file': call(
+    z.strictObject({ question, path }),
+    z.object({ where: z.string().nullable(), word: z.string().nullable() }),
+  ),
   /** Whether a git repository answers, and has the reference; null where only a clone can tell. */
   'new-job-check-git': call(
     z.strictObject({ question, url: path, ref: path.nullable() }),

@@ -9,6 +9,7 @@ import { fail, ok, problem, type Problem, type Result } from '../../../shared/pr
 import { refusals } from '../../jobs/job-file-mistakes.ts';
 import { readJobFile } from '../../jobs/job-file.ts';
 import { lookAtCheckout, lookAtRepository } from '../../jobs/look-at-code.ts';
+import { mentionInCode } from '../../jobs/look-for-key-file.ts';
 import { measureObjects } from '../../jobs/measure-objects.ts';
 import { lookForTakenNames } from '../../jobs/output-taken.ts';
 import { refuseGpus } from '../../jobs/submit.ts';
@@ -92,6 +93,11 @@ export function newJobHandlers(
         return ok(
           purpose === 'code' ? await lookAtCheckout(path, process.env, signal) : NO_CHECKOUT,
         );
+      }),
+    'new-job-check-key-file': ({ question, path }) =>
+      asked.answer(question, async (signal) => {
+        const found = isAbsolute(path) ? await mentionInCode(path, signal) : null;
+        return ok({ where: found?.where ?? null, word: found?.word ?? null });
       }),
     'new-job-check-git': ({ question, url, ref }) =>
       asked.answer(question, (signal) => lookAtRepository({ url, ref }, process.env, signal)),

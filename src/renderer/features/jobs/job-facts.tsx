@@ -1,5 +1,6 @@
 import { CopyButton, UnstyledButton } from '@mantine/core';
 import type { CodeState } from '../../../shared/events.ts';
+import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { formatBytes, formatCount, formatTime } from '../../common/format.ts';
 
@@ -7,6 +8,12 @@ interface JobFactsProps {
   readonly job: JobView;
   readonly now: number;
 }
+
+const MODES: Readonly<Record<WorkerKeyMode, string>> = {
+  token: 'access to the input and output of this job',
+  'account-token': 'access to all that its account may do',
+  'key-file': 'the whole key, as a file',
+};
 
 /** Addresses, folders and numbers of a job. Addresses and folders are copied by a click. */
 export function JobFacts({ job, now }: JobFactsProps) {
@@ -19,6 +26,11 @@ export function JobFacts({ job, now }: JobFactsProps) {
           {formatCount(uploaded.objects)} objects, {formatBytes(uploaded.bytes)}
         </Fact>
       )}
+      {(job.workerKeys ?? []).map(({ name, mode }) => (
+        <Fact key={name} name="Workers get">
+          {name}: {MODES[mode]}
+        </Fact>
+      ))}
       <Fact name="Run directory">
         <Copied text={job.runDirectory} />
       </Fact>

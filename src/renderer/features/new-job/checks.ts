@@ -1,5 +1,7 @@
 import type { CodeState } from '../../../shared/events.ts';
 import type { HostCheck, Measure } from '../../../shared/ipc/new-job.ts';
+import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
+import type { KeyFileMention } from '../../../shared/key-file-mention.ts';
 import type { Problem } from '../../../shared/problem.ts';
 import { formatBytes, formatCount } from '../../common/format.ts';
 import type { FieldName } from './form-problems.ts';
@@ -96,6 +98,25 @@ export function tellOutputCheck(
   return good(
     `The key ${key} gets access. Whether it may write there shows at the upload: nothing is written before.`,
   );
+}
+
+/** Null: there is nothing to suggest. */
+export function tellKeyFile(
+  key: string,
+  mode: WorkerKeyMode,
+  mention: KeyFileMention | null,
+): Finding | null {
+  if (mention === null || (key !== '' && mode === 'key-file')) return null;
+  const said = `${mention.where} mentions ${mention.word}`;
+  return key === ''
+    ? warn(
+        `${said}: it wants a key file, and the workers get none.`,
+        'Add a key to the workers, as a file.',
+      )
+    : warn(
+        `${said}: it wants a key file, and finds none this way.`,
+        'Hand the key over as a file.',
+      );
 }
 
 export function tellHost(host: HostCheck): Finding {

@@ -1,6 +1,8 @@
+import { Button } from '@mantine/core';
 import { useFormContext, useWatch } from 'react-hook-form';
+import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
 import { AddressRows, FolderRow, KeyField } from './bucket-fields.tsx';
-import { ChoiceField, FlagField, Row, Section, TextField } from './fields.tsx';
+import { ChoiceField, FlagField, Row, Section, TextField, useRemark } from './fields.tsx';
 import type { JobForm } from './form-model.ts';
 import { EnvironmentRows, RowText, WorkerRows } from './row-lists.tsx';
 
@@ -22,6 +24,20 @@ const LAYOUTS = [
   { value: 'per-run', label: 'A folder for each run' },
   { value: 'exact', label: 'Exactly at the address' },
 ];
+
+const KEY_MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
+  { value: 'token', label: 'Access to this job’s input and output' },
+  { value: 'account-token', label: 'Access to all that the account may do' },
+  { value: 'key-file', label: 'The whole key, as a file' },
+];
+const ABOUT_MODES: Readonly<Record<WorkerKeyMode, string>> = {
+  token:
+    'Short-lived tokens: they read the input and create files below the output, and do nothing else. Google’s libraries and gcloud find them by themselves. The buckets need uniform access.',
+  'account-token':
+    'Short-lived tokens for everything that the account may do: other buckets, BigQuery and more.',
+  'key-file':
+    'A key file that GOOGLE_APPLICATION_CREDENTIALS names, removed at the end. Whoever copies the key can use it until it is revoked.',
+};
 
 /** Every field of a job, from top to bottom. */
 export function JobFormSections() {
@@ -126,17 +142,34 @@ function OutputSection() {
 }
 
 function AccessSection() {
-  const { control } = useFormContext<JobForm>();
+  const { control, setValue } = useFormContext<JobForm>();
   const workerKey = useWatch({ control, name: 'workerKey' });
+  const mode = useWatch({ control, name: 'workerKeyMode' });
+  const { remark } = useRemark('workerKeyMode');
   return (
     <Section title="Access">
       <Row label="Add keys to workers" field="workerKey">
         <KeyField field="workerKey" none="None" chosen={workerKey} />
         <p className="nj-about">
-          As a key file: the worker sees the whole key while it runs. Needed only where its own
-          program calls Google; input and output work without.
+          Needed only where their own program calls Google; input and output work without.
         </p>
       </Row>
+      {workerKey !== '' && (
+        <Row label="They get" field="workerKeyMode">
+          <ChoiceField field="workerKeyMode" choices={KEY_MODES} />
+          <p className="nj-about">{ABOUT_MODES[mode]}</p>
+          {remark !== null && mode !== 'key-file' && (
+            <Button
+              size="compact-sm"
+              variant="default"
+              style={{ alignSelf: 'start' }}
+              onClick={() => setValue('workerKeyMode', 'key-file', { shouldDirty: true })}
+            >
+              Hand the key over as a file
+            </Button>
+          )}
+        </Row>
+      )}
       <FlagField
         field="unattended"
         label="Unattended"

@@ -1,7 +1,9 @@
 import { parseGcsAddress } from '../../../shared/address.ts';
+import { mentionInCommands, type KeyFileMention } from '../../../shared/key-file-mention.ts';
 import {
   tellCodeState,
   tellHost,
+  tellKeyFile,
   tellMeasure,
   tellOutputCheck,
   tellProblem,
@@ -62,6 +64,16 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
     'new-job-check-host',
     isWrong('gpus') ? null : { gpus: Number(form.gpus), workers: Math.max(1, form.workers.length) },
   );
+  const codeMention = useQuestion(
+    'new-job-check-key-file',
+    code.type === 'dir' && !isWrong('code.dir') ? { path: code.dir } : null,
+  );
+  const keyFile = tellKeyFile(
+    form.workerKey,
+    form.workerKeyMode,
+    mentionInCommands({ setup: form.setup, workers: form.workers.map(({ command }) => command) }) ??
+      mentionOf(codeMention),
+  );
   const disk = host.state === 'answered' ? host.value.disk : null;
 
   return [
@@ -80,8 +92,25 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
       message: `${email} gets access.`,
       hint: '',
     })),
+    ...(keyFile === null
+      ? []
+      : [
+          {
+            topic: 'Key of the workers',
+            field: form.workerKey === '' ? 'workerKey' : 'workerKeyMode',
+            finding: keyFile,
+          },
+        ]),
     ...check('This machine', 'gpus', host, tellHost),
   ];
+}
+
+function mentionOf(
+  answer: Answer<{ readonly where: string | null; readonly word: string | null }>,
+): KeyFileMention | null {
+  if (answer.state !== 'answered') return null;
+  const { where, word } = answer.value;
+  return where === null || word === null ? null : { where, word };
 }
 
 function check<T>(

@@ -13,7 +13,7 @@ let emulator: RunningEmulator;
 let url: string;
 
 beforeAll(async () => {
-  emulator = await startEmulator({ open: true });
+  emulator = await startEmulator({ open: true, flags: ['--fill', 'filled-bucket=2500'] });
   url = emulator.url;
   await makeBucket(url, B);
   for (const name of [...NAMES].reverse()) await put(url, B, name, name);
@@ -30,6 +30,25 @@ describe('listing by curl', () => {
     expect(page.kind).toBe('storage#objects');
     expect(namesOf(page)).toEqual(NAMES);
     expect(page.nextPageToken).toBeUndefined();
+  });
+
+  test('a bucket that was filled has as many empty objects as were asked for', async () => {
+    const names: string[] = [];
+    for (let token = ''; ;) {
+      const path = `/storage/v1/b/filled-bucket/o?prefix=data%2F&pageToken=${token}`;
+      const page = (await ask(url, 'GET', path)).json();
+      names.push(...namesOf(page));
+      token = page.nextPageToken ?? '';
+      if (token === '') break;
+    }
+    expect(names).toHaveLength(2500);
+    expect(names.at(-1)).toBe('data/0002499.bin');
+    const content = await ask(
+      url,
+      'GET',
+      '/storage/v1/b/filled-bucket/o/data%2F0000000.bin?alt=media',
+    );
+    expect([content.status, content.text]).toEqual([200, '']);
   });
 
   test('prefix and delimiter', async () => {

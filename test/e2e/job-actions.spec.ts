@@ -100,6 +100,11 @@ test('a job on a card: the rail and the charts show the machine; what is missing
     await expect(page.getByRole('region', { name: 'Timeline' })).not.toContainText('started again');
     await bothThemes(page, 'job-uploaded-again-1280');
 
+    // The command line does the same, and looks for itself whether there is anything to do.
+    await world.remove('artifacts-bucket', gone);
+    expect(await trainyard('upload', id)).toMatchObject({ id, state: 'finished' });
+    expect(await world.names('artifacts-bucket')).toContain(gone);
+
     for (const count of [8, 16]) {
       await writeFile(join(machine, 'query.csv'), cards(count));
       await expect(meters.getByRole('meter')).toHaveCount(count);
@@ -111,7 +116,9 @@ test('a job on a card: the rail and the charts show the machine; what is missing
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Name', exact: true }).click();
     await page.getByRole('group', { name: 'Filter by state' }).getByText('Finished').click();
-    await page.waitForTimeout(600);
+    await expect
+      .poll(() => page.evaluate(() => globalThis.window.trainyard.call('views', {})))
+      .toMatchObject({ value: { jobs: { filter: 'finished', hidden: ['host'] } } });
     await application.close();
     const again = (await profile.launch({ env, size: { width: 900, height: 600 } })).page;
     await expect(again.getByRole('columnheader', { name: 'Name' })).toHaveAttribute(

@@ -38,9 +38,11 @@ function Machine({ meter }: { readonly meter: Meter }) {
   if (gpus.length > 0) return gpus.map((card) => <CardMeter key={card.uuid} card={card} />);
   return (
     <>
-      {cpu !== null && (
-        <MeterLine name="CPU" percent={cpu} title={`Processors: ${cpu.toFixed(0)} % busy`} />
-      )}
+      <MeterLine
+        name="CPU"
+        percent={cpu}
+        title={cpu === null ? 'Processors' : `Processors: ${cpu.toFixed(0)} % busy`}
+      />
       <MeterLine
         name="RAM"
         percent={(100 * memoryUsed) / memoryTotal}
@@ -144,7 +146,8 @@ function ManyCards({ cards }: { readonly cards: readonly Card[] }) {
 
 interface MeterLineProps {
   readonly name: string;
-  readonly percent: number;
+  /** Null: not known yet. */
+  readonly percent: number | null;
   readonly title: string;
 }
 
@@ -153,12 +156,9 @@ function MeterLine({ name, percent, title }: MeterLineProps) {
     <span className="meter" {...meterProps(percent, title)}>
       <span className="meter-words" aria-hidden>
         <span>{name}</span>
-        <span>
-          {inBounds(percent).toFixed(0)}
-          {PERCENT}
-        </span>
+        <span>{percent === null ? '–' : `${inBounds(percent).toFixed(0)}${PERCENT}`}</span>
       </span>
-      <Bar percent={percent} />
+      <Bar percent={percent ?? 0} />
     </span>
   );
 }

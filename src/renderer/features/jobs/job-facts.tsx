@@ -1,7 +1,7 @@
-import { CopyButton, UnstyledButton } from '@mantine/core';
 import type { CodeState } from '../../../shared/events.ts';
 import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
 import type { JobView } from '../../../shared/views.ts';
+import { CopiedText } from '../../common/copied-text.tsx';
 import { formatBytes, formatCount, formatTime } from '../../common/format.ts';
 
 interface JobFactsProps {
@@ -20,7 +20,7 @@ export function JobFacts({ job, now }: JobFactsProps) {
   const { code, uploaded, attempt } = job.status;
   return (
     <dl className="facts">
-      <Fact name="Output">{job.output === null ? 'none' : <Copied text={job.output} />}</Fact>
+      <Fact name="Output">{job.output === null ? 'none' : <CopiedText text={job.output} />}</Fact>
       {uploaded !== null && (
         <Fact name="Uploaded">
           {formatCount(uploaded.objects)} objects, {formatBytes(uploaded.bytes)}
@@ -32,11 +32,11 @@ export function JobFacts({ job, now }: JobFactsProps) {
         </Fact>
       ))}
       <Fact name="Run directory">
-        <Copied text={job.runDirectory} />
+        <CopiedText text={job.runDirectory} />
       </Fact>
       {code !== null && code.commit !== null && <Fact name="Code">{codeOf(code)}</Fact>}
       <Fact name="ID">
-        <Copied text={job.id} />
+        <CopiedText text={job.id} />
       </Fact>
       <Fact name="Created">
         <span title={job.createdAt}>{formatTime(job.createdAt, now)}</span>
@@ -52,18 +52,6 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
       <dt>{name}</dt>
       <dd>{children}</dd>
     </>
-  );
-}
-
-function Copied({ text }: { readonly text: string }) {
-  return (
-    <CopyButton value={text} timeout={1_500}>
-      {({ copied, copy }) => (
-        <UnstyledButton className="copied" title="Copy" onClick={copy}>
-          {copied ? 'Copied' : text}
-        </UnstyledButton>
-      )}
-    </CopyButton>
   );
 }
 

@@ -51,8 +51,11 @@ async function framesDuring(page, body) {
   return `${count(gaps.length)} frames, ${count(lost)} lost (${((100 * lost) / (lost + gaps.length)).toFixed(1)} %), median ${at(0.5)} ms, 99 % within ${at(0.99)} ms, longest ${at(1)} ms`;
 }
 
-/** Memory of the application's processes, MiB: of each what is its own (private), as Linux tells it. */
-async function memory(application) {
+/** Memory of the application's processes, MiB: of each what is its own (private), as Linux tells it. The page's garbage is collected first. */
+async function memory(application, page) {
+  const inspector = await page.context().newCDPSession(page);
+  await inspector.send('HeapProfiler.collectGarbage');
+  await inspector.detach();
   const processes = await application.evaluate(({ app }) =>
     app
       .getAppMetrics()
@@ -155,7 +158,7 @@ try {
       }),
     );
     out(`  scrolling them: ${scrolled}`);
-    out(`  ${await memory(application)}`);
+    out(`  ${await memory(application, page)}`);
     await application.close();
   }
 
@@ -169,7 +172,7 @@ try {
     await page.getByLabel('Address').press('Enter');
     await page.getByRole('row', { name: '0000000.bin' }).waitFor({ timeout: 60_000 });
     out(`first page of ${count(objects)} objects: ${Math.round(performance.now() - begun)} ms`);
-    out(`  ${await memory(application)}`);
+    out(`  ${await memory(application, page)}`);
     const table = page.getByRole('grid', { name: 'Objects' });
     const begunAll = performance.now();
     const down = await framesDuring(page, () =>
@@ -202,7 +205,7 @@ try {
       }),
     );
     out(`scrolled by 120 pixels a frame: ${wheel}`);
-    out(`  ${await memory(application)}`);
+    out(`  ${await memory(application, page)}`);
     await application.close();
   }
 
@@ -236,7 +239,7 @@ try {
     out(
       `following ${count(number)} lines (${Math.round(written / 1e6)} MB), 10,000 a second: ${followed}; the last line was there ${Math.round(performance.now() - ended)} ms after it was written`,
     );
-    out(`  ${await memory(application)}`);
+    out(`  ${await memory(application, page)}`);
     await application.close();
   }
   out(

@@ -54,6 +54,8 @@ interface Page {
 
 /** The next page is asked for when so few known lines are left below the visible part. */
 const AHEAD = 400;
+/** So many forgotten pages are asked for at once: who scrolls far passes most of them. */
+const AGAIN_AT_ONCE = 2;
 
 export function openListing(options: ListingOptions): Listing {
   const { prefix, fetchPage, maxPages = 30, maxRows = 1_150_000 } = options;
@@ -62,6 +64,7 @@ export function openListing(options: ListingOptions): Listing {
   let nextToken: string | null | undefined = null;
   let visible = { first: 0, last: 0 };
   let loadingNext = false;
+  let loadingAgain = 0;
   let error: unknown = null;
   let version = 0;
 
@@ -117,6 +120,7 @@ export function openListing(options: ListingOptions): Listing {
 
   const loadAgain = async (page: Page): Promise<void> => {
     page.loading = true;
+    loadingAgain += 1;
     try {
       // Where the folder changed meanwhile the lines may be others, but the table stays as long as it was.
       page.rows = rowsOf(await fetchPage(page.token), prefix).slice(0, page.count);
@@ -125,8 +129,11 @@ export function openListing(options: ListingOptions): Listing {
       error = thrown;
     } finally {
       page.loading = false;
+      loadingAgain -= 1;
       changed();
     }
+    // By now the eye may be elsewhere.
+    if (error === null) show(visible.first, visible.last);
   };
 
   const show = (first: number, last: number): void => {
@@ -135,7 +142,8 @@ export function openListing(options: ListingOptions): Listing {
     if (pages.length > 0)
       for (let index = pageOf(first); index <= pageOf(last); index += 1) {
         const page = pages[index];
-        if (page?.rows === null && !page.loading) void loadAgain(page);
+        if (page?.rows === null && !page.loading && loadingAgain < AGAIN_AT_ONCE)
+          void loadAgain(page);
       }
     if (nextToken !== undefined && !loadingNext && last + AHEAD >= count() && count() < maxRows)
       void loadNext(nextToken);

@@ -55,6 +55,8 @@ export interface AccessOptions {
   readonly signal?: AbortSignal;
   /** For minting in all, milliseconds; default 20,000. */
   readonly timeoutMs?: number;
+  /** Those that can be had are better than none: it fails only where none can. */
+  readonly some?: boolean;
   /** The run can begin without tokens: a network that does not answer leaves them out (`missing`), and is not waited for long. */
   readonly dispensable?: boolean;
 }
@@ -117,10 +119,12 @@ export async function mintTokens(
     }),
   );
   const granted: GrantedToken[] = [];
+  let failed: Result<never> | null = null;
   for (const one of minted) {
-    if (!one.ok) return one;
-    granted.push(one.value);
+    if (one.ok) granted.push(one.value);
+    else failed ??= one;
   }
+  if (failed !== null && (options.some !== true || granted.length === 0)) return failed;
   const record = {
     format: 1 as const,
     tokens: granted.map(({ keyId, purpose, access }) => ({

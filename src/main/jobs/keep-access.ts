@@ -54,6 +54,7 @@ export async function refreshAccess(
   );
   const minted = await mintTokens(parts.keys, plan.value, parts.clock, {
     staged,
+    some: true,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   });

@@ -16,6 +16,7 @@ import type { FieldPath } from './job-file-words.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
 import { warnOfKeyFile } from './look-for-key-file.ts';
 import { lookForTakenNames } from './output-taken.ts';
+import { tryNarrowed } from './try-narrowed.ts';
 
 export interface SubmitParts {
   readonly hosts: Hosts;
@@ -119,7 +120,10 @@ export async function prepareJob(
     dispensable: tokensNeeded(plan.value).every(({ purpose }) => purpose === 'write'),
   });
   if (!access.ok) return access;
-  const told = [...taken, keyFile, access.value.missing].filter((each) => each !== null);
+  const narrowed = await tryNarrowed(plan.value, access.value.secrets.tokens, signal);
+  const told = [...taken, keyFile, access.value.missing, ...narrowed].filter(
+    (each) => each !== null,
+  );
   return ok({ host, plan: plan.value, access: access.value, warnings: told });
 }
 

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { problemOf, valueOf } from '../temp.ts';
-import { ends, freshHome, google, job, submit, until } from './harness.ts';
+import { adminOf, ends, freshHome, google, job, submit, until } from './harness.ts';
 
 const CLIENTS = resolve(import.meta.dirname, '../../fixtures/worker-clients');
 const buckets = `input: { gcs: gs://input-data-bucket/data, key: trainer }
@@ -46,6 +46,25 @@ test('with tokens of six seconds, a worker that asks for twenty always gets a li
   }
   stop.abort();
 }, 150_000);
+
+test('a bucket that refuses narrowed tokens is told before the start', async () => {
+  const emulator = await google();
+  const { base, open } = freshHome(emulator.environment);
+  const services = await open();
+  valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
+  const text = job('true', buckets + workerKey('token'));
+  const good = valueOf(await submit(services, base, text));
+  expect(good.warnings).toEqual([]);
+  const storage = await adminOf(emulator);
+  // Grants with conditions would keep a bucket from being changed.
+  await storage.bucket('artifacts-bucket').delete();
+  const metadata = { iamConfiguration: { uniformBucketLevelAccess: { enabled: false } } };
+  await storage.createBucket('artifacts-bucket', metadata);
+  const told = valueOf(await submit(services, base, text)).warnings;
+  expect(told.map(({ code, subject }) => [code, subject])).toEqual([
+    ['access.narrowed-refused', 'gs://artifacts-bucket'],
+  ]);
+}, 60_000);
 
 test('a job without input and output in a bucket is refused in mode token, and gets the account in mode account-token', async () => {
   const emulator = await google();

@@ -158,17 +158,18 @@ function AccessSection() {
         <Row label="They get" field="workerKeyMode">
           <ChoiceField field="workerKeyMode" choices={KEY_MODES} />
           <p className="nj-about">{ABOUT_MODES[mode]}</p>
-          {remark !== null && mode !== 'key-file' && (
-            <Button
-              size="compact-sm"
-              variant="default"
-              style={{ alignSelf: 'start' }}
-              onClick={() => setValue('workerKeyMode', 'key-file', { shouldDirty: true })}
-            >
-              Hand the key over as a file
-            </Button>
-          )}
         </Row>
+      )}
+      {workerKey !== '' && remark !== null && mode !== 'key-file' && (
+        <div className="nj-row nj-after">
+          <Button
+            size="compact-sm"
+            variant="default"
+            onClick={() => setValue('workerKeyMode', 'key-file', { shouldDirty: true })}
+          >
+            Hand the key over as a file
+          </Button>
+        </div>
       )}
       <FlagField
         field="unattended"

@@ -19,16 +19,19 @@ export const STOP_GRACE_SECONDS = 20;
 /** Bytes of a worker's log. */
 export const LOG_LIMIT_BYTES = 1024 ** 3;
 
-/** `yyyymmdd-hhmmss-` in UTC and six random letters or digits. */
+const ID_LETTERS = '0123456789abcdefghijklmnopqrstuvwxyz';
+
+/**
+ * `yyyymmdd-hhmmss-` in UTC, the milliseconds in two digits of base 36, and four random ones: ids sort as the runs were asked for.
+ */
 export function newJobId(now: number, random: (bytes: number) => Uint8Array = randomBytes): string {
   const time = new Date(now).toISOString();
   const stamp = `${time.slice(0, 10).replaceAll('-', '')}-${time.slice(11, 19).replaceAll(':', '')}`;
-  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  let tail = '';
+  let tail = Number(time.slice(20, 23)).toString(36).padStart(2, '0');
   while (tail.length < 6)
-    for (const byte of random(12))
+    for (const byte of random(8))
       // 252 is the largest multiple of 36: what is above would favour some letters.
-      if (byte < 252 && tail.length < 6) tail += letters.charAt(byte % 36);
+      if (byte < 252 && tail.length < 6) tail += ID_LETTERS.charAt(byte % 36);
   return `${stamp}-${tail}`;
 }
 
@@ -57,7 +60,7 @@ export function makePlan(spec: JobSpec, resolved: Resolved): Result<JobPlan> {
   }
   return ok({
     format: RUN_FORMAT,
-    kind: 'training',
+    kind: spec.kind === 'notebook' ? 'notebook' : 'training',
     id: resolved.id,
     name: spec.name,
     host: spec.host,

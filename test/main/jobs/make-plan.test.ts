@@ -39,9 +39,14 @@ test('ids sort by time and are safe in paths', () => {
   const first = newJobId(Date.UTC(2026, 0, 2, 3, 4, 5));
   expect(first.startsWith('20260102-030405-')).toBe(true);
   expect(jobIdSchema.safeParse(first).success).toBe(true);
-  expect(new Set(Array.from({ length: 500 }, () => newJobId(0))).size).toBe(500);
-  expect(newJobId(0, () => new Uint8Array([255, 254, 0, 35, 36, 251, 253, 1, 2]))).toBe(
-    '19700101-000000-a9a9bc',
+  // Within one second too.
+  const at = (milliseconds: number): string =>
+    newJobId(Date.UTC(2026, 0, 2, 3, 4, 5, milliseconds));
+  const ids = [0, 1, 9, 10, 35, 36, 999].map(at);
+  expect(ids.toSorted()).toEqual(ids);
+  expect(new Set(Array.from({ length: 10 }, () => newJobId(0))).size).toBe(10);
+  expect(newJobId(37, () => new Uint8Array([255, 254, 0, 35, 36, 251]))).toBe(
+    '19700101-000000-110z0z',
   );
 });
 
@@ -103,6 +108,13 @@ test('a plan says which tokens and keys its agent is given, and no more', () => 
   expect(tokensNeeded(plan, true)).toEqual([{ account, purpose: 'write' }]);
   expect(keysHandedOver(plan)).toEqual([other]);
   expect(keysHandedOver({ ...plan, unattended: true })).toEqual([account, other]);
+  const handed = { ...plan, workerKeys: [{ account: other, mode: 'token' as const }] };
+  expect(tokensNeeded(handed, true)).toEqual([
+    { account, purpose: 'write' },
+    { account: other, purpose: 'worker' },
+  ]);
+  expect(keysHandedOver(handed)).toEqual([]);
+  expect(keysHandedOver({ ...handed, unattended: true })).toEqual([account, other]);
   const code = { kind: 'gcs', address: 'a', bucket: 'b', account: other } as const;
   const archive = { kind: 'archive', object: 'o.zip', format: 'zip' } as const;
   const fetched = { ...plan, code: { ...code, target: archive } };

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ACCESS_CALLS, ACCESS_EVENTS } from './ipc/access.ts';
 import { APPLICATION_CALLS, APPLICATION_EVENTS } from './ipc/application.ts';
 import { BUCKET_CALLS, BUCKET_EVENTS } from './ipc/buckets.ts';
 import { HOST_CALLS, HOST_EVENTS } from './ipc/hosts.ts';
@@ -22,6 +23,7 @@ export const CALLS = {
   ...APPLICATION_CALLS,
   ...JOB_CALLS,
   ...KEY_CALLS,
+  ...ACCESS_CALLS,
   ...BUCKET_CALLS,
   ...NEW_JOB_CALLS,
   ...HOST_CALLS,
@@ -32,6 +34,7 @@ export const EVENTS = {
   ...APPLICATION_EVENTS,
   ...JOB_EVENTS,
   ...KEY_EVENTS,
+  ...ACCESS_EVENTS,
   ...BUCKET_EVENTS,
   ...NEW_JOB_EVENTS,
   ...HOST_EVENTS,

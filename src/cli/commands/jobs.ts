@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { JobView } from '../../shared/views.ts';
+import { powerMarks } from '../../main/jobs/power-marks.ts';
+import { accessService } from '../../main/keys/access-service.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
-import { formatTime } from '../format.ts';
+import { formatTime, printable } from '../format.ts';
 import { findJobId } from '../job-id.ts';
 import { describeJob, stateWord } from '../job-text.ts';
 import { table } from '../output.ts';
@@ -63,8 +65,16 @@ export function registerJobs(program: Command, run: Run): void {
         const services = await context.services();
         const id = valueOf(await findJobId(services, text));
         const job = valueOf(await services.jobs.get(id));
-        if (options.json === true) context.output.json(jobJson(job));
-        else for (const line of describeJob(job, context.output)) context.output.line(line);
+        const marks = await powerMarks(services.jobs, accessService(services), id);
+        if (options.json === true) {
+          context.output.json({ ...jobJson(job), admin: marks });
+          return 0;
+        }
+        for (const line of describeJob(job, context.output)) context.output.line(line);
+        for (const { name, email, power } of marks)
+          context.output.line(
+            `\n${context.output.paint('yellow', 'Careful:', context.output.stdout)} ${printable(name)} (${email}) is an administrator’s key${power.acceptedAt === null ? ', and nobody has confirmed it' : ''}: ${[...new Set(power.findings.map(({ permission }) => permission))].join(', ')}.`,
+          );
         return 0;
       }),
     );

@@ -1,6 +1,7 @@
 import { CALL_NAMES, type CallHandlers } from '../../shared/ipc.ts';
 import type { Result } from '../../shared/problem.ts';
 import type { Services } from '../services.ts';
+import { accessHandlers } from './handlers/access.ts';
 import { applicationHandlers } from './handlers/application.ts';
 import { bucketHandlers } from './handlers/buckets.ts';
 import { hostHandlers } from './handlers/hosts.ts';
@@ -29,6 +30,7 @@ export function createHandlers({ version, home, services, shell }: HandlerOption
     ...bucketHandlers(services.value, shell),
     ...hostHandlers(services.value),
     ...jobHandlers(services.value, shell),
+    ...accessHandlers(services.value),
     ...keyHandlers(services.value, shell),
     ...newJobHandlers(services.value, shell),
     ...sampleHandlers(services.value),

@@ -25,6 +25,8 @@ export interface KeyCandidates {
   take(handle: string, name: string): Promise<Result<KeyCard>>;
   replace(handle: string, id: string): Promise<Result<KeyCard>>;
   discard(handle: string): void;
+  /** The key itself, for a question to Google. Errors: `input.key-handle`, also once it is kept. */
+  key(handle: string): Result<ServiceAccountKey>;
   /** Where a key that is kept now came from. Errors: `input.key-original` where the file is another by now, `input.key-handle`. */
   original(handle: string): Promise<Result<Original>>;
 }
@@ -134,6 +136,11 @@ export function keyCandidates(keys: KeyService, clock: Clock = systemClock): Key
     },
     discard(handle) {
       held.delete(handle);
+    },
+    key(handle) {
+      const found = find(handle);
+      if (!found.ok) return found;
+      return found.value.key === null ? fail(GONE) : ok(found.value.key);
     },
     async original(handle) {
       const found = find(handle);

@@ -18,6 +18,9 @@ const BucketsScreen = lazily(
 const HostsScreen = lazily(
   async () => (await import('../features/hosts/hosts-screen.tsx')).HostsScreen,
 );
+const AccessScreen = lazily(
+  async () => (await import('../features/access/access-screen.tsx')).AccessScreen,
+);
 const KeysScreen = lazily(
   async () => (await import('../features/keys/keys-screen.tsx')).KeysScreen,
 );
@@ -50,6 +53,7 @@ export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
     icon: 'M5 4a4 4 0 1 0 3.9 5H11v2h2V9h3V7H8.9A4 4 0 0 0 5 4zm0 2.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z',
     Screen: KeysScreen,
   },
+  access: { label: null, icon: '', Screen: AccessScreen },
   hosts: {
     label: 'Hosts',
     icon: 'M1 2h14v5H1zm2 2v1h2V4zM1 9h14v5H1zm2 2v1h2v-1z',

@@ -22,6 +22,13 @@ export type Place =
       readonly transfers?: true;
     }
   | { readonly screen: 'keys' }
+  /** What to ask an administrator for. `key`: the name or the account of a key. */
+  | {
+      readonly screen: 'access';
+      readonly key?: string;
+      readonly input?: string;
+      readonly output?: string;
+    }
   | { readonly screen: 'hosts' }
   | { readonly screen: 'settings' };
 

@@ -94,7 +94,15 @@ export const KEY_CALLS = {
   /** Forgets a candidate. */
   'keys-discard': call(oneCandidate, nothing),
   /** Takes a candidate into the vault. */
-  'keys-take': call(z.strictObject({ handle: id, name }), keyCardSchema),
+  'keys-take': call(
+    z.strictObject({
+      handle: id,
+      name,
+      /** The account's address as it was typed, for a key that can administer. */
+      acceptAdmin: z.string().max(512).optional(),
+    }),
+    keyCardSchema,
+  ),
   /** Puts a candidate in the place of a key of the same account. */
   'keys-replace': call(z.strictObject({ handle: id, id }), keyCardSchema),
   /** After taking: moves the file to the trash, or empties the clipboard, where they are still what was read. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ACCESS_USES, accessReportSchema } from '../access-check.ts';
 import { codeStateSchema } from '../events.ts';
 import { jobNameSchema, jobSpecSchema, OUTPUT_LAYOUTS } from '../job-spec.ts';
 import { call } from './contract.ts';
@@ -73,6 +74,11 @@ export const NEW_JOB_CALLS = {
   'new-job-check-objects': call(
     z.strictObject({ question, gcs, key: keyName.nullable() }),
     measureSchema,
+  ),
+  /** Step by step, whether a key can do at an address what the job needs there. Leaves nothing in the bucket. */
+  'new-job-check-access': call(
+    z.strictObject({ question, gcs, key: keyName, for: z.enum(ACCESS_USES) }),
+    accessReportSchema,
   ),
   /** Whether a folder of this machine is there; the state of the git checkout that it is, or nulls. */
   'new-job-check-folder': call(

@@ -1,7 +1,12 @@
 import { existsSync } from 'node:fs';
 import type { HandlersOf } from '../../../shared/ipc.ts';
+import type { PowerReport } from '../../../shared/access-check.ts';
+import type { ACCESS_CALLS } from '../../../shared/ipc/access.ts';
 import type { KEY_CALLS, KeyVault } from '../../../shared/ipc/keys.ts';
+import type { ServiceAccountKey } from '../../../shared/key.ts';
+import { administersProblem } from '../../../shared/key-power.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
+import { accessService } from '../../keys/access-service.ts';
 import { keyCandidates } from '../../keys/candidates.ts';
 import type { ChosenVault } from '../../keys/vault-choice.ts';
 import type { Services } from '../../services.ts';
@@ -11,11 +16,22 @@ import { withoutValue } from './without-value.ts';
 /** How many of the newest finished jobs are asked whether they used a key: each has its plan read. */
 const FINISHED = 1_000;
 
+type KeyCalls = typeof KEY_CALLS & Pick<typeof ACCESS_CALLS, 'access-candidate'>;
+
 export function keyHandlers(
-  { keys, jobs, paths }: Pick<Services, 'keys' | 'jobs' | 'paths'>,
+  services: Pick<Services, 'keys' | 'jobs' | 'paths' | 'settings' | 'endpoints'>,
   shell: Omit<WindowShell, 'push'>,
-): HandlersOf<typeof KEY_CALLS> {
+): HandlersOf<KeyCalls> {
+  const { keys, jobs, paths } = services;
   const candidates = keyCandidates(keys);
+  const access = accessService(services);
+  const reports = new Map<string, Promise<PowerReport>>();
+  /** Asked once for each key that came in. */
+  const powerOf = (handle: string, key: ServiceAccountKey): Promise<PowerReport> => {
+    const asked = reports.get(handle) ?? access.powerOf(key, new AbortController().signal);
+    reports.set(handle, asked);
+    return asked;
+  };
   return {
     'keys-list': async () => spread(await keys.list()),
     'keys-jobs': async ({ id }) =>
@@ -34,9 +50,32 @@ export function keyHandlers(
     'keys-paste': async () => candidates.readText(await shell.readClipboard()),
     'keys-discard': async ({ handle }) => {
       candidates.discard(handle);
+      reports.delete(handle);
       return ok(undefined);
     },
-    'keys-take': ({ handle, name }) => candidates.take(handle, name),
+    'keys-take': async ({ handle, name, acceptAdmin }) => {
+      const key = candidates.key(handle);
+      if (!key.ok) return key;
+      const email = key.value.clientEmail;
+      const report = await powerOf(handle, key.value);
+      const isAccepted = acceptAdmin?.trim().toLowerCase() === email.toLowerCase();
+      if (report.state === 'found' && !isAccepted)
+        return fail(
+          administersProblem(email, report.findings, `To take it all the same, type ${email}.`),
+        );
+      const card = await candidates.take(handle, name);
+      if (card.ok) {
+        access.note(card.value.id, report);
+        if (report.state === 'found') access.accept(card.value.id);
+      }
+      return card;
+    },
+    'access-candidate': async ({ handle }) => {
+      const key = candidates.key(handle);
+      if (!key.ok) return key;
+      const report = await powerOf(handle, key.value);
+      return ok({ ...report, findings: [...report.findings], asked: [...report.asked] });
+    },
     'keys-replace': ({ handle, id }) => candidates.replace(handle, id),
     'keys-clear-original': async ({ handle }) => {
       const original = await candidates.original(handle);
@@ -59,6 +98,8 @@ export function keyHandlers(
     'keys-check': async ({ id }) => {
       const checked = await keys.check(id);
       if (!checked.ok) return checked;
+      if (checked.value.result === 'works')
+        await access.powerOfKept(checked.value.card, new AbortController().signal);
       return checked.value.result === 'works'
         ? ok({ result: 'works', expiresAt: checked.value.expiresAt })
         : ok({ result: 'offline', problem: checked.value.problem });

@@ -14,6 +14,7 @@ import { measureObjects } from '../../jobs/measure-objects.ts';
 import { lookForTakenNames } from '../../jobs/output-taken.ts';
 import { refuseGpus } from '../../jobs/submit.ts';
 import { templatesIn } from '../../jobs/templates.ts';
+import { accessService } from '../../keys/access-service.ts';
 import type { Services } from '../../services.ts';
 import { questions } from '../questions.ts';
 import type { WindowShell } from '../window-shell.ts';
@@ -32,6 +33,7 @@ export function newJobHandlers(
 ): HandlersOf<typeof NEW_JOB_CALLS> {
   const { keys, endpoints, hosts, jobs, paths } = services;
   const parts = { keys, endpoints };
+  const access = accessService(services);
   const asked = questions();
   const templates = () => templatesIn(join(paths.home, 'templates'));
   let draft: string | null = null;
@@ -83,6 +85,8 @@ export function newJobHandlers(
       }),
     'new-job-check-objects': ({ question, gcs, key }) =>
       asked.answer(question, (signal) => measureObjects(parts, { gcs, key }, signal)),
+    'new-job-check-access': ({ question, gcs, key, for: use }) =>
+      asked.answer(question, (signal) => access.check({ address: gcs, key, for: use }, signal)),
     'new-job-check-folder': ({ question, path, purpose }) =>
       asked.answer(question, async (signal) => {
         const host = hosts.get(HOST);

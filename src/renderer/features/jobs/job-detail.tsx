@@ -7,6 +7,7 @@ import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { lazily } from '../../common/lazily.ts';
+import { JobPower } from '../access/power.tsx';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
 import { JobFacts } from './job-facts.tsx';
@@ -106,6 +107,7 @@ export function JobDetail({ job, now }: JobDetailProps) {
       <div className="detail-body">
         <div className="detail-left">
           {failure !== null && <ProblemAlert {...problemOf(failure)} />}
+          <JobPower job={job.id} />
           {problem !== null && <ProblemAlert message={problem.message} hint={problem.hint} />}
           {accessAwaited !== null && (
             <ProblemAlert

@@ -1,9 +1,11 @@
 import { Button, Group, Modal, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { KeyCandidate } from '../../../shared/ipc/keys.ts';
 import type { KeyCard } from '../../../shared/key.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { CandidatePower, powerWords, TypedConfirm } from '../access/power.tsx';
 import { useArrivals, type Arrival, type Replacing } from './arrivals.ts';
 import { Dismiss } from './dismiss.tsx';
 import { KeptCard } from './kept-card.tsx';
@@ -68,7 +70,21 @@ function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
     setState(id, candidate.name, { kind: 'kept', candidate, card });
     choose(card.id);
   };
-  const take = useKeyChange(() => ask('keys-take', { handle, name: name.trim() }).then(kept));
+  const power = useQuery({
+    queryKey: ['access', 'candidate', handle],
+    enabled: known === null,
+    queryFn: () => ask('access-candidate', { handle }),
+    staleTime: Infinity,
+    retry: false,
+  });
+  const findings = power.data?.state === 'found' ? power.data.findings : null;
+  const take = useKeyChange((acceptAdmin: string | undefined) =>
+    ask('keys-take', {
+      handle,
+      name: name.trim(),
+      ...(acceptAdmin === undefined ? {} : { acceptAdmin }),
+    }).then(kept),
+  );
   const replace = useKeyChange((keyId: string) =>
     ask('keys-replace', { handle, id: keyId }).then(kept),
   );
@@ -84,7 +100,11 @@ function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
         <h2 className="wrap">{email}</h2>
         <Dismiss onClick={onDismiss}>Discard</Dismiss>
       </div>
-      <CandidateFacts candidate={candidate} />
+      <CandidateFacts
+        candidate={candidate}
+        power={known === null ? (power.data?.state ?? 'asking') : null}
+      />
+      {findings !== null && known === null && <CandidatePower findings={findings} />}
       {candidate.readableByOthers && (
         <ProblemAlert
           color="yellow"
@@ -119,7 +139,7 @@ function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
           className="arrival-form"
           onSubmit={(event) => {
             event.preventDefault();
-            take.mutate(undefined);
+            if (findings === null) take.mutate(undefined);
           }}
         >
           <TextInput
@@ -129,15 +149,17 @@ function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
             maxLength={63}
             onChange={(event) => setTyped(event.currentTarget.value)}
           />
-          <Button
-            type="submit"
-            size="xs"
-            leftSection={<CheckMark />}
-            loading={isBusy}
-            disabled={name.trim() === ''}
-          >
-            Take in
-          </Button>
+          {findings === null && (
+            <Button
+              type="submit"
+              size="xs"
+              leftSection={<CheckMark />}
+              loading={isBusy}
+              disabled={name.trim() === ''}
+            >
+              Take in
+            </Button>
+          )}
           {candidate.sameAccount.slice(0, 3).map((card) => (
             <ReplaceButton
               key={card.id}
@@ -148,11 +170,26 @@ function FoundCard({ id, candidate, replacing, onDismiss }: FoundCardProps) {
           ))}
         </form>
       )}
+      {findings !== null && known === null && target === null && (
+        <TypedConfirm
+          email={email}
+          label="Address of its account"
+          action="Take in all the same"
+          pending={isBusy}
+          onConfirm={(typed) => take.mutate(typed)}
+        />
+      )}
     </section>
   );
 }
 
-function CandidateFacts({ candidate }: { readonly candidate: KeyCandidate }) {
+function CandidateFacts({
+  candidate,
+  power,
+}: {
+  readonly candidate: KeyCandidate;
+  readonly power: Parameters<typeof powerWords>[0] | null;
+}) {
   return (
     <div className="arrival-facts">
       <dl className="facts">
@@ -174,6 +211,9 @@ function CandidateFacts({ candidate }: { readonly candidate: KeyCandidate }) {
           </li>
         ))}
         <li data-done="no">Whether Google accepts it: not asked yet</li>
+        {power !== null && (
+          <li data-done={power === 'nothing-found' ? 'yes' : 'no'}>{powerWords(power)}</li>
+        )}
       </ul>
     </div>
   );

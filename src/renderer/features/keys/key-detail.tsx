@@ -7,6 +7,7 @@ import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { formatTime } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { KeptPower, usePowers } from '../access/power.tsx';
 import { receivePicked } from './arrivals.ts';
 import { formatAge, groupDigits, VAULT_NAMES, wantsReplacing } from './key-words.ts';
 import { RemoveKey } from './remove-key.tsx';
@@ -22,6 +23,8 @@ export function KeyDetail({ card, now }: KeyDetailProps) {
   const check = useCheck(card.id);
   const jobs = useKeyJobs(card.id);
   const pick = useMutation({ mutationFn: () => receivePicked(card) });
+  const power = usePowers().get(card.id);
+  const go = useNavigation((navigation) => navigation.go);
   return (
     <article className="key-detail" aria-label={`Key ${card.name}`}>
       <KeyName card={card} used={jobs.data?.length ?? 0} />
@@ -37,8 +40,16 @@ export function KeyDetail({ card, now }: KeyDetailProps) {
         >
           Replace…
         </Button>
+        <Button
+          size="compact-sm"
+          variant="default"
+          onClick={() => go({ screen: 'access', key: card.name })}
+        >
+          Ask for access…
+        </Button>
         <RemoveKey card={card} jobs={jobs.data ?? []} />
       </Group>
+      {power !== undefined && <KeptPower id={card.id} email={card.email} power={power} />}
       {check.data !== undefined && <CheckAnswer answer={check.data} now={now} />}
       {check.error !== null && <ProblemAlert {...problemOf(check.error)} />}
       {pick.error !== null && <ProblemAlert {...problemOf(pick.error)} />}

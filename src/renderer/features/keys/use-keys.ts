@@ -50,6 +50,9 @@ export function useCheck(id: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => ask('keys-check', { id }),
-    onSettled: () => client.invalidateQueries({ queryKey: LIST }),
+    onSettled: async () => {
+      await client.invalidateQueries({ queryKey: ['access'] });
+      await client.invalidateQueries({ queryKey: LIST });
+    },
   });
 }

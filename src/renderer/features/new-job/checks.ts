@@ -1,3 +1,4 @@
+import type { AccessReport } from '../../../shared/access-check.ts';
 import type { CodeState } from '../../../shared/events.ts';
 import type { HostCheck, Measure } from '../../../shared/ipc/new-job.ts';
 import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
@@ -20,6 +21,8 @@ export interface Check {
   readonly field: FieldName;
   /** Null while it is being asked. */
   readonly finding: Finding | null;
+  /** What the ladder found at the address of this line; left out where there is none. */
+  readonly access?: AccessReport;
 }
 
 const good = (message: string): Finding => ({ state: 'good', message, hint: '' });
@@ -82,12 +85,32 @@ export function tellMeasure(measure: Measure, disk: HostCheck['disk'] | null): F
   return good(`${found}: fits, ${free}.`);
 }
 
+/** What a check of access adds to what was found at an address: a refusal wins over what is good. Pure. */
+export function withAccess(check: Check, report: AccessReport | null): Check {
+  if (report === null) return check;
+  const refused = report.rungs.find(({ state }) => state === 'fail');
+  const { finding } = check;
+  if (refused !== undefined && (finding === null || finding.state !== 'problem'))
+    return { ...check, access: report, finding: tellProblem(refused) };
+  if (report.power.state === 'found' && finding?.state === 'good')
+    return {
+      ...check,
+      access: report,
+      finding: warn(
+        `${finding.message} This is an administrator’s key: it can do far more than this job needs.`,
+        'Keys tells what. A key of its own for training, with the least grants, is safer.',
+      ),
+    };
+  return { ...check, access: report };
+}
+
 export function tellOutputCheck(
   key: string,
   answer: {
     readonly email: string | null;
     readonly taken: Pick<Problem, 'message' | 'hint'> | null;
   },
+  report: AccessReport | null = null,
 ): Finding {
   if (answer.taken !== null) return warn(answer.taken.message, answer.taken.hint);
   if (answer.email === null)
@@ -96,7 +119,9 @@ export function tellOutputCheck(
       'Choose a key.',
     );
   return good(
-    `The key ${key} gets access. Whether it may write there shows at the upload: nothing is written before.`,
+    report?.rungs.some(({ name, state }) => name === 'create' && state === 'pass') === true
+      ? `The key ${key} gets access. It may create objects there: that was tried, and nothing was left behind.`
+      : `The key ${key} gets access. Nothing is written there before the job ends.`,
   );
 }
 
@@ -113,10 +138,7 @@ export function tellKeyFile(
         `${said}: it wants a key file, and the workers get none.`,
         'Add a key to the workers, as a file.',
       )
-    : warn(
-        `${said}: it wants a key file, and finds none this way.`,
-        'Hand the key over as a file.',
-      );
+    : warn(`${said}: it wants a key file, and finds none this way.`, '');
 }
 
 export function tellHost(host: HostCheck): Finding {

@@ -1,6 +1,8 @@
 import { Button, Kbd } from '@mantine/core';
 import type { Problem } from '../../../shared/problem.ts';
+import { useNavigation } from '../../app/navigation.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { Rungs } from '../access/rungs.tsx';
 import type { Check, Finding } from './checks.ts';
 import type { SummaryLine } from './summary.ts';
 
@@ -86,7 +88,8 @@ export function SidePanel(props: SidePanelProps) {
   );
 }
 
-function CheckLine({ check: { topic, finding } }: { readonly check: Check }) {
+function CheckLine({ check: { topic, finding, access } }: { readonly check: Check }) {
+  const go = useNavigation((navigation) => navigation.go);
   const state = finding?.state ?? 'asking';
   return (
     <li data-state={state}>
@@ -99,8 +102,37 @@ function CheckLine({ check: { topic, finding } }: { readonly check: Check }) {
         {finding !== null && (
           <span className="nj-found">
             {finding.message}
-            {finding.hint !== '' && <span className="nj-hint"> {finding.hint}</span>}
+            {finding.hint !== '' && access?.verdict !== 'fail' && (
+              <span className="nj-hint"> {finding.hint}</span>
+            )}
           </span>
+        )}
+        {access !== undefined && (
+          <>
+            <Rungs report={access} brief />
+            {access.power.state !== 'found' &&
+              access.more.map((line) => (
+                <span key={line} className="nj-hint">
+                  {' '}
+                  {line}
+                </span>
+              ))}
+            {access.verdict === 'fail' && (
+              <button
+                type="button"
+                className="nj-link"
+                onClick={() =>
+                  go({
+                    screen: 'access',
+                    [access.for]: access.address,
+                    ...(access.account === null ? {} : { key: access.account }),
+                  })
+                }
+              >
+                Ask for access…
+              </button>
+            )}
+          </>
         )}
       </span>
     </li>

@@ -1,3 +1,4 @@
+import type { AccessReport } from '../../../shared/access-check.ts';
 import { parseGcsAddress } from '../../../shared/address.ts';
 import { mentionInCommands, type KeyFileMention } from '../../../shared/key-file-mention.ts';
 import {
@@ -8,6 +9,7 @@ import {
   tellOutputCheck,
   tellProblem,
   tellRepository,
+  withAccess,
   type Check,
   type Finding,
 } from './checks.ts';
@@ -43,6 +45,21 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
   const inputObjects = useQuestion(
     'new-job-check-objects',
     input.type === 'gcs' ? objectsAt(input) : null,
+  );
+  const accessTo = (
+    side: 'input' | 'output',
+    at: { readonly gcs: string; readonly key: string } | null,
+  ) =>
+    at === null || at.key === '' || !parseGcsAddress(at.gcs).ok
+      ? null
+      : { gcs: at.gcs, key: at.key, for: side };
+  const inputAccess = useQuestion(
+    'new-job-check-access',
+    accessTo('input', input.type === 'gcs' ? input : null),
+  );
+  const outputAccess = useQuestion(
+    'new-job-check-access',
+    accessTo('output', output.type === 'gcs' ? output : null),
   );
   const outputCheck = useQuestion(
     'new-job-check-output',
@@ -85,8 +102,12 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
       message: 'The folder is there.',
       hint: '',
     })),
-    ...check('Input', 'input.gcs', inputObjects, (measure) => tellMeasure(measure, disk)),
-    ...check('Output', 'output.gcs', outputCheck, (answer) => tellOutputCheck(output.key, answer)),
+    ...check('Input', 'input.gcs', inputObjects, (measure) => tellMeasure(measure, disk)).map(
+      (one) => withAccess(one, reportOf(inputAccess)),
+    ),
+    ...check('Output', 'output.gcs', outputCheck, (answer) =>
+      tellOutputCheck(output.key, answer, reportOf(outputAccess)),
+    ).map((one) => withAccess(one, reportOf(outputAccess))),
     ...check('Key of the workers', 'workerKey', workerKey, ({ email }) => ({
       state: 'good',
       message: `${email} gets access.`,
@@ -112,6 +133,9 @@ function mentionOf(
   const { where, word } = answer.value;
   return where === null || word === null ? null : { where, word };
 }
+
+const reportOf = (answer: Answer<AccessReport>): AccessReport | null =>
+  answer.state === 'answered' ? answer.value : null;
 
 function check<T>(
   topic: string,

@@ -1,0 +1,27 @@
+import type { PowerMark } from '../../shared/ipc/access.ts';
+import type { Account } from '../../shared/key.ts';
+import type { RunPlan } from '../../shared/plan.ts';
+import type { AccessService } from '../keys/access-service.ts';
+import { tokensNeeded } from './make-plan.ts';
+import type { JobService } from './service.ts';
+
+/** Every account that a plan names. Pure. */
+export function accountsOf(plan: RunPlan): readonly Account[] {
+  const accounts = tokensNeeded(plan).map(({ account }) => account);
+  if (plan.kind !== 'transfer') accounts.push(...plan.workerKeys.map(({ account }) => account));
+  return [...new Map(accounts.map((account) => [account.keyId, account])).values()];
+}
+
+/** The keys of a job that were found to be administrators': the standing mark of the job. A plan that cannot be read marks nothing. */
+export async function powerMarks(
+  jobs: Pick<JobService, 'plan'>,
+  access: Pick<AccessService, 'known'>,
+  id: string,
+): Promise<readonly PowerMark[]> {
+  const plan = await jobs.plan(id);
+  if (!plan.ok) return [];
+  return accountsOf(plan.value).flatMap(({ keyId, name, email }) => {
+    const power = access.known(keyId);
+    return power === null ? [] : [{ name, email, power }];
+  });
+}

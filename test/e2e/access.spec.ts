@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { emailOf } from '../emulator/start.ts';
+import { startGrantWorld, type GrantWorld } from '../google/grant-world.ts';
+import { expect, test } from './support/application.ts';
+import { answerDialog, COMMAND_LINE, goToKeys, openVault } from './support/keys.ts';
+
+const run = promisify(execFile);
+const READ = 'resource.name.startsWith("projects/_/buckets/input-data-bucket/objects/data/")';
+const SCREENS = join(import.meta.dirname, '..', '..', 'test-results', 'screens');
+
+let world: GrantWorld;
+test.beforeAll(async () => {
+  await mkdir(SCREENS, { recursive: true });
+  world = await startGrantWorld({
+    accounts: ['lab', 'ruler'],
+    grants: [
+      `${emailOf('lab')}=roles/storage.objectViewer@input-data-bucket@${READ}`,
+      `${emailOf('ruler')}=roles/storage.admin@projects/demo-project`,
+    ],
+    buckets: ['input-data-bucket', 'artifacts-bucket'],
+  });
+  await world.put('input-data-bucket', 'data/a');
+});
+test.afterAll(() => world.emulator.stop());
+
+const picture = (page: Page, name: string) =>
+  page.screenshot({ path: join(SCREENS, `access-${name}.png`) });
+
+test('an administrator’s key, a failed check, what to ask for, and "Check now" once it was granted', async ({
+  profile,
+}) => {
+  const env = { ...world.emulator.environment, ...(await openVault(profile)) };
+  await run(
+    process.execPath,
+    [COMMAND_LINE, 'keys', 'add', world.emulator.keyFiles['lab'] ?? '', '--name', 'lab'],
+    { env: profile.command({ env }).env },
+  );
+  const { application, page } = await profile.launch({ env });
+
+  // A key that can administer is told by permission, and taken in only once its account's address was typed.
+  await goToKeys(page);
+  await answerDialog(application, [world.emulator.keyFiles['ruler'] ?? '']);
+  await page.getByRole('button', { name: 'Add key files…' }).click();
+  const arrival = page.getByRole('region', { name: /Key found in ruler/ });
+  await expect(arrival.getByText('This is an administrator’s key')).toBeVisible();
+  await expect(arrival).toContainText('storage.buckets.setIamPolicy');
+  await expect(arrival.getByRole('button', { name: 'Take in', exact: true })).toHaveCount(0);
+  const confirm = arrival.getByRole('button', { name: 'Take in all the same' });
+  await expect(confirm).toBeDisabled();
+  await picture(page, 'arrival');
+  await arrival.getByLabel('Address of its account').fill(emailOf('lab'));
+  await expect(confirm).toBeDisabled();
+  await arrival.getByLabel('Address of its account').fill(emailOf('ruler'));
+  await confirm.click();
+  const detail = page.getByRole('article', { name: 'Key ruler' });
+  await expect(detail.getByRole('region', { name: 'An administrator’s key' })).toContainText(
+    'storage.buckets.delete',
+  );
+  await picture(page, 'key');
+
+  // The form climbs the ladder while it is filled, and leads to what to ask for.
+  await page.getByRole('button', { name: 'New job' }).click();
+  const field = (label: string) => page.getByLabel(label, { exact: true });
+  await field('Input type').selectOption('Google Cloud Storage');
+  await page.locator('#new-job-input-gcs').fill('gs://input-data-bucket/data/');
+  await page.locator('#new-job-input-key').selectOption('lab');
+  const panel = page.getByRole('complementary', { name: 'What will happen' });
+  const steps = panel.getByRole('list', { name: 'Steps for the input' });
+  await expect(steps.getByRole('listitem').filter({ hasText: 'Listing: fail' })).toContainText(
+    'a custom role that holds only storage.objects.list',
+  );
+  await picture(page, 'form');
+  await panel.getByRole('button', { name: 'Ask for access…' }).click();
+
+  // What to ask for, in every form, without a network; then whether it works.
+  await expect(page.getByRole('heading', { name: 'Ask for access' })).toBeVisible();
+  await page.getByLabel('It creates below').fill('gs://artifacts-bucket/results/');
+  const text = page.getByLabel('The text to send or to run');
+  await expect(text).toContainText('artifacts-bucket/objects/results/');
+  await expect(text).toContainText(emailOf('lab'));
+  await picture(page, 'message');
+  await page.getByText('gcloud script', { exact: true }).click();
+  await expect(text).toContainText('#!/usr/bin/env bash');
+  await page.getByRole('button', { name: 'Copy' }).click();
+  await expect
+    .poll(() => application.evaluate(({ clipboard }) => clipboard.readText()))
+    .toContain('set -euo pipefail');
+  await page.getByRole('button', { name: 'Check now' }).click();
+  const found = page.getByRole('status', { name: 'What the check found' });
+  await expect(found).toContainText('gs://artifacts-bucket/results/: does not work yet');
+  await picture(page, 'refused');
+  for (const [bucket, role] of [
+    ['input-data-bucket', 'storage.objects.list'],
+    ['artifacts-bucket', 'roles/storage.objectCreator'],
+  ]) {
+    const path = `/storage/v1/b/${bucket}/iam`;
+    const policy = (await world.admin('GET', `${path}?optionsRequestedPolicyVersion=3`)) as {
+      readonly bindings?: readonly object[];
+    };
+    const bindings = [
+      ...(policy.bindings ?? []),
+      { role, members: [`serviceAccount:${emailOf('lab')}`] },
+    ];
+    await world.admin('PUT', path, { version: 3, bindings });
+  }
+  await page.getByRole('button', { name: 'Check now' }).click();
+  await expect(found).toContainText('gs://artifacts-bucket/results/: works');
+  await expect(found).toContainText('gs://input-data-bucket/data/: works');
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+  await page.getByLabel('It reads').fill('gs://input-data-bucket/it"s/');
+  await expect(page.getByRole('alert')).toContainText('cannot stand in the expression');
+  expect(await world.names('artifacts-bucket')).toEqual([]);
+  await picture(page, 'name');
+});

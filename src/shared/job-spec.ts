@@ -195,7 +195,7 @@ export const jobSpecSchema = z
       .boolean()
       .default(false)
       .describe(
-        'true: the agent is handed the keys of code, input and output themselves, keeps them in memory alone, and never waits for fresh access.',
+        'true: the agent is handed the keys of code, input, output and workers themselves, keeps them in memory alone, and never waits for fresh access.',
       ),
   })
   .meta({ title: 'Trainyard job file', description: 'See docs/job-file.md.' });

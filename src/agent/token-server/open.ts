@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
-import { keyTokenSource } from '../../google/access-token.ts';
+import { keyTokenSource, type TokenSource } from '../../google/access-token.ts';
 import { jobBoundary } from '../../google/boundary.ts';
 import { narrowedTokenSource } from '../../google/downscope.ts';
 import { PLATFORM_SCOPE } from '../../shared/key.ts';
@@ -68,14 +68,18 @@ function tokensOf(run: JobRun, { account, mode }: Choice): Result<WorkerTokens> 
   const key = run.plan.unattended ? run.keys.get(account.keyId) : undefined;
   if (key === undefined) return ok(run.access.forWorkers(account));
   const { endpoints } = run.plan;
-  if (mode === 'account-token') {
-    const source = keyTokenSource(key, [PLATFORM_SCOPE], endpoints);
-    return ok({ token: () => source.token() });
-  }
+  if (mode === 'account-token')
+    return ok(readyTokens(keyTokenSource(key, [PLATFORM_SCOPE], endpoints)));
   const boundary = jobBoundary(run.plan);
-  if (!boundary.ok) return boundary;
-  const source = narrowedTokenSource(key, boundary.value, endpoints);
-  return ok({ token: () => source.token() });
+  return boundary.ok
+    ? ok(readyTokens(narrowedTokenSource(key, boundary.value, endpoints)))
+    : boundary;
+}
+
+/** Fetches the first token at once: clients do not wait long. */
+function readyTokens(source: TokenSource): WorkerTokens {
+  void source.token();
+  return { token: () => source.token() };
 }
 
 async function openAnywhere(

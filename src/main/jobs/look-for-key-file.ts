@@ -10,7 +10,7 @@ import { problem, type Problem } from '../../shared/problem.ts';
 
 /** Sources and scripts; data and binaries are not read. */
 const SOURCES =
-  /^\.(py|ipynb|sh|bash|js|mjs|cjs|ts|mts|jsx|tsx|go|java|kt|scala|rb|r|jl|rs|c|cc|cpp|cs|php|pl|lua|yaml|yml|toml|cfg|ini|env|txt|md)$|^$/i;
+  /^\.(py|ipynb|sh|bash|js|mjs|cjs|ts|mts|jsx|tsx|go|java|kt|scala|rb|r|jl|rs|c|cc|cpp|cs|php|pl|lua|yaml|yml|toml|cfg|ini|env)$|^$/i;
 const SKIPPED = new Set(['node_modules', '__pycache__', 'site-packages', 'venv', 'env']);
 /** How much is looked at: files, bytes of each, folders deep, milliseconds. */
 const MOST_FILES = 2_000;

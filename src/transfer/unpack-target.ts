@@ -52,7 +52,8 @@ export interface UnpackTarget {
 /** Refused entries are kept by name until the end: no more than so many, no longer than so many characters. */
 const MOST_REFUSED = 100_000;
 const LONGEST_TOLD = 1_000;
-const RATIO_FROM = 64 * 1024 * 1024;
+/** Below so many bytes the ratio means nothing. */
+export const RATIO_FROM = 64 * 1024 * 1024;
 
 /** An entry's path below the folder: `./` at the beginning and `/` at the end mean nothing. */
 const tidy = (name: string): string => name.replace(/^(\.\/+)+/, '').replace(/\/+$/, '');

@@ -6,16 +6,17 @@ import { Transform, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
-import unbzip2 from 'unbzip2-stream';
 import yauzl from 'yauzl';
 import { cancelledProblem } from '../google/http.ts';
 import type { Progress } from '../shared/events.ts';
 import type { ArchiveFormat } from '../shared/job-spec.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
+import { bunzip2 } from './bunzip2.ts';
 import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
 import { progressMeter } from './progress.ts';
 import {
   freshFolder,
+  RATIO_FROM,
   unpackTarget,
   UnpackStop,
   type RefusedEntry,
@@ -40,13 +41,17 @@ export interface UnpackReport {
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
 
-async function unpackZip(path: string, target: UnpackTarget): Promise<void> {
+async function unpackZip(path: string, size: number, target: UnpackTarget): Promise<void> {
+  let packed = 0;
   // Names are decoded here: yauzl would end at the first one that it finds unsafe, and the others could not be had.
   const zip = await yauzl.openPromise(path, { lazyEntries: true, decodeStrings: false });
   for await (const entry of zip.eachEntry()) {
     const { generalPurposeBitFlag, fileNameRaw, extraFields } = entry;
     const name = yauzl.getFileNameLowLevel(generalPurposeBitFlag, fileNameRaw, extraFields, false);
     const mode = entry.externalFileAttributes >>> 16;
+    // Sound entries lie one after the other: those that share their bytes may unpack to any size.
+    packed += entry.compressedSize;
+    if (packed > size) throw target.tooLarge('Its entries overlap.');
     if (name.endsWith('/')) await target.folder(name);
     else if (entry.isEncrypted()) target.other(name, 'it is encrypted');
     else if (!entry.canDecodeFileData())
@@ -65,8 +70,14 @@ const BETWEEN_ENTRIES = 64 * 1024;
 /** And so much once, in the whole archive. */
 const BETWEEN_ALL = 8 * 1024 * 1024;
 
-/** Stops an archive whose headers are endless: the reader would gather them in memory. */
-function headerGuard(stop: () => Error): {
+/**
+ * Stops an archive whose headers are endless: the reader would gather them in memory. And one that is more than `most` bytes without its
+ * compression, also where none of it is a file.
+ */
+function headerGuard(
+  most: number,
+  target: UnpackTarget,
+): {
   readonly stream: Transform;
   entry(size: number): void;
   /** Throws the reason, where it stopped: streams beside it end with errors of their own. */
@@ -75,10 +86,12 @@ function headerGuard(stop: () => Error): {
   let stopped: Error | null = null;
   let passed = 0;
   let allowed = BETWEEN_ALL;
+  const stop = (message: string): Error => (stopped = target.tooLarge(message));
   const stream = new Transform({
     transform(part: Buffer, _encoding, done) {
       passed += part.length;
-      if (passed > allowed) done((stopped = stop()));
+      if (passed > allowed) done(stop('It holds headers without end.'));
+      else if (passed > most) done(stop('Without its compression it is too many times its size.'));
       else done(null, part);
     },
   });
@@ -93,22 +106,36 @@ function headerGuard(stop: () => Error): {
   };
 }
 
+/** As the reader gives it, which its types leave out in part. */
+interface Entry extends Readable {
+  readonly header: Omit<tar.Header, 'type' | 'pax'> & {
+    /** Null for kinds that it does not know. */
+    readonly type: string | null;
+    readonly pax?: Readonly<Record<string, string>> | null;
+  };
+}
+
+const SPARSE = 'it is a sparse file, or of another kind that cannot be read here';
+
 async function unpackTarEntries(
-  entries: AsyncIterable<Readable & { readonly header: tar.Header }>,
+  entries: AsyncIterable<Entry>,
   target: UnpackTarget,
   begun: (size: number) => void,
 ): Promise<void> {
   for await (const entry of entries) {
-    const { name, type, linkname, mode, size } = entry.header;
+    const { name, type, linkname, mode, size, pax } = entry.header;
     begun(size);
-    if (type === 'file' || type === 'contiguous-file') {
+    if (pax?.['size'] !== undefined && !/^\d{1,16}$/.test(pax['size']))
+      throw new Error('a size that is no number');
+    const sparse = Object.keys(pax ?? {}).some((key) => key.startsWith('GNU.sparse.'));
+    if (sparse) target.other(pax?.['GNU.sparse.name'] ?? name, SPARSE);
+    else if (type === 'file' || type === 'contiguous-file') {
       await target.file(name, mode, entry);
       continue;
-    }
-    if (type === 'directory') await target.folder(name);
+    } else if (type === 'directory') await target.folder(name);
     else if (type === 'symlink') target.link(name, linkname);
     else if (type === 'link') await target.hardLink(name, linkname);
-    else target.other(name, 'it is a device or pipe');
+    else target.other(name, type === null ? SPARSE : 'it is a device or pipe');
     entry.resume();
   }
 }
@@ -118,22 +145,21 @@ async function unpackTar(
   format: Exclude<ArchiveFormat, 'zip'>,
   target: UnpackTarget,
   read: (count: number) => void,
+  most: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const extract = tar.extract();
   const file = createReadStream(path, { highWaterMark: 256 * 1024 });
   file.on('data', (part) => read(part.length));
   const options = signal === undefined ? {} : { signal };
-  const guard = headerGuard(() => target.tooLarge('It holds headers without end.'));
+  const guard = headerGuard(most, target);
   const { stream } = guard;
   const flow =
     format === 'tar'
       ? pipeline(file, stream, extract, options)
-      : pipeline(file, format === 'tar.bz2' ? unbzip2() : createGunzip(), stream, extract, options);
-  const entries = unpackTarEntries(
-    extract as unknown as AsyncIterable<Readable & { readonly header: tar.Header }>,
-    target,
-    (size) => guard.entry(size),
+      : pipeline(file, format === 'tar.bz2' ? bunzip2 : createGunzip(), stream, extract, options);
+  const entries = unpackTarEntries(extract as unknown as AsyncIterable<Entry>, target, (size) =>
+    guard.entry(size),
   ).catch((error: unknown) => {
     extract.destroy(error instanceof Error ? error : new Error('unpack'));
     throw error;
@@ -208,9 +234,12 @@ export async function unpack(
     const read = (count: number) => meter.bytes(count);
     const target = unpackTarget(staging, archive, limits, () => signal?.throwIfAborted(), signal);
     if (format === 'zip') {
-      await unpackZip(archivePath, target);
+      await unpackZip(archivePath, size, target);
       read(size);
-    } else await unpackTar(archivePath, format, target, read, signal);
+    } else {
+      const most = Math.max(RATIO_FROM, size * limits.ratio);
+      await unpackTar(archivePath, format, target, read, most, signal);
+    }
     await target.finish();
     const left = await moveInto(staging, destination);
     meter.object();

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { describeJob } from '../../../src/cli/job-text.ts';
+import type { Output } from '../../../src/cli/output.ts';
 import { problemOf, valueOf } from '../temp.ts';
 import { adminOf, ends, freshHome, google, job, submit, until } from './harness.ts';
 
@@ -82,5 +84,9 @@ test('a job without input and output in a bucket is refused in mode token, and g
   ]);
   const view = await ends(services, id);
   expect(view.workerKeys).toEqual([{ name: 'trainer', mode: 'account-token' }]);
+  const plain = { paint: (_: string, text: string) => text } as unknown as Output;
+  expect(describeJob(view, plain).join('\n')).toMatch(
+    /Keys +workers get trainer, mode account-token/,
+  );
   expect(toldBy(home, id)).toMatchObject({ tokens: 1, wrong: [] });
 }, 60_000);

@@ -18,7 +18,8 @@ export function workerEnd(worker: WorkerStatus): string {
   return worker.exitCode === null ? '' : `exit status ${worker.exitCode}`;
 }
 
-const MODE_TEXT: Readonly<Record<WorkerKeyMode, string>> = {
+/** What workers get, by the mode of their key. */
+export const MODE_TEXT: Readonly<Record<WorkerKeyMode, string>> = {
   token: "tokens for the job's own input and output alone",
   'account-token': 'tokens for everything that the account may do',
   'key-file': 'the whole key, in a file',

@@ -9,6 +9,7 @@ import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 import { followJob } from '../follow.ts';
 import { formatSeconds, formatTime, plural, printable } from '../format.ts';
+import { MODE_TEXT } from '../job-text.ts';
 import type { Output } from '../output.ts';
 import { jobJson } from './jobs.ts';
 
@@ -105,6 +106,8 @@ export function describePlan(plan: JobPlan, output: Output): void {
         ? plan.input.path
         : `${plan.input.address} (${inputText(plan.input)})`,
     );
+  for (const { account, mode } of plan.workerKeys)
+    row('keys', `workers get ${account.name}, mode ${mode}: ${MODE_TEXT[mode]}`);
   row(
     'output',
     plan.output === null

@@ -18,6 +18,7 @@ import { watchLeaving } from './app/leave.ts';
 import { LINK_SCHEME, placeOfArguments, placeOfLink } from './app/links.ts';
 import { installMenu } from './app/menu.ts';
 import { newsOf, type News } from './app/news.ts';
+import { openNotebook } from './app/notebook-window.ts';
 import { pick, saveAs } from './app/pick.ts';
 import { keepFrame, readFrame, readPreferences } from './app/preferences.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
@@ -171,6 +172,7 @@ async function start(paths: HomePaths): Promise<void> {
         saveAs: (title, name) => saveAs(window, title, name),
         readClipboard: async () => clipboard.readText(),
         clearClipboard: async () => clipboard.clear(),
+        openNotebook,
         moveToTrash: (path) => shell.trashItem(path),
         firstPlace: () => {
           const place = waiting;
@@ -186,9 +188,13 @@ async function start(paths: HomePaths): Promise<void> {
     onBug: (where, error) => log.error(where, error),
   });
   if (!services.ok) log.error(services.problem.message, services.problem);
-  const stopFollowing = services.ok
-    ? followJobs(services.value, { door, log, tell, icon })
-    : async () => undefined;
+  // After the page has come: until then this process has its files to hand out.
+  let stopFollowing = async (): Promise<void> => {
+    if (services.ok) await services.value.close();
+  };
+  window.webContents.once('did-stop-loading', () => {
+    if (services.ok) stopFollowing = followJobs(services.value, { door, log, tell, icon });
+  });
 
   void followUpdates(log);
   app.on('window-all-closed', () => app.quit());

@@ -77,7 +77,7 @@ export function signAssertion(
  * Exchanges a signed assertion for an access token, retrying what may pass. The audience is the key's own `token_uri` where that is the
  * emulated one in force, else Google's: a key file can never direct an assertion elsewhere.
  *
- * Errors: `access.key-disabled-or-deleted`, `access.clock` (this machine's clock is off: told by how much), `access.key-refused`,
+ * Errors: `access.key-signature` (deleted, disabled, or of another account), `access.account-unknown`, `access.key-disabled-or-deleted`, `access.clock` (this machine's clock is off: told by how much), `access.key-refused`,
  * `network.*` (see `http.ts`), `network.unexpected-answer`, `job.cancelled`.
  */
 export async function mintToken(

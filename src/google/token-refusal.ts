@@ -99,16 +99,16 @@ export function explainTokenRefusal(refusal: TokenRefusal): Problem {
   if (error === 'invalid_grant' || error === 'invalid_request') {
     if (/timeframe|short-lived|\biat\b|\bexp\b|expired|in the future/.test(words))
       return clockProblem(refusal, skewMs);
-    if (/account not found|invalid email|not a valid email|account.*(disabled|deleted)/.test(words))
+    if (/account not found|invalid email|not a valid email/.test(words))
       return make({
-        code: 'access.key-disabled-or-deleted',
+        code: 'access.account-unknown',
         message: `Google does not know the account ${email}: it was deleted or disabled, or its address is wrong.`,
         hint: 'Ask the administrator of the project whether the service account still exists and is enabled, or add a key of another one.',
       });
     if (/signature/.test(words))
       return make({
-        code: 'access.key-disabled-or-deleted',
-        message: `Google does not accept the signature of this key of ${email}: the key was deleted or disabled.`,
+        code: 'access.key-signature',
+        message: `Google does not accept the signature of this key of ${email}: the key was deleted or disabled, or does not belong to this account.`,
         hint: `Look for key ${privateKeyId} in the list of the account’s keys (console: IAM & Admin, Service Accounts, Keys). Where it is gone or disabled, enable it or make a new key and replace this one.`,
       });
   }

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AccessReport } from '../../src/shared/access-check.ts';
 import type { KeyCard } from '../../src/shared/key.ts';
@@ -100,4 +102,23 @@ it('an administrator’s key is kept only for who types its account’s address,
   });
   expect(await home.run(['keys', 'check', 'ruler'])).toMatchObject({ status: 0 });
   expect((await home.run(['keys', 'list'])).stdout).toMatch(/^ruler .*administrator/m);
+
+  // Its jobs carry a standing mark.
+  await mkdir(path.join(home.folder, 'code'));
+  const file2 = await home.file(
+    'job.yaml',
+    [
+      'name: marked',
+      'host: local',
+      'code: { dir: ./code }',
+      'workers: ["true"]',
+      'output: { gcs: gs://artifacts-bucket/results, key: ruler }',
+    ].join('\n'),
+  );
+  await home.run(['run', file2]);
+  expect((await home.run(['job', 'latest'])).stdout).toMatch(
+    /Careful: ruler \(.*\) is an administrator’s key: .*storage\.buckets\.delete/,
+  );
+  const marked = await home.json<{ admin: { name: string }[] }>(['job', 'latest']);
+  expect(marked.admin).toMatchObject([{ name: 'ruler' }]);
 }, 60_000);

@@ -70,8 +70,8 @@ describe('mintToken', () => {
   });
 
   test.each([
-    ['Invalid JWT Signature.', 'access.key-disabled-or-deleted'],
-    ['Invalid grant: account not found', 'access.key-disabled-or-deleted'],
+    ['Invalid JWT Signature.', 'access.key-signature'],
+    ['Invalid grant: account not found', 'access.account-unknown'],
     ['Service account has been disabled.', 'access.key-disabled-or-deleted'],
     ['Robot is on holiday', 'access.key-refused'],
   ])('invalid_grant, "%s" is %s', async (description, code) => {

@@ -258,14 +258,14 @@ describe('before the bucket is asked', () => {
     });
     expect(one(report.rungs, 'token')).toMatchObject({
       state: 'fail',
-      code: 'access.key-disabled-or-deleted',
+      code: 'access.key-signature',
     });
     expect(states(report.rungs)).toMatchObject({ permissions: 'not-checked', read: 'not-checked' });
     const gone = await check(`gs://${IN}/data/`, 'input', {
       name: 'exact',
       key: { ...world.key('exact'), clientEmail: emailOf('deleted') },
     });
-    expect(one(gone.rungs, 'token').code).toBe('access.key-disabled-or-deleted');
+    expect(one(gone.rungs, 'token').code).toBe('access.account-unknown');
   });
 
   it('a clock that is two hours off fails at the token, and is told by how much', async () => {

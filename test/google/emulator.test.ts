@@ -309,7 +309,7 @@ describe.each([
       privateKey: rsaKey().export({ format: 'der', type: 'pkcs8' }).toString('base64'),
     };
     expect(await mintToken(strange, 'read', world.endpoints, { signal })).toMatchObject({
-      problem: { code: 'access.key-disabled-or-deleted' },
+      problem: { code: 'access.key-signature' },
     });
     const late = await mintToken(key, 'read', world.endpoints, {
       signal,
@@ -319,7 +319,7 @@ describe.each([
     if (!late.ok) expect(late.problem.message).toContain('5 hours behind');
     const gone = { ...key, clientEmail: emailOf('deleted') };
     expect(await mintToken(gone, 'read', world.endpoints, { signal })).toMatchObject({
-      problem: { code: 'access.key-disabled-or-deleted' },
+      problem: { code: 'access.account-unknown' },
     });
   });
 

@@ -81,6 +81,9 @@ function printReport(output: Output, report: AccessReport): void {
   if (power.state === 'found') {
     output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
     for (const line of findingLines(power.findings)) output.note(`  - ${printable(line)}`);
+    output.note(
+      '  It stays marked; `trainyard keys check NAME --accept-admin EMAIL` says that you know.',
+    );
   } else if (more.length > 0) {
     output.note('The key can do more than this needs:');
     for (const line of more) output.note(`  - ${line}`);

@@ -33,9 +33,9 @@ interface Held {
   readonly until: number;
 }
 
-/** A token is not handed out in the last quarter of its life, at most the last 30 seconds. */
+/** A token is not handed out in the last eighth of its life, at most the last 30 seconds: fresh ones are due from the last quarter on. */
 function lastUse(access: AccessToken, now: number): number {
-  return access.expiresAt - Math.min(30_000, Math.max(0, access.expiresAt - now) / 4);
+  return access.expiresAt - Math.min(30_000, Math.max(0, access.expiresAt - now) / 8);
 }
 
 export function openAccessDesk(options: {

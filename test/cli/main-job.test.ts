@@ -290,6 +290,32 @@ describe('jobs', () => {
     ]);
   });
 
+  it('says of an exact name that is taken that a retry meets it again, and retry uploads once it is free', async () => {
+    const taken = `/storage/v1/b/${OUTPUT}/o/${encodeURIComponent('results/exact/model')}`;
+    const put = await admin(
+      'POST',
+      `/upload/storage/v1/b/${OUTPUT}/o?uploadType=media&name=results/exact/model`,
+      'another’s',
+    );
+    expect(put.status).toBe(200);
+    const file = await jobFile(
+      'exact',
+      ['cd "$TRAINYARD_OUTPUT_PATH"; echo mine > model; echo log > log'],
+      [`output: { gcs: gs://${OUTPUT}/results/exact, key: lab, layout: exact }`],
+    );
+    const clashed = await home.run(['run', file]);
+    expect(clashed.status, clashed.stderr).toBe(1);
+    const { id } = await home.job('latest');
+    expect(clashed.stderr).toContain('Error: model: The bucket has an object of this name');
+    expect(clashed.stderr).toContain('A retry finds the same names taken.');
+    expect(clashed.stderr).toContain(`trainyard retry ${id}. Or run the job again`);
+    expect(clashed.stderr).not.toContain('Try again:');
+    expect((await admin('DELETE', taken)).status).toBe(204);
+    const retried = await home.run(['retry', id]);
+    expect(retried.status, retried.stderr).toBe(0);
+    expect(await contentOf(OUTPUT, 'results/exact/model')).toBe('mine\n');
+  });
+
   it('shows a run directory that cannot be read among the others', async () => {
     const folder = path.join(home.home, 'runs', '20200101-000000-abcdef');
     await mkdir(folder, { recursive: true });

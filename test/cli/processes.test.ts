@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
+import { argumentsOf, childrenOf } from '../soak/processes.ts';
 import { COMMAND_LINE, makeHome, type TestHome } from './harness.ts';
 
 let home: TestHome;
@@ -149,8 +150,12 @@ describe('a killed agent', () => {
 
 describe('started by npx, which hands on no signal', () => {
   /** As npx does: a process between, which alone is killed. Resolves with what the command line printed until it printed the pattern. */
-  const between = async (args: readonly string[], printed: RegExp) => {
-    const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify([COMMAND_LINE, ...args])}, { stdio: 'inherit' }).on('spawn', function () { console.log('pid ' + this.pid) })`;
+  const between = async (
+    args: readonly string[],
+    printed: RegExp,
+    program: readonly string[] = [COMMAND_LINE],
+  ) => {
+    const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify([...program, ...args])}, { stdio: 'inherit' }).on('spawn', function () { console.log('pid ' + this.pid) })`;
     const parent = spawn(process.execPath, ['-e', script], {
       env: { ...home.env, npm_command: 'exec' },
       cwd: home.folder,
@@ -189,6 +194,25 @@ describe('started by npx, which hands on no signal', () => {
     const url = /STORAGE_EMULATOR_HOST=(\S+)/.exec(text)?.[1] ?? '';
     expect(await answers(url)).toBe(true);
     parent.kill('SIGTERM');
+    expect(await silent(url)).toBe(true);
+  });
+
+  it('under an older Node.js the launcher in between ends with it, and so does the command', async () => {
+    // What runs the launcher says that it is Node.js 20: the launcher starts the one of the packages.
+    const older = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.0' } })`;
+    const launcher = path.resolve(import.meta.dirname, '../../bin/trainyard.mjs');
+    const { parent, text, pid } = await between(
+      ['emulator', '--open'],
+      /^export TRAINYARD_RESOURCE_MANAGER_ENDPOINT=\S+$/m,
+      ['--import', older, launcher],
+    );
+    const [child, ...more] = childrenOf(pid);
+    expect(more).toEqual([]);
+    expect(argumentsOf(child ?? 0)).toContain(COMMAND_LINE);
+    const url = /STORAGE_EMULATOR_HOST=(\S+)/.exec(text)?.[1] ?? '';
+    parent.kill('SIGKILL');
+    expect(await gone(pid)).toBe(true);
+    expect(await gone(child ?? 0)).toBe(true);
     expect(await silent(url)).toBe(true);
   });
 

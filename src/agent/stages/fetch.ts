@@ -40,13 +40,17 @@ export function summaryOf(
 ): Problem | null {
   const first = failed[0];
   if (first === undefined) return null;
-  if (failed.length === 1) return first.problem;
+  const { message } = first.problem;
+  if (failed.length === 1)
+    return message.includes(first.name)
+      ? first.problem
+      : problem({ ...first.problem, message: `${first.name}: ${message}` });
   const others = failed.slice(1, NAMED).map(({ name }) => name);
   const more = failed.length - 1 - others.length;
   return problem({
     ...first.problem,
     op,
-    message: `${failed.length} of ${of} files failed. The first, ${first.name}: ${first.problem.message} Then: ${others.join(', ')}${more > 0 ? `, and ${more} more` : ''}.`,
+    message: `${failed.length} of ${of} files failed. The first, ${first.name}: ${message} Then: ${others.join(', ')}${more > 0 ? `, and ${more} more` : ''}.`,
   });
 }
 

@@ -113,6 +113,14 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
   await expect(found).toContainText('gs://input-data-bucket/data/: works');
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+  await application.evaluate(({ BrowserWindow, nativeTheme }) => {
+    nativeTheme.themeSource = 'dark';
+    BrowserWindow.getAllWindows()[0]?.setContentSize(900, 600);
+  });
+  await page.waitForFunction(() => window.innerWidth === 900);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(wide).toBeLessThanOrEqual(900);
+  await picture(page, 'small-dark');
   await page.getByLabel('It reads').fill('gs://input-data-bucket/it"s/');
   await expect(page.getByRole('alert')).toContainText('cannot stand in the expression');
   expect(await world.names('artifacts-bucket')).toEqual([]);

@@ -23,6 +23,7 @@ test('a supervisor, which lives as long as its worker, loads neither transfers n
     'src/agent/identity.ts',
     'src/agent/log-pipe.ts',
     'src/agent/supervise.ts',
+    'src/google/sleep.ts',
     'src/shared/process-identity.ts',
     'src/shared/run-directory.ts',
   ]);

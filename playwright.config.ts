@@ -10,8 +10,6 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   // Each test opens an application of its own: more than one at a time only makes all slower on a small machine.
   workers: 1,
-  // Where it decides whether work lands, a machine's hiccup is not the work's fault; a test that needed it is shown as flaky.
-  retries: process.env['CI'] === undefined ? 0 : 1,
   forbidOnly: process.env['CI'] !== undefined,
   // PLAYWRIGHT_JSON_OUTPUT_NAME, set by `npm test`, names the file of the second.
   reporter:

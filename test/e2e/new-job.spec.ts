@@ -62,9 +62,12 @@ async function world(profile: Profile): Promise<World> {
       ...emulator.environment,
       TRAINYARD_VAULT: 'passphrase',
       TRAINYARD_PASSPHRASE_FILE: passphrase,
+      SHELL: '/bin/bash',
     },
   };
   const { env } = profile.command(options);
+  // The application has it not, as one that was started from the dock: a worker does, by the login shell.
+  await writeFile(join(env['HOME'] ?? '', '.bash_profile'), 'export LAB_MODULES=cuda12\n');
   await run(
     process.execPath,
     [COMMAND_LINE, 'keys', 'add', emulator.keyFiles['trainer']!, '--name', 'trainer'],
@@ -74,7 +77,7 @@ async function world(profile: Profile): Promise<World> {
   await mkdir(code);
   await writeFile(
     join(code, 'train.sh'),
-    'cat "$TRAINYARD_DATA_PATH/a.txt"; echo " as $1 with $MODEL" | tee "$TRAINYARD_OUTPUT_PATH/result.txt"\n',
+    'cat "$TRAINYARD_DATA_PATH/a.txt"; echo " as $1 with $MODEL in $LAB_MODULES" | tee "$TRAINYARD_OUTPUT_PATH/result.txt"\n',
   );
   for (const words of [
     ['init', '-q', '-b', 'main'],
@@ -184,7 +187,7 @@ test('a job from the form to its results in the bucket', async ({ profile }) => 
   const answer = await fetch(
     `${emulator.url}/storage/v1/b/artifacts-bucket/o/${encodeURIComponent(object)}?alt=media`,
   );
-  expect(await answer.text()).toBe(' as one with a=b\n');
+  expect(await answer.text()).toBe(' as one with a=b in cuda12\n');
 
   // What was started is no longer in the form; from the job it comes back, paths and all.
   await toForm(page);

@@ -221,6 +221,35 @@ test('the page goes nowhere, opens nothing and embeds nothing', async ({ profile
     await application.evaluate(() => (globalThis as unknown as { outside: string[] }).outside),
   ).toEqual(['https://example.com/help']);
 
+  // A server's redirection is followed by no contents, not even in a session without our guards.
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.writeHead(request.url === '/from' ? 302 : 200, { location: '/to' }).end('here');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const port = (server.address() as AddressInfo).port;
+    const loads = await application.evaluate(async ({ BrowserWindow }, origin) => {
+      const window = new BrowserWindow({ show: false, webPreferences: { partition: 'other' } });
+      const seen: string[] = [];
+      for (const path of ['/plain', '/from'])
+        seen.push(
+          await window.loadURL(`${origin}${path}`).then(
+            () => 'loaded',
+            () => 'refused',
+          ),
+        );
+      window.destroy();
+      return seen;
+    }, `http://127.0.0.1:${port}`);
+    expect(loads).toEqual(['loaded', 'refused']);
+    expect(asked).not.toContain('/to');
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+
   await page.evaluate(() => {
     const frame = document.createElement('iframe');
     frame.src = 'app://trainyard/index.html';

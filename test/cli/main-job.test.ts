@@ -153,6 +153,43 @@ describe('buckets', () => {
     expect(await contentOf(OUTPUT, 'results/copy/a.txt')).toBe('data/a.txt');
   });
 
+  it('lists every object of a copy as JSON: written, mapped or refused, and ends with 1 when one was refused', async () => {
+    const names = ['plain', '../evil', 'a//b', 'twice', 'twice/below'];
+    const object = (name: string): string => encodeURIComponent(`data/odd/${name}`);
+    for (const name of names) {
+      const to = `/upload/storage/v1/b/${INPUT}/o?uploadType=media&name=${object(name)}`;
+      expect((await admin('POST', to, name)).status).toBe(200);
+    }
+    const outer = path.join(home.folder, 'odd');
+    const target = path.join(outer, 'in');
+    await mkdir(outer);
+    const copied = await home.json<Record<string, { object: string; path: string }[]>>([
+      ...['cp', `gs://${INPUT}/data/odd/`, target, '--key', 'lab'],
+    ]);
+    expect(copied['written']?.map((one) => one.path)).toContain('plain');
+    expect(copied['mapped']?.length).toBeGreaterThan(1);
+    const listed = [...(copied['written'] ?? []), ...(copied['mapped'] ?? [])];
+    expect(copied).toMatchObject({ refused: [], failed: [] });
+    expect(listed.map((one) => one.object).sort()).toEqual(
+      names.map((name) => `data/odd/${name}`).sort(),
+    );
+    for (const one of listed)
+      expect(await readFile(path.join(target, one.path), 'utf8')).toBe(
+        one.object.slice('data/odd/'.length),
+      );
+    expect(await readdir(outer)).toEqual(['in']);
+    for (const name of names) await admin('DELETE', `/storage/v1/b/${INPUT}/o/${object(name)}`);
+
+    await writeFile(path.join(target, 'two\nlines'), 'x');
+    const back = await home.run([
+      ...['cp', target, `gs://${OUTPUT}/results/back`, '--key', 'lab', '--json'],
+    ]);
+    expect(back.status).toBe(1);
+    const told = JSON.parse(back.stdout) as Record<string, { path: string }[]>;
+    expect(told['written']).toHaveLength(names.length);
+    expect(told['refused']?.map((one) => one.path)).toEqual(['two\nlines']);
+  });
+
   it('copies one object to a name, and one file to a name', async () => {
     const file = path.join(home.folder, 'one.txt');
     const copies = path.join(home.home, 'copies');

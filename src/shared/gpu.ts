@@ -17,6 +17,8 @@ export const gpuSchema = z.strictObject({
   power: z.number().nullable(),
   /** Processes of anyone that compute on it: pids. */
   processes: z.array(z.int()),
+  /** Set where the driver says that nothing computes on the card before it is reset. No job is given such a card. */
+  needsReset: z.literal(true).optional(),
 });
 export type Gpu = Readonly<z.infer<typeof gpuSchema>>;
 

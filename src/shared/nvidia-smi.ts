@@ -45,6 +45,7 @@ export function parseCards(output: string, withMig: boolean): Card[] {
           temperature: number(temperature),
           power: number(power),
           processes: [],
+          ...(fields.includes('[GPU requires reset]') ? { needsReset: true } : {}),
         },
         mig: withMig && mig === 'Enabled',
         driver: driver === undefined || driver.startsWith('[') ? null : driver,

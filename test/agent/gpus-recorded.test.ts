@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { assignGpus } from '../../src/agent/gpu/assign.ts';
 import {
   brokenMessage,
   combine,
@@ -36,6 +37,18 @@ describe('what nvidia-smi 535.261.03 printed on a machine without a card', () =>
 describe('forms of other machines', () => {
   const card = (values: string, mig: string, name: string): string =>
     `0, GPU-00000050-1f2e-4d3c-8b5a-987654321050, ${values}, 535.161.08, ${mig}, ${name}\n`;
+
+  test('a card that requires a reset is given to no job', () => {
+    const [broken, whole] = ['[GPU requires reset]', '31'].map(
+      (value) =>
+        parseCards(card(`24576, 0, 0, ${value}, 50.00`, '[N/A]', 'NVIDIA A100-SXM4-80GB'), true)[0]!
+          .gpu,
+    );
+    expect(broken).toMatchObject({ needsReset: true });
+    expect(whole!.needsReset).toBeUndefined();
+    expect(assignGpus([broken!], 1, new Set()).chosen).toBeNull();
+    expect(assignGpus([whole!], 1, new Set()).chosen).toHaveLength(1);
+  });
 
   // https://github.com/Stability-AI/StableSwarmUI/issues/388 (2024-06-13)
   test('a MIG card seen from a container that may not read its memory', () => {

@@ -8,7 +8,7 @@ export interface Assignment {
 }
 
 /**
- * Chooses cards. Free is a card on which no process computes and that nobody has locked (`taken`). Of the free ones the first in nvidia-smi's order are
+ * Chooses cards. Free is a card on which no process computes, that nobody has locked (`taken`) and that needs no reset. Of the free ones the first in nvidia-smi's order are
  * taken, so that jobs fill a machine card by card.
  */
 export function assignGpus(
@@ -16,7 +16,9 @@ export function assignGpus(
   needed: number,
   taken: ReadonlySet<string>,
 ): Assignment {
-  const free = gpus.filter((gpu) => !taken.has(gpu.uuid) && gpu.processes.length === 0);
+  const free = gpus.filter(
+    (gpu) => !taken.has(gpu.uuid) && gpu.processes.length === 0 && gpu.needsReset !== true,
+  );
   return { free, chosen: free.length >= needed ? free.slice(0, needed) : null };
 }
 

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import type { Gpu, GpuProbe } from '../../shared/gpu.ts';
+import { ANSWERED_WITH_WARNING } from '../../shared/nvidia-smi.ts';
 import { withoutControls } from '../own-environment.ts';
 import {
   brokenMessage,
@@ -14,8 +15,6 @@ import {
 } from './parse.ts';
 
 const TIME_LIMIT = 15_000;
-/** nvidia-smi has answered and warns that a card's infoROM is corrupted; such a card computes. */
-const WARNED = 14;
 const FORMAT = '--format=csv,noheader,nounits';
 
 type Answer =
@@ -36,7 +35,8 @@ function ask(...parameters: string[]): Promise<Answer> {
         env: { ...withoutControls(process.env), LC_ALL: 'C' },
       },
       (error, stdout, stderr) => {
-        if (error === null || error.code === WARNED) resolve({ kind: 'said', output: stdout });
+        if (error === null || error.code === ANSWERED_WITH_WARNING)
+          resolve({ kind: 'said', output: stdout });
         else if (error.code === 'ENOENT') resolve({ kind: 'no-tool' });
         else if (error.killed === true)
           resolve({

@@ -69,7 +69,7 @@ function gpuTable(gpus: readonly Gpu[], output: Output): readonly string[] {
       gpu.name,
       `${mebibytes(gpu.memoryUsed)} of ${mebibytes(gpu.memoryTotal)}`,
       gpu.utilization === null ? '?' : `${gpu.utilization} %`,
-      String(gpu.processes.length),
+      gpu.needsReset === true ? 'needs a reset' : String(gpu.processes.length),
       gpu.uuid,
     ]),
     (text) => output.paint('bold', text, output.stdout),

@@ -124,7 +124,10 @@ export function newJobHandlers(
         return ok({
           hostname: probe.value.hostname,
           disk: probe.value.disk,
-          gpus: cards.map(({ name, processes }) => ({ name, busy: processes.length > 0 })),
+          gpus: cards.map(({ name, processes, needsReset }) => ({
+            name,
+            busy: processes.length > 0 || needsReset === true,
+          })),
           refusal: gpus === 0 ? null : refuseGpus(wanted, probe.value),
         });
       }),

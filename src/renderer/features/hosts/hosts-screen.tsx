@@ -168,7 +168,11 @@ function Users({ gpu, jobs }: { readonly gpu: Gpu; readonly jobs: readonly JobVi
   if (holders.length === 0)
     return (
       <>
-        {gpu.processes.length === 0 ? 'free' : `processes ${gpu.processes.slice(0, 8).join(', ')}`}
+        {gpu.needsReset === true
+          ? 'needs a reset: nvidia-smi --gpu-reset'
+          : gpu.processes.length === 0
+            ? 'free'
+            : `processes ${gpu.processes.slice(0, 8).join(', ')}`}
       </>
     );
   return (

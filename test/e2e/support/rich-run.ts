@@ -60,6 +60,8 @@ export function samplesFrom(begin: number, count: number): readonly Sample[] {
     cpu: 35 + (index % 11),
     memoryUsed: 20_000 + 10 * index,
     memoryTotal: 128_000,
+    disk: { in: 40_000_000 + 1_000_000 * (index % 13), out: 5_000_000 },
+    network: { in: 90_000_000 * (1 + Math.sin(index / 20)), out: 2_000_000 },
   }));
 }
 

@@ -118,7 +118,13 @@ describe('handlers', () => {
   it('answer with what the services say', async () => {
     const handlers = createHandlers({ ...options, services: ok(services(new Uint8Array(0))) });
     expect(await handlers.about({})).toEqual(
-      ok({ version: '1.2.3', home: '/home', storage: GOOGLE_ENDPOINTS.storage, emulated: false }),
+      ok({
+        version: '1.2.3',
+        home: '/home',
+        storage: GOOGLE_ENDPOINTS.storage,
+        emulated: false,
+        tray: false,
+      }),
     );
     expect(await handlers['jobs-list']({})).toEqual(ok([job]));
     expect(await handlers['jobs-stop']({ id: 'x' })).toEqual(ok(undefined));

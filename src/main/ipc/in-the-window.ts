@@ -47,6 +47,7 @@ const COMMANDS: readonly (readonly [said: RegExp, inTheWindow: string])[] = [
     'Its output is in the log of worker $1',
   ],
   [new RegExp(`Its output: trainyard logs ${ID}`), 'Its output is in the log of the stages'],
+  [new RegExp(`Its log: trainyard logs ${ID}`), 'Its log is under Logs'],
   [new RegExp(`Follow it with: trainyard logs ${ID} -f`), 'Its logs follow it'],
   [new RegExp(`(: |, then: |; try: )\`?trainyard (retry|resume) ${ID}\`?`, 'g'), '$1press Retry'],
   [new RegExp(`(: |, then: |; try: )\`?trainyard upload ${ID}\`?`, 'g'), '$1press Upload again'],

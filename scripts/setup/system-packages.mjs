@@ -9,7 +9,7 @@ const WINDOW = [
   ['libgbm1'],
   ['libsecret-1-0'],
 ];
-/** What the tests need beyond it: a display, a real keyring, independent clients. */
+/** What the tests need beyond it: a display, a real keyring, independent clients, a Jupyter. */
 const TESTS = [
   ['xvfb'],
   ['xauth'],
@@ -23,6 +23,10 @@ const TESTS = [
   ['unzip'],
   ['python3'],
   ['bzip2'],
+  // A notebook is tested with a real one: about 120 MB.
+  ['jupyter-notebook'],
+  ['jupyter-nbconvert'],
+  ['python3-google-auth'],
 ];
 
 /**

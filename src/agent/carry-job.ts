@@ -1,5 +1,6 @@
 import { problem, type Problem } from '../shared/problem.ts';
 import { endedAt, type Ending } from './ending.ts';
+import { findJupyter } from './notebook/find-jupyter.ts';
 import type { JobRun } from './run.ts';
 import { allDone, runWorkers, type WorkerExits } from './stages/running.ts';
 import { stage } from './stages/staging.ts';
@@ -9,6 +10,11 @@ import { readWorker } from './workers.ts';
 /** Carries a job from where it is to an end. What was produced is uploaded also when workers failed or were stopped. */
 export async function carryJob(run: JobRun): Promise<Ending> {
   tellStop(run);
+  if (run.plan.kind === 'notebook' && !run.history.stagingDone) {
+    // Before anything is fetched.
+    const jupyter = await findJupyter(run);
+    if (!jupyter.ok) return endedAt(run, 'staging', jupyter.problem);
+  }
   const staged = await stage(run);
   if (!staged.ok) return endedAt(run, 'staging', staged.problem);
   if (!allDone(run)) {
@@ -23,12 +29,19 @@ export async function carryJob(run: JobRun): Promise<Ending> {
       if (!uploaded.ok) tellNotUploaded(run, uploaded.problem);
       return verdict;
     }
-    if (!uploaded.ok) return endedAt(run, 'uploading', uploaded.problem);
+    if (!uploaded.ok) return notUploaded(run, uploaded.problem);
   } else {
     const uploaded = await uploadOutput(run, 'finished');
-    if (!uploaded.ok) return endedAt(run, 'uploading', uploaded.problem);
+    if (!uploaded.ok) return notUploaded(run, uploaded.problem);
   }
   return { state: 'finished', stage: null, problem: null };
+}
+
+/** A notebook is stopped in order to be uploaded: only a second stop gives that up. */
+function notUploaded(run: JobRun, cause: Problem): Ending {
+  return run.plan.kind === 'notebook' && !run.stop.askedAgain.aborted
+    ? { state: 'failed', stage: 'uploading', problem: cause }
+    : endedAt(run, 'uploading', cause);
 }
 
 /**
@@ -69,8 +82,10 @@ function anyStarted(run: JobRun): boolean {
   return run.plan.workers.some((_, worker) => readWorker(run, worker).started !== null);
 }
 
-/** Null when all workers ended well. A failure of a worker by itself outweighs a stop. */
+/** Null when all workers ended well. A failure of a worker by itself outweighs a stop. A notebook that was stopped is done. */
 function verdictOf(run: JobRun, exits: WorkerExits): Ending | null {
+  const wasAsked = run.stop.asked.aborted || run.history.stopAsked;
+  if (run.plan.kind === 'notebook' && wasAsked && exits[0]?.stopped === true) return null;
   const failed = exits.findIndex((exit) => exit !== null && !exit.stopped && exit.exitCode !== 0);
   if (run.stop.asked.aborted && exits.some((exit) => exit === null || exit.stopped))
     return { state: 'stopped', stage: 'running', problem: null };

@@ -19,6 +19,8 @@ export interface History {
     readonly stage: Stage | null;
     readonly problem: Problem | null;
   } | null;
+  /** The attempt that was interrupted had been asked to stop. */
+  readonly stopAsked: boolean;
   readonly codeStaged: boolean;
   readonly setupDone: boolean;
   readonly dataStaged: boolean;
@@ -29,6 +31,7 @@ export interface History {
 export function readHistory(events: readonly RunEvent[]): History {
   let attempts = 0;
   let ended: History['ended'] = null;
+  let stopAsked = false;
   let codeStaged = false;
   let setupDone = false;
   let dataStaged = false;
@@ -42,6 +45,9 @@ export function readHistory(events: readonly RunEvent[]): History {
       ended = null;
     } else if (event.kind === 'ended') {
       ended = { state: event.state, stage: event.stage, problem: event.problem };
+      stopAsked = false;
+    } else if (event.kind === 'stop-requested') {
+      stopAsked = true;
     } else if (event.kind === 'code-staged') {
       codeStaged = true;
     } else if (event.kind === 'setup-ended') {
@@ -58,5 +64,5 @@ export function readHistory(events: readonly RunEvent[]): History {
       workers.set(event.worker, { ...of(event.worker), logFullTold: true });
     }
   }
-  return { attempts, ended, codeStaged, setupDone, dataStaged, stagingDone, worker: of };
+  return { attempts, ended, stopAsked, codeStaged, setupDone, dataStaged, stagingDone, worker: of };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { removeFile, sleep } from './files.ts';
+import { hide } from './hide.ts';
 
 /**
  * A pipe into a log file that stops growing at a limit. It is a named pipe and not a socket, so that `/dev/stdout` and `/dev/stderr`
@@ -39,7 +40,14 @@ function makeFifo(folder: string): string {
  * Bytes are appended as they come. At `limit` bytes the log says so and `onFull` is called; what follows is read and dropped. What a full disk
  * does not take is dropped too, and the log says how much once there is room again: the writer never waits for the disk.
  */
-export function openLogPipe(file: string, limit: number, onFull: () => void): LogPipe {
+export function openLogPipe(
+  file: string,
+  limit: number,
+  onFull: () => void,
+  /** Never shown. */
+  secret: string | null = null,
+): LogPipe {
+  const hider = secret === null ? null : hide(secret);
   const log = openSync(file, 'a', 0o600);
   let size = fstatSync(log).size;
   let full = size >= limit;
@@ -95,7 +103,7 @@ export function openLogPipe(file: string, limit: number, onFull: () => void): Lo
     }
   };
   const source = new Socket({ fd: reader, readable: true, writable: false });
-  source.on('data', (chunk: Buffer) => {
+  const write = (chunk: Buffer): void => {
     if (full) {
       tellFull();
       return;
@@ -109,7 +117,8 @@ export function openLogPipe(file: string, limit: number, onFull: () => void): Lo
     if (size < limit) return;
     full = true;
     tellFull();
-  });
+  };
+  source.on('data', (chunk: Buffer) => write(hider === null ? chunk : hider.take(chunk)));
   source.on('error', () => undefined);
   const ended = new Promise<void>((resolve) => source.once('close', () => resolve()));
   return {
@@ -127,6 +136,8 @@ export function openLogPipe(file: string, limit: number, onFull: () => void): Lo
       await Promise.race([ended, sleep(milliseconds, timer.signal)]);
       timer.abort();
       source.destroy();
+      const rest = hider?.rest();
+      if (rest !== undefined && rest.length > 0) write(rest);
       if (full) tellFull();
       else tellLost();
       try {

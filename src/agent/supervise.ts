@@ -25,6 +25,8 @@ export const instructionSchema = z.strictObject({
   umask: z.string().regex(/^[0-7]+$/),
   logLimitBytes: z.int().positive(),
   stopGraceSeconds: z.number().positive(),
+  /** What the log never shows: the token of a notebook. */
+  secret: z.string().min(8).nullable(),
   gpus: z.array(z.strictObject({ uuid: z.string(), index: z.int(), name: z.string() })),
 });
 export type Instruction = Readonly<z.infer<typeof instructionSchema>>;
@@ -77,6 +79,7 @@ export async function supervise(run: string, worker: number): Promise<void> {
     file(workerLog),
     instruction.logLimitBytes,
     () => writeJsonAtomic(file(workerLogFull), { limit: instruction.logLimitBytes }),
+    instruction.secret,
     stop.signal,
   );
   if (log === null) {
@@ -118,12 +121,13 @@ async function openLog(
   file: string,
   limit: number,
   onFull: () => void,
+  secret: string | null,
   stop: AbortSignal,
 ): Promise<LogPipe | null> {
   let log: LogPipe | null = null;
   try {
     await onceThereIsRoom(() => {
-      log = openLogPipe(file, limit, onFull);
+      log = openLogPipe(file, limit, onFull, secret);
     }, stop);
     return log;
   } catch (error) {

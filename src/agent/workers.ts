@@ -21,6 +21,7 @@ import {
 import { copyTree } from './code/copy-tree.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';
 import { identityOf } from './identity.ts';
+import type { PlacedNotebook } from './notebook/place.ts';
 import { withoutControls } from './own-environment.ts';
 import type { JobRun } from './run.ts';
 import { workerLogFull, type Instruction } from './supervise.ts';
@@ -97,6 +98,8 @@ export function startWorker(
   start: number,
   gpus: readonly Gpu[],
   environment: Readonly<Record<string, string>>,
+  /** Instead of the plan's command. */
+  notebook: Pick<PlacedNotebook, 'command' | 'secret'> | null = null,
 ): ProcessIdentity {
   setAside(run, worker, start);
   const program = process.argv[1];
@@ -115,7 +118,8 @@ export function startWorker(
   writeJsonAtomic(run.at(workerPid(worker)), supervisor);
   const instruction: Instruction = {
     start,
-    command: run.plan.workers[worker] ?? 'exit 127',
+    command: notebook?.command ?? run.plan.workers[worker] ?? 'exit 127',
+    secret: notebook?.secret ?? null,
     folder: run.at(workerCode(worker)),
     environment: { ...environment },
     umask: run.umask,

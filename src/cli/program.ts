@@ -12,6 +12,7 @@ import { registerJobs } from './commands/jobs.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerList } from './commands/list.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerNotebook } from './commands/notebook.ts';
 import { registerRetry, registerUpload } from './commands/retry.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStop } from './commands/stop.ts';
@@ -111,6 +112,7 @@ export function createProgram(version: string, run: Run): Command {
   registerStop(program, run);
   registerRetry(program, run);
   registerUpload(program, run);
+  registerNotebook(program, run);
   registerCheck(program, run);
   registerGrant(program, run);
   registerHosts(program, run);

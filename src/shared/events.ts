@@ -69,6 +69,8 @@ const kinds = {
   'output-uploaded': { objects: z.int(), bytes: z.int(), seconds: z.number() },
   'manifest-uploaded': { object: z.string() },
   'stop-requested': { graceSeconds: z.number() },
+  /** The Jupyter of a notebook answers, to its token alone. */
+  'notebook-ready': { program: z.string(), version: z.string() },
   'worker-log-full': { worker, limit: z.int() },
   warning: { message: z.string(), hint: z.string() },
   /** The last event of an attempt that ran to an end. `private/` is empty by then. */

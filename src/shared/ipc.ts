@@ -6,6 +6,7 @@ import { HOST_CALLS, HOST_EVENTS } from './ipc/hosts.ts';
 import { JOB_CALLS, JOB_EVENTS } from './ipc/jobs.ts';
 import { KEY_CALLS, KEY_EVENTS } from './ipc/keys.ts';
 import { NEW_JOB_CALLS, NEW_JOB_EVENTS } from './ipc/new-job.ts';
+import { NOTEBOOK_CALLS, NOTEBOOK_EVENTS } from './ipc/notebooks.ts';
 import { SAMPLE_CALLS, SAMPLE_EVENTS } from './ipc/sample.ts';
 import type { Result } from './problem.ts';
 
@@ -26,6 +27,7 @@ export const CALLS = {
   ...ACCESS_CALLS,
   ...BUCKET_CALLS,
   ...NEW_JOB_CALLS,
+  ...NOTEBOOK_CALLS,
   ...HOST_CALLS,
   ...SAMPLE_CALLS,
 } as const;
@@ -37,6 +39,7 @@ export const EVENTS = {
   ...ACCESS_EVENTS,
   ...BUCKET_EVENTS,
   ...NEW_JOB_EVENTS,
+  ...NOTEBOOK_EVENTS,
   ...HOST_EVENTS,
   ...SAMPLE_EVENTS,
 } as const;

@@ -59,6 +59,8 @@ export interface JobStatus {
   } | null;
   readonly stopRequested: boolean;
   readonly warnings: readonly { readonly message: string; readonly hint: string }[];
+  /** Set while the Jupyter of a notebook answers. */
+  readonly notebook: { readonly program: string; readonly version: string } | null;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly uploaded: { readonly objects: number; readonly bytes: number } | null;
@@ -95,6 +97,7 @@ export function initialStatus(workers: number): JobStatus {
     accessAwaited: null,
     stopRequested: false,
     warnings: [],
+    notebook: null,
     startedAt: null,
     endedAt: null,
     uploaded: null,
@@ -163,7 +166,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         pid: event.pid,
       }));
     case 'worker-ended':
-      return withWorker(status, event.worker, (worker) => ({
+      return withWorker({ ...status, notebook: null }, event.worker, (worker) => ({
         ...worker,
         state: event.stopped ? 'stopped' : event.exitCode === 0 ? 'finished' : 'failed',
         exitCode: event.exitCode,
@@ -179,6 +182,8 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
       return { ...status, accessAwaited: null };
     case 'output-uploaded':
       return { ...status, uploaded: { objects: event.objects, bytes: event.bytes } };
+    case 'notebook-ready':
+      return { ...status, notebook: { program: event.program, version: event.version } };
     case 'stop-requested':
       return { ...status, stopRequested: true };
     case 'warning':

@@ -12,7 +12,7 @@ import { accountSchema } from './key.ts';
 /** The format of plans and events. An unknown one is refused in words. */
 export const RUN_FORMAT = 1;
 
-/** `yyyymmdd-hhmmss-` and six random letters or digits: sorts by time of submission, safe in paths and object names. */
+/** `yyyymmdd-hhmmss-` and six letters or digits, the first two of them the milliseconds: sorts by time of submission, safe in paths and object names. */
 export const jobIdSchema = z.string().regex(/^\d{8}-\d{6}-[a-z0-9]{6}$/);
 
 /** What an input address turned out to be. */
@@ -59,6 +59,8 @@ export const outputPlanSchema = z.strictObject({
 });
 
 export const codePlanSchema = z.discriminatedUnion('kind', [
+  /** A notebook that begins with an empty folder. */
+  z.strictObject({ kind: z.literal('empty') }),
   /** An absolute folder of the host. */
   z.strictObject({ kind: z.literal('dir'), path: z.string() }),
   z.strictObject({ kind: z.literal('git'), url: z.string(), ref: z.string().nullable() }),

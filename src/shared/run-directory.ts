@@ -15,6 +15,11 @@ export const RUN = {
   tokenPort: 'control/token-port.json',
   /** Path of the worker's key folder on the memory file system, for the sweep after a crash. */
   keyFolderRecord: 'private/key-folder.json',
+  /** What the Jupyter of a notebook runs with: {@link notebookServerSchema} in `server.json`, its configuration, its own run-time files. */
+  notebook: 'private/notebook',
+  notebookServer: 'private/notebook/server.json',
+  /** A page that leads a browser to the notebook: its address, which a command line would show to every user, is inside. */
+  notebookPage: 'private/notebook/open.html',
   code: 'code',
   data: 'data',
   workers: 'workers',

@@ -108,6 +108,7 @@ describe('handlers', () => {
     readClipboard: async () => '',
     clearClipboard: async () => undefined,
     moveToTrash: async () => undefined,
+    openNotebook: async () => ok(),
     saveAs: async () => null,
     firstPlace: () => null,
     hasTray: false,

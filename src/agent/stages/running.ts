@@ -13,6 +13,10 @@ import { openGpuLocks } from '../gpu/locks.ts';
 import { openTokenServer } from '../token-server/open.ts';
 import type { TokenServer } from '../token-server/server.ts';
 import { tellOwnCredentials } from '../own-credentials.ts';
+import { findJupyter } from '../notebook/find-jupyter.ts';
+import { endLeftKernels } from '../notebook/leftovers.ts';
+import { placeNotebook } from '../notebook/place.ts';
+import { watchNotebook, type NotebookWatch } from '../notebook/watch-notebook.ts';
 import { followWorker } from './follow.ts';
 import { cancelled } from '../ending.ts';
 import { waitForGpus, type Grants } from './waiting.ts';
@@ -38,6 +42,8 @@ function standings(run: JobRun): readonly Standing[] {
 
 /** Whether all workers ended well in earlier attempts: only the upload is left. */
 export function allDone(run: JobRun): boolean {
+  // A notebook is done once it was stopped: then its upload is all that can have failed.
+  if (run.plan.kind === 'notebook' && run.history.ended?.stage === 'uploading') return true;
   return standings(run).every(
     (standing, worker) =>
       standing.kind === 'ended' &&
@@ -75,18 +81,30 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
       return { ...granted, stage: 'waiting' };
     run.events.append({ kind: 'stage-started', stage: 'running' });
     const sampling = startSampling(run);
+    const notebook = run.plan.kind === 'notebook' ? watchNotebook(run) : null;
     try {
       const exits = await startAndFollow(run, found, prepare(run, toStart, granted, tokens));
+      const refusal = await endNotebook(run, notebook);
+      if (refusal !== null) return { ok: false, problem: refusal, stage: 'running' };
       if (!exits.ok) return { ...exits, stage: 'running' };
       run.events.append({ kind: 'stage-ended', stage: 'running' });
       return exits;
     } finally {
+      await notebook?.end();
       await sampling.stop();
     }
   } finally {
     locks.releaseAll();
     if (tokens.ok) await tokens.value?.close();
   }
+}
+
+/** Once Jupyter has ended: nothing of it goes on, and the output is still. Why it could not go on, or null. */
+async function endNotebook(run: JobRun, notebook: NotebookWatch | null): Promise<Problem | null> {
+  if (notebook === null) return null;
+  const refusal = await notebook.end();
+  await endLeftKernels(run);
+  return refusal;
 }
 
 /** What the workers that are to start get. */
@@ -180,7 +198,14 @@ async function prepareAndStart(
     gpus: gpus.map((gpu) => gpu.uuid),
     ...handed,
   });
-  startWorker(run, worker, start, gpus, environment);
+  if (run.plan.kind !== 'notebook') {
+    startWorker(run, worker, start, gpus, environment);
+    return;
+  }
+  const jupyter = await findJupyter(run);
+  if (!jupyter.ok) throw new Error(jupyter.problem.message);
+  const placed = await placeNotebook(run, jupyter.value, environment);
+  startWorker(run, worker, start, gpus, placed.environment, placed);
 }
 
 function tellLost(

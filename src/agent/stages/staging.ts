@@ -53,6 +53,8 @@ async function stageCode(run: JobRun): Promise<Result<void>> {
 
 function takeCode(run: JobRun, code: CodePlan): Promise<Result<StagedCode>> {
   switch (code.kind) {
+    case 'empty':
+      return emptyFolder(run);
     case 'dir':
       return snapshot(run, code.path);
     case 'git':
@@ -60,6 +62,11 @@ function takeCode(run: JobRun, code: CodePlan): Promise<Result<StagedCode>> {
     case 'gcs':
       return fetchCode(run, code);
   }
+}
+
+async function emptyFolder(run: JobRun): Promise<Result<StagedCode>> {
+  await mkdir(run.at(RUN.code), { recursive: true });
+  return ok({ files: 0, bytes: 0, state: NO_CODE_STATE });
 }
 
 interface StagedCode {

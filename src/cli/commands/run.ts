@@ -118,6 +118,8 @@ export function describePlan(plan: JobPlan, output: Output): void {
 
 function codeText(code: JobPlan['code']): string {
   switch (code.kind) {
+    case 'empty':
+      return 'an empty folder';
     case 'dir':
       return code.path;
     case 'git':
@@ -146,6 +148,16 @@ export function tellDetached(
 ): void {
   if (json !== null) output.json(json);
   else output.line(id);
+  tellAccess(output, id, access);
+  output.note(`  See it with \`trainyard job ${id}\`.`);
+}
+
+/** How long its access lasts, and how it gets more. */
+export function tellAccess(
+  output: Output,
+  id: string,
+  access: { readonly accessExpiresAt: number | null; readonly accessMissing: object | null },
+): void {
   const { accessExpiresAt, accessMissing } = access;
   if (accessMissing !== null)
     output.note(`  Once the network is there: \`trainyard retry ${id}\`.`);
@@ -160,5 +172,4 @@ export function tellDetached(
       `  If it needs longer, it waits with its output safe until \`trainyard retry ${id}\` gives it new access.`,
     );
   }
-  output.note(`  See it with \`trainyard job ${id}\`.`);
 }

@@ -58,6 +58,26 @@ export function mayHavePermission(permission: string, origin: string): boolean {
   return PERMISSIONS.has(permission) && (origin === PAGE_ORIGIN || isPageAddress(origin));
 }
 
+/** Whether an address is of an origin, without a name or password in it. */
+export function isWithin(address: string, origin: string): boolean {
+  const url = parse(address);
+  return url !== null && url.origin === origin && url.username === '' && url.password === '';
+}
+
+/** Whether a page of a notebook may load it: its own origin, by HTTP and WebSocket, and what it makes itself. */
+export function mayLoadInNotebook(address: string, origin: string): boolean {
+  const url = parse(address);
+  if (url === null) return false;
+  if (['data:', 'blob:', 'devtools:'].includes(url.protocol) || address === 'about:blank')
+    return true;
+  return isWithin(address.replace(/^ws:/i, 'http:'), origin);
+}
+
+/** Copying is all that a notebook's page may ask for. */
+export function mayHaveInNotebook(permission: string, asking: string, origin: string): boolean {
+  return permission === 'clipboard-sanitized-write' && isWithin(asking, origin);
+}
+
 export interface Caller {
   /** Of the frame that calls, as the browser serialises it: no path, no slash. */
   readonly origin: string;

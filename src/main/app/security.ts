@@ -1,5 +1,12 @@
 import { app, shell, type Session, type WebContents } from 'electron';
-import { mayHavePermission, mayLoad, mayOpenOutside } from './policy.ts';
+import {
+  isWithin,
+  mayHavePermission,
+  mayLoad,
+  mayLoadInNotebook,
+  mayOpenOutside,
+  WEB_PREFERENCES,
+} from './policy.ts';
 
 /** Refuses every permission but those of the policy's table, and every load from outside the application. */
 export function guardSession(session: Session): void {
@@ -16,12 +23,43 @@ export function guardSession(session: Session): void {
   session.on('will-download', (event) => event.preventDefault());
 }
 
+/** Sessions whose pages may move within one origin. */
+const origins = new WeakMap<Session, string>();
+
+/** The pages of a session, a notebook's, may move within its origin, and open windows of it. */
+export function letStay(session: Session, origin: string): void {
+  origins.set(session, origin);
+}
+
 function guardContents(contents: WebContents): void {
-  contents.on('will-navigate', (event) => event.preventDefault());
-  contents.on('will-frame-navigate', (event) => event.preventDefault());
-  contents.on('will-redirect', (event) => event.preventDefault());
+  const origin = (): string | null => origins.get(contents.session) ?? null;
+  const mayStay = (url: string): boolean => {
+    const own = origin();
+    return own !== null && isWithin(url, own);
+  };
+  contents.on('will-navigate', (event) => {
+    if (mayStay(event.url)) return;
+    event.preventDefault();
+    // What a notebook links to is for the browser.
+    if (origin() !== null && mayOpenOutside(event.url)) void shell.openExternal(event.url);
+  });
+  contents.on('will-frame-navigate', (event) => {
+    const own = origin();
+    // Frames show what a notebook made itself, too.
+    if (own === null || !(mayStay(event.url) || mayLoadInNotebook(event.url, own)))
+      event.preventDefault();
+  });
+  contents.on('will-redirect', (event) => {
+    if (!mayStay(event.url)) event.preventDefault();
+  });
   contents.on('will-attach-webview', (event) => event.preventDefault());
   contents.setWindowOpenHandler(({ url }) => {
+    // Jupyter opens an empty window first, and leads it to a notebook then.
+    if (mayStay(url) || (origin() !== null && (url === 'about:blank' || url === '')))
+      return {
+        action: 'allow',
+        overrideBrowserWindowOptions: { webPreferences: { ...WEB_PREFERENCES } },
+      };
     if (mayOpenOutside(url)) void shell.openExternal(url);
     return { action: 'deny' };
   });

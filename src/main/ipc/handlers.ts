@@ -7,6 +7,7 @@ import { bucketHandlers } from './handlers/buckets.ts';
 import { hostHandlers } from './handlers/hosts.ts';
 import { jobHandlers } from './handlers/jobs.ts';
 import { keyHandlers } from './handlers/keys.ts';
+import { notebookHandlers } from './handlers/notebooks.ts';
 import { newJobHandlers } from './handlers/new-job.ts';
 import { sampleHandlers } from './handlers/sample.ts';
 import type { WindowShell } from './window-shell.ts';
@@ -32,6 +33,7 @@ export function createHandlers({ version, home, services, shell }: HandlerOption
     ...jobHandlers(services.value, shell),
     ...accessHandlers(services.value),
     ...keyHandlers(services.value, shell),
+    ...notebookHandlers(services.value, shell),
     ...newJobHandlers(services.value, shell),
     ...sampleHandlers(services.value),
   };

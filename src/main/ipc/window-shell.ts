@@ -1,4 +1,6 @@
 import type { EventBody, EventName } from '../../shared/ipc.ts';
+import type { Result } from '../../shared/problem.ts';
+import type { OpenNotebook } from '../jobs/submit-notebook.ts';
 import type { AskedPlace, Preferences } from '../../shared/ipc/application.ts';
 
 /** What handlers ask of the window itself; `app/` does it with Electron, tests with a few lines. */
@@ -14,6 +16,11 @@ export interface WindowShell {
   readonly moveToTrash: (path: string) => Promise<void>;
   /** The system's own dialog for a new file: its absolute path, or null when the user changed their mind. */
   readonly saveAs: (title: string, name: string) => Promise<string | null>;
+  /** Opens a notebook in a window of its own, or in the system's browser. */
+  readonly openNotebook: (
+    notebook: OpenNotebook & { readonly id: string; readonly name: string },
+    where: 'window' | 'browser',
+  ) => Promise<Result<void>>;
   /** Where a link asked the window to go before it listened; told once. */
   readonly firstPlace: () => AskedPlace | null;
   /** The system has a place for the application's icon. */

@@ -147,8 +147,10 @@ export function refusals(value: unknown): readonly Mistake[] {
     mistakes.push({ path, at: 'value', message });
   };
   const kind = value['kind'];
-  if (kind === 'notebook' || kind === 'transfer')
-    refuse(['kind'], `Jobs of the kind "${kind}" cannot be run yet. Allowed: training.`);
+  if (kind === 'notebook')
+    refuse(['kind'], 'A notebook is started with `trainyard notebook`. Allowed here: training.');
+  if (kind === 'transfer')
+    refuse(['kind'], 'A transfer is started with `trainyard cp`. Allowed here: training.');
   const host = value['host'];
   if (typeof host === 'string' && host !== '' && host !== 'local')
     refuse(

@@ -1,8 +1,9 @@
 import type { AgentSecrets } from '../../shared/agent-protocol.ts';
 import { hasEnded } from '../../shared/job-status.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
+import type { NotebookRequest } from '../../shared/notebook.ts';
 import type { JobPlan, RunPlan } from '../../shared/plan.ts';
-import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN, workerLog } from '../../shared/run-directory.ts';
 import { hasOutputToUpload, type JobView } from '../../shared/views.ts';
 import type { FilePiece, FolderListing } from '../hosts/types.ts';
@@ -19,8 +20,15 @@ import {
 } from './access.ts';
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { tokensNeeded } from './make-plan.ts';
+import { cancelled, goesOn, nothingToUpload, over, running } from './refused.ts';
 import { runs, type KnownRun, type PageRequest, type RunsPage } from './runs.ts';
-import { prepareJob, type SubmitOptions, type SubmitParts } from './submit.ts';
+import { prepareJob, type PreparedJob, type SubmitOptions, type SubmitParts } from './submit.ts';
+import {
+  findNotebook,
+  jobOfNotebook,
+  prepareNotebook,
+  type OpenNotebook,
+} from './submit-notebook.ts';
 import { prepareTransfer, type TransferRequest } from './submit-transfer.ts';
 import { viewIndex } from './view-index.ts';
 import { followRun, watchRuns, type RunChange } from './watch.ts';
@@ -67,6 +75,20 @@ export interface JobService {
       readonly onPlan?: (plan: JobPlan, warnings: readonly Problem[]) => void;
     },
   ): Promise<Result<SubmittedJob>>;
+  /** {@link JobService.submit} for a notebook. It can be opened once `status.notebook` is set. */
+  submitNotebook(
+    request: NotebookRequest,
+    options: SubmitOptions & {
+      readonly onPlan?: (plan: JobPlan, warnings: readonly Problem[]) => void;
+    },
+  ): Promise<Result<SubmittedJob>>;
+  /** Where the Jupyter of a notebook is. Errors: `input.not-a-notebook`, `input.notebook-not-there`. */
+  openNotebook(id: string): Promise<Result<OpenNotebook>>;
+  /** A job that does what a notebook did. Errors: `input.not-a-notebook`, `input.notebook-file`. */
+  jobOfNotebook(
+    id: string,
+    wanted: { readonly file?: string; readonly command?: string },
+  ): Promise<Result<JobSpec>>;
   /** All runs, newest first; one that cannot be read is in the list with its problem. */
   list(): Promise<readonly JobView[]>;
   get(id: string): Promise<Result<JobView>>;
@@ -184,22 +206,42 @@ export function jobService(given: JobServiceParts): JobService {
     });
   };
 
+  const submitPrepared = async (
+    prepared: Result<PreparedJob>,
+    options: Parameters<JobService['submit']>[1],
+  ): Promise<Result<SubmittedJob>> => {
+    if (!prepared.ok) return prepared;
+    const { host, plan, access, warnings } = prepared.value;
+    options.onPlan?.(plan, warnings);
+    if (options.signal?.aborted === true) return fail(cancelled(plan.id));
+    const started = await begin(host, plan, access);
+    if (!started.ok) return started;
+    return ok({
+      id: plan.id,
+      plan,
+      warnings,
+      accessExpiresAt: plan.unattended ? null : accessEnds(access.record),
+      accessMissing: access.missing,
+    });
+  };
+
   return {
-    async submit(spec, options) {
-      const prepared = await prepareJob(parts, spec, options);
-      if (!prepared.ok) return prepared;
-      const { host, plan, access, warnings } = prepared.value;
-      options.onPlan?.(plan, warnings);
-      if (options.signal?.aborted === true) return fail(cancelled(plan.id));
-      const started = await begin(host, plan, access);
-      if (!started.ok) return started;
-      return ok({
-        id: plan.id,
-        plan,
-        warnings,
-        accessExpiresAt: plan.unattended ? null : accessEnds(access.record),
-        accessMissing: access.missing,
-      });
+    submit: async (spec, options) =>
+      submitPrepared(await prepareJob(parts, spec, options), options),
+    submitNotebook: async (request, options) =>
+      submitPrepared(await prepareNotebook(parts, request, options), options),
+    async openNotebook(id) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      const plan = await run.value.reader.plan();
+      if (!plan.ok) return plan;
+      return findNotebook(run.value.host, plan.value, await run.value.reader.view());
+    },
+    async jobOfNotebook(id, wanted) {
+      const run = await all.find(id);
+      if (!run.ok) return run;
+      const plan = await run.value.reader.plan();
+      return plan.ok ? jobOfNotebook(run.value.host, plan.value, wanted) : plan;
     },
     async submitTransfer(request, signal) {
       const prepared = await prepareTransfer(parts, request, signal);
@@ -346,58 +388,3 @@ const NO_ACCESS: Access = {
   record: { format: 1, tokens: [] },
   missing: null,
 };
-
-function over(view: JobView, verb: 'stop' | 'retry'): Problem {
-  return problem({
-    code: verb === 'stop' ? 'input.job-over' : 'input.job-finished',
-    op: `${verb} the job`,
-    subject: view.id,
-    message: `The job ${view.id} has ${view.state === 'stopped' ? 'been stopped already' : `${view.state} already`}.`,
-    hint:
-      view.state === 'finished'
-        ? `Submit it again for a new run: trainyard run JOB.yaml. What is missing in the bucket: trainyard upload ${view.id}.`
-        : `trainyard retry ${view.id} takes it up again.`,
-  });
-}
-
-function goesOn(view: JobView): Problem {
-  return problem({
-    code: 'input.job-goes-on',
-    op: 'upload the output again',
-    subject: view.id,
-    message: `The job ${view.id} has not ended: it is ${view.state}.`,
-    hint:
-      view.state === 'interrupted'
-        ? `Take it up again with: trainyard retry ${view.id}`
-        : 'Its output is uploaded when its workers have ended.',
-  });
-}
-
-function nothingToUpload(view: JobView): Problem {
-  return problem({
-    code: 'input.nothing-to-upload',
-    op: 'upload the output again',
-    subject: view.id,
-    message: `The job ${view.id} has nothing to upload: ${view.output === null ? 'it has no output address' : 'none of its workers was ever started'}.`,
-    hint: '',
-  });
-}
-
-function running(id: string): Problem {
-  return problem({
-    code: 'input.job-running',
-    op: 'retry the job',
-    subject: id,
-    message: `The job ${id} is running, and its access is good for a while: there is nothing to retry.`,
-    hint: `Watch it with trainyard logs ${id} -f, or stop it first: trainyard stop ${id}.`,
-  });
-}
-
-function cancelled(id: string): Problem {
-  return problem({
-    code: 'job.cancelled',
-    op: 'submit the job',
-    subject: id,
-    message: 'The job was not started.',
-  });
-}

@@ -57,6 +57,7 @@ const viewSchema = z.strictObject({
       .nullable(),
     stopRequested: z.boolean(),
     warnings: z.array(said),
+    notebook: z.strictObject({ program: z.string(), version: z.string() }).nullable().default(null),
     startedAt: time,
     endedAt: time,
     uploaded: z.strictObject({ objects: z.number(), bytes: z.number() }).nullable(),

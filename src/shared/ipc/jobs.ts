@@ -46,6 +46,7 @@ const jobStatusSchema = z.object({
   accessAwaited: remark.extend({ account: z.string() }).nullable(),
   stopRequested: z.boolean(),
   warnings: z.array(remark),
+  notebook: z.object({ program: z.string(), version: z.string() }).nullable(),
   startedAt: time,
   endedAt: time,
   uploaded: z.object({ objects: z.int(), bytes: z.int() }).nullable(),

@@ -94,8 +94,11 @@ test.each([
   ['worker: a', '5:1 There is no field "worker" here. Did you mean "workers"?'],
   ['colour: a', '5:1 There is no field "colour" here. Allowed: name,'],
   ['name: b', '5:1 This field stands in the mapping twice.'],
-  ['kind: notebook', '5:7 Jobs of the kind "notebook" cannot be run yet. Allowed: training.'],
-  ['kind: transfer', '5:7 Jobs of the kind "transfer" cannot be run yet. Allowed: training.'],
+  [
+    'kind: notebook',
+    '5:7 A notebook is started with `trainyard notebook`. Allowed here: training.',
+  ],
+  ['kind: transfer', '5:7 A transfer is started with `trainyard cp`. Allowed here: training.'],
   ['kind: trainig', '5:7 kind is "trainig". Allowed: training.'],
   [
     'input: { gcs: s3://b/x }',

@@ -10,6 +10,7 @@ import { lazily } from '../../common/lazily.ts';
 import { JobPower } from '../access/power.tsx';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
+import { NotebookActions, useNotebook } from '../notebooks/notebook-actions.tsx';
 import { JobFacts } from './job-facts.tsx';
 import {
   canRetry,
@@ -57,7 +58,8 @@ export function JobDetail({ job, now }: JobDetailProps) {
   const retry = useRetry(job.id);
   const upload = useUploadAgain(job.id);
   const again = useRunAgain(job.id);
-  const failure = stop.error ?? retry.error ?? upload.error ?? again.error;
+  const notebook = useNotebook(job.id);
+  const failure = stop.error ?? retry.error ?? upload.error ?? again.error ?? notebook.error;
   const tab = useView((view) => view.tab);
   const chooseTab = useView((view) => view.chooseTab);
   const canRunAgain =
@@ -99,8 +101,9 @@ export function JobDetail({ job, now }: JobDetailProps) {
               Run again
             </Button>
           )}
+          <NotebookActions job={job} notebook={notebook} />
           {canStop(job) && (
-            <StopButton name={job.name} busy={stop.isPending} onStop={() => stop.mutate()} />
+            <StopButton job={job} busy={stop.isPending} onStop={() => stop.mutate()} />
           )}
         </Group>
       </header>
@@ -171,12 +174,13 @@ function useRunAgain(id: string) {
 }
 
 interface StopButtonProps {
-  readonly name: string;
+  readonly job: JobView;
   readonly busy: boolean;
   readonly onStop: () => void;
 }
 
-function StopButton({ name, busy, onStop }: StopButtonProps) {
+function StopButton({ job, busy, onStop }: StopButtonProps) {
+  const isNotebook = job.kind === 'notebook';
   const [asks, setAsks] = useState(false);
   return (
     <>
@@ -187,18 +191,19 @@ function StopButton({ name, busy, onStop }: StopButtonProps) {
         loading={busy}
         onClick={() => setAsks(true)}
       >
-        Stop
+        {isNotebook && job.output !== null ? 'Stop and upload' : 'Stop'}
       </Button>
       <Modal
         opened={asks}
         onClose={() => setAsks(false)}
-        title={`Stop ${name}?`}
+        title={`Stop ${job.name}?`}
         closeButtonProps={{ 'aria-label': 'Close' }}
         centered
       >
         <Text size="md" mb="md">
-          Its workers are asked to end, and ended after a grace time. What they produced is kept,
-          and uploaded where the job has an output.
+          {isNotebook
+            ? 'Save what is open in it first: Jupyter and all its kernels end. Its files are kept, and its output is uploaded where it has an address.'
+            : 'Its workers are asked to end, and ended after a grace time. What they produced is kept, and uploaded where the job has an output.'}
         </Text>
         <Group justify="flex-end" gap="xs">
           <Button size="xs" variant="default" onClick={() => setAsks(false)}>
@@ -212,7 +217,7 @@ function StopButton({ name, busy, onStop }: StopButtonProps) {
               onStop();
             }}
           >
-            Stop the job
+            {isNotebook ? 'Stop the notebook' : 'Stop the job'}
           </Button>
         </Group>
       </Modal>

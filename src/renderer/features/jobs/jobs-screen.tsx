@@ -1,5 +1,5 @@
 import { Button, Loader, Text } from '@mantine/core';
-import { useDeferredValue, useEffect, useMemo, useRef } from 'react';
+import { Suspense, useDeferredValue, useEffect, useMemo, useRef } from 'react';
 import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
@@ -18,6 +18,7 @@ import { useJobsToCome } from './load-jobs.ts';
 import { useJobs } from './use-jobs.ts';
 import { useView } from './view-store.ts';
 
+const NewNotebook = lazily(async () => (await import('../notebooks/new-notebook.tsx')).NewNotebook);
 const FirstStart = lazily(async () => (await import('../first-start/first-start.tsx')).FirstStart);
 
 /** The jobs, and below them the one chosen. */
@@ -106,6 +107,11 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
         searchField={searchField}
       >
         <StillToCome />
+        {canStart && (
+          <Suspense fallback={null}>
+            <NewNotebook />
+          </Suspense>
+        )}
         {canStart && (
           <Button size="compact-sm" onClick={() => go({ screen: 'new-job' })}>
             New job

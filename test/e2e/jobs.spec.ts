@@ -34,6 +34,8 @@ test('lists the jobs of the home, newest first', async ({ profile }) => {
     'local',
     expect.stringContaining('21 Nov'),
     '1 m 25 s',
+    // Below the button for the columns.
+    '',
   ]);
   await expect(row(page, interrupted.id)).toContainText('interrupted');
 });
@@ -197,12 +199,12 @@ test('an interrupted job says so and offers the retry', async ({ profile }) => {
 test('an emulated Google is told in a banner, the real one is not', async ({ profile }) => {
   const first = await profile.launch();
   await expect(first.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
-  await expect(first.page.getByText('Emulated Google Cloud')).toHaveCount(0);
+  await expect(first.page.getByText('Emulated Google Cloud.', { exact: true })).toHaveCount(0);
   await first.application.close();
   const second = await profile.launch({
     env: { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' },
   });
-  await expect(second.page.getByText('Emulated Google Cloud')).toBeVisible();
+  await expect(second.page.getByText('Emulated Google Cloud.', { exact: true })).toBeVisible();
   await expect(second.page.getByRole('status')).toContainText('http://127.0.0.1:49999');
 });
 

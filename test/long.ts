@@ -12,6 +12,7 @@ const parts = [
   'test/cli/silent-network.test.ts',
   'test/google/faults.test.ts',
   'test/google/grants-gcloud.test.ts',
+  'test/leaks/command-line.test.ts',
   'test/main/jobs/two.test.ts',
   'test/transfer/generations.test.ts',
   'test/transfer/kill.test.ts',

@@ -1,10 +1,15 @@
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Names that steer Trainyard, hold its secrets, or belong to the program that started it: no worker sees them. */
+/**
+ * Names that steer Trainyard, hold its secrets, or belong to the program that started it: no worker sees them. `NODE_DEBUG` is among them because
+ * Node.js would then write pieces of what the agent receives, tokens too, into the agent's log.
+ */
 const CONTROL = /^(TRAINYARD|TRAINML|npm|ELECTRON|NODE_CHANNEL|VITEST|CHROME)_|^npm_config_/;
 const CONTROLS: ReadonlySet<string> = new Set([
   'GOOGLE_APPLICATION_CREDENTIALS',
   'CLOUDSDK_CONFIG',
+  'NODE_DEBUG',
+  'NODE_DEBUG_NATIVE',
   'NODE_OPTIONS',
   'NODE_ENV',
   'STORAGE_EMULATOR_HOST',

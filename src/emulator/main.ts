@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import type { Emulator } from './context.ts';
 import { FaultRegister } from './faults/register.ts';
 import { parseFaults } from './faults/rules.ts';
 import { AccountRegister, registerAccount } from './oauth/accounts.ts';
-import { TokenRegister } from './oauth/token.ts';
+import { TokenRegister, type TokenKind } from './oauth/token.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { listen, serve } from './server.ts';
 import { releaseLock, sweepTemporary, takeLock, TEMPORARY_PREFIX } from './state/lock.ts';
@@ -130,7 +130,7 @@ async function run(options: Options): Promise<void> {
       hasUniformAccess: (bucket) => store.bucket(bucket)?.uniformAccess === true,
     },
     accounts,
-    tokens: new TokenRegister(options.tokenLifetimeSeconds),
+    tokens: new TokenRegister(options.tokenLifetimeSeconds, tokenNotes(options.tokenLog)),
     sessions,
     faults,
   };
@@ -148,6 +148,13 @@ async function run(options: Options): Promise<void> {
       .map(([name, value]) => `export ${name}=${value}\n`)
       .join(''),
   );
+}
+
+/** Writes down every token, where that is asked for: its lines are credentials of this emulator, and of nothing else. */
+function tokenNotes(file: string | null): (kind: TokenKind, token: string) => void {
+  if (file === null) return () => undefined;
+  return (kind, token) =>
+    appendFileSync(file, `${JSON.stringify({ kind, token })}\n`, { mode: 0o600 });
 }
 
 /** Nobody holds a channel any more: ends once nothing was asked for some time. */

@@ -23,6 +23,8 @@ export interface Options {
   readonly overwriteAnswers403: boolean;
   readonly narrowedTokensTellExpiry: boolean;
   readonly requestLog: string | null;
+  /** Where every token is written down that is handed out or taken in. */
+  readonly tokenLog: string | null;
   /** How many objects without content a bucket begins with. */
   readonly fill: ReadonlyMap<string, number>;
   /** Seconds without a request that it lives on when the parent that holds a channel to it goes; 0: it ends with it. */
@@ -53,6 +55,7 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --fill BUCKET=COUNT       begin with empty objects data/0000000.bin and so on, never kept: for
                             listings of any size
   --request-log FILE        append one JSON object a line for every request
+  --token-log FILE          append every token, for tests that look for leaked ones (0600)
   --linger SECONDS          outlive the program that started it until nothing was asked for so long; 0
   --faults FILE             go wrong by the rules of this JSON file (docs/emulator.md)
   --allow-faults            rules may be set while it runs, at /trainyard/faults
@@ -140,6 +143,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         'overwrite-answers-403': flag,
         'sts-tells-expiry': flag,
         'request-log': text,
+        'token-log': text,
         fill: list,
         linger: text,
         faults: text,
@@ -204,6 +208,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     overwriteAnswers403: values['overwrite-answers-403'] === true,
     narrowedTokensTellExpiry: values['sts-tells-expiry'] === true,
     requestLog: values['request-log'] ?? null,
+    tokenLog: values['token-log'] ?? null,
     fill,
     lingerSeconds: linger.value,
     faults: values.faults ?? null,

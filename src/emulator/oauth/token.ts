@@ -24,13 +24,27 @@ export interface LiveAccess extends Access {
   readonly expiresAt: number;
 }
 
+/** What serves as a credential until it ends: `assertion` is a signed one that a token is asked for with, `narrowed` a token with a boundary. */
+export type TokenKind = 'assertion' | 'token' | 'narrowed';
+
 /** The access tokens that were handed out and still live. */
 export class TokenRegister {
   readonly lifetimeSeconds: number;
   readonly #tokens = new Map<string, LiveAccess>();
+  readonly #note: (kind: TokenKind, token: string) => void;
 
-  constructor(lifetimeSeconds: number) {
+  /** `note` hears of every token that is handed out or taken in. */
+  constructor(
+    lifetimeSeconds: number,
+    note: (kind: TokenKind, token: string) => void = () => undefined,
+  ) {
     this.lifetimeSeconds = lifetimeSeconds;
+    this.#note = note;
+  }
+
+  /** A signed assertion came in, whether it is then accepted or not. */
+  noteAssertion(assertion: string): void {
+    this.#note('assertion', assertion);
   }
 
   /** `expiresAt`: its end where that is another than a whole lifetime from now, milliseconds since 1970. */
@@ -43,6 +57,7 @@ export class TokenRegister {
       ...access,
       expiresAt: expiresAt ?? now + this.lifetimeSeconds * 1000,
     });
+    this.#note(access.boundary === null ? 'token' : 'narrowed', token);
     return token;
   }
 
@@ -150,6 +165,7 @@ export async function answerToken(
     return refuse('unsupported_grant_type', `Invalid grant_type: ${form['grant_type'] ?? ''}`);
   const assertion = form['assertion'];
   if (assertion === undefined) return refuse('invalid_request', 'Missing parameter: assertion');
+  tokens.noteAssertion(assertion);
   return exchange(assertion, accounts, tokens, ownAddress, nowMs);
 }
 

@@ -63,8 +63,24 @@ export function jobFilePlaces(
   };
 }
 
-/** {@link parseJobFile} with the mistakes as data: for an editor or a form. */
+/** What a private key looks like, in a PEM or in the key file of a service account. */
+const PRIVATE_KEY = /PRIVATE KEY-----|["']?private_key["']?\s*:/;
+
+/**
+ * {@link parseJobFile} with the mistakes as data: for an editor or a form. Mistakes quote the file; those of one that holds a private key are told
+ * as that alone.
+ */
 export function readJobFile(text: string): ReadJobFile {
+  const read = readFields(text);
+  const key = read.mistakes === null ? null : PRIVATE_KEY.exec(text);
+  if (key === null) return read;
+  const line = text.slice(0, key.index).split('\n').length;
+  const message =
+    'A private key stands in this file, so its mistakes are not quoted. A job file names a key of the vault: add a key file with `trainyard keys add`, and give its name as `key`.';
+  return { spec: null, mistakes: [{ line, column: 1, message }] };
+}
+
+function readFields(text: string): ReadJobFile {
   const first = (message: string): ReadJobFile => ({
     spec: null,
     mistakes: [{ line: 1, column: 1, message }],

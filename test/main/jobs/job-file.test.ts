@@ -47,6 +47,22 @@ test('the example of every field is read', () => {
   });
 });
 
+test('of a file that holds a private key nothing is quoted', () => {
+  const pem = '-----BEGIN PRIVATE KEY-----\\nMIIEvAIBADANBgkqhkiG9w0BAQEFAASC\\n';
+  const key = `{\n"type": "service_account",\n"private_key": "${pem}"}`;
+  for (const [text, line] of [
+    [key, 3],
+    [key + key, 3],
+    [`{ "${pem}": 1 }`, 1],
+    [withLine(`wrong: "${pem}"`), 5],
+  ] as const) {
+    const [only, ...more] = mistakes(text);
+    expect(only).toContain(`${line}:1 A private key stands in this file`);
+    expect(only).not.toContain('MIIE');
+    expect(more).toEqual([]);
+  }
+});
+
 test('only name, host, code and workers are required', () => {
   expect(valueOf(parseJobFile(minimal, { path: 'job.yaml' }))).toEqual({
     name: 'a',

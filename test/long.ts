@@ -26,6 +26,7 @@ const window = [
   'job-logs.spec.ts',
   'keys-looks.spec.ts',
   'kills.spec.ts',
+  'leaks.spec.ts',
   'new-job.spec.ts',
   'packaged.spec.ts',
 ];

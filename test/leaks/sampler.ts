@@ -22,13 +22,14 @@ export function startSampler(): { readonly stop: () => Promise<Sampled> } {
     execArgv: [],
   });
   const told = once(thread, 'message') as Promise<[readonly string[]]>;
-  return {
-    stop: async () => {
-      Atomics.store(stop, 0, 1);
-      Atomics.notify(stop, 0);
-      const [samples] = await told;
-      await thread.terminate();
-      return { samples, looks: Atomics.load(looks, 0) };
-    },
+  const end = async (): Promise<Sampled> => {
+    Atomics.store(stop, 0, 1);
+    Atomics.notify(stop, 0);
+    const [samples] = await told;
+    await thread.terminate();
+    return { samples, looks: Atomics.load(looks, 0) };
   };
+  let ended: Promise<Sampled> | null = null;
+  // May be called twice.
+  return { stop: () => (ended ??= end()) };
 }

@@ -13,6 +13,8 @@ export const KEYRING_LACKS: readonly string[] = [
 
 /** A gnome-keyring under a D-Bus session of its own. */
 export interface Keyring {
+  /** Where it keeps what it was given, sealed. */
+  readonly folder: string;
   /** What a program needs to find it. */
   readonly env: Readonly<Record<string, string>>;
   lock: () => void;
@@ -77,6 +79,7 @@ export async function startKeyring(): Promise<Keyring> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return {
+    folder,
     env,
     lock: () => {
       const locked = ask(

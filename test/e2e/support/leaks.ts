@@ -45,7 +45,7 @@ export function recordedMessages(application: ElectronApplication): Promise<read
 }
 
 /** Everything that the window's page holds in memory, as the inspector writes it. */
-async function pageMemory(page: Page): Promise<string> {
+export async function pageMemory(page: Page): Promise<string> {
   const session = await page.context().newCDPSession(page);
   const chunks: string[] = [];
   session.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => chunks.push(chunk));

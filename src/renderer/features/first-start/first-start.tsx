@@ -10,6 +10,7 @@ import { ArrivalCard } from '../keys/arrival-card.tsx';
 import { receivePaths, useArrivals } from '../keys/arrivals.ts';
 import { useKeys, useVault } from '../keys/use-keys.ts';
 import { VaultNotice } from '../keys/vault-notice.tsx';
+import { NewNotebook } from '../notebooks/new-notebook.tsx';
 import { useSample, useSampleAgain, useStartSample } from '../sample/use-sample.ts';
 import './first-start.css';
 
@@ -118,13 +119,16 @@ export function FirstStart({ home }: { readonly home: string | null }) {
                   Open the sample’s job
                 </Button>
               ) : (
-                <Button
-                  size="xs"
-                  variant={hasKey && hasBucket && !isSample ? 'filled' : 'default'}
-                  onClick={() => go({ screen: 'new-job' })}
-                >
-                  New job
-                </Button>
+                <Group gap="xs" wrap="nowrap">
+                  <NewNotebook size="xs" />
+                  <Button
+                    size="xs"
+                    variant={hasKey && hasBucket && !isSample ? 'filled' : 'default'}
+                    onClick={() => go({ screen: 'new-job' })}
+                  >
+                    New job
+                  </Button>
+                </Group>
               )
             }
           />

@@ -49,11 +49,11 @@ function requestOf(filled: Filled): NotebookRequest {
 }
 
 /** The button, and the form that it opens. */
-export function NewNotebook() {
+export function NewNotebook({ size = 'compact-sm' }: { readonly size?: 'compact-sm' | 'xs' }) {
   const [opened, setOpened] = useState(false);
   return (
     <>
-      <Button size="compact-sm" variant="default" onClick={() => setOpened(true)}>
+      <Button size={size} variant="default" onClick={() => setOpened(true)}>
         New notebook
       </Button>
       <Modal

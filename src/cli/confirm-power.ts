@@ -66,6 +66,7 @@ export async function confirmPower(
   services: Services,
   key: ServiceAccountKey,
   given: string | undefined,
+  command = 'trainyard keys add FILE',
 ): Promise<(id: string) => void> {
   const access = accessService(services);
   const fingerprint = fingerprintOf(key);
@@ -82,7 +83,7 @@ export async function confirmPower(
       email: key.clientEmail,
       findings: report.findings,
       given,
-      command: 'trainyard keys add FILE',
+      command,
     });
   return (id) => {
     access.note(id, report);

@@ -22,7 +22,7 @@ export function withKeyOptions(command: Command): Command {
     .option('--no-key', 'send no credential');
 }
 
-/** The tokens of a key by its name, or null for no credential. */
+/** The tokens of a key by its name for `trainyard cp`, or null for no credential. */
 export async function tokensOf(
   services: Services,
   key: string | null,
@@ -30,7 +30,7 @@ export async function tokensOf(
 ): Promise<TokenSource | null> {
   if (key === null) return null;
   const card = valueOf(await services.keys.find(key));
-  return valueOf(await services.keys.tokenSource(card, purpose));
+  return valueOf(await services.keys.tokenSource(card, purpose, 'copy'));
 }
 
 /**

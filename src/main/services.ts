@@ -17,6 +17,7 @@ import { homePaths, type Environment, type HomePaths } from './platform/paths.ts
 import { sampleService, type SampleFiles, type SampleService } from './sample/service.ts';
 import { bookmarkRows, type BookmarkReader, type BookmarkWriter } from './store/bookmarks.ts';
 import { jobRows } from './store/jobs.ts';
+import { keyUseRows } from './store/key-uses.ts';
 import { keyRows } from './store/keys.ts';
 import { openStore, type Store } from './store/open.ts';
 import { settingRows, type SettingsReader, type SettingsWriter } from './store/settings.ts';
@@ -68,6 +69,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
   const settings = settingRows(store);
   const keys = keyService({
     rows: keyRows(store),
+    uses: keyUseRows(store),
     settings,
     vaults: chooseVaults(env, paths.value, () => chosenVault(settings)),
     endpoints,

@@ -1,13 +1,21 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { KeyCard } from '../../shared/key.ts';
-import { hasEnded } from '../../shared/job-status.ts';
+import {
+  daysSince,
+  HOW_TO_REPLACE,
+  REPLACE_AFTER_DAYS,
+  wantsReplacing,
+} from '../../shared/key-age.ts';
 import type { Run } from '../context.ts';
 import { accessService } from '../../main/keys/access-service.ts';
 import { confirmKept, confirmPower, powerWord } from '../confirm-power.ts';
 import { valueOf } from '../exit.ts';
-import { formatTime, shellWord } from '../format.ts';
-import { table, type Output } from '../output.ts';
+import { formatTime, plural } from '../format.ts';
+import { table } from '../output.ts';
+import { printCard, registerKeyLife, tellOriginal } from './keys-life.ts';
+
+/** Digits of Google's id of a key in the table: enough to tell the keys of one account apart. */
+const KEY_ID_SHOWN = 8;
 
 interface JsonOption {
   readonly json?: boolean;
@@ -16,7 +24,7 @@ interface AdminOption extends JsonOption {
   readonly acceptAdmin?: string;
 }
 
-/** `trainyard keys add|list|rename|remove|check`: the vault. None needs a network; `add` and `check` use it where it is there. */
+/** `trainyard keys add|list|rename|replace|remove|log|check`: the vault. None needs a network; `add`, `replace` and `check` use it where it is there. */
 export function registerKeys(program: Command, run: Run): void {
   const keys = program.command('keys').description('keep service-account keys in the vault');
 
@@ -38,10 +46,7 @@ export function registerKeys(program: Command, run: Run): void {
         confirmed(card.id);
         if (options.json === true) output.json(card);
         else printCard(output, card);
-        output.note(
-          `The key is in the vault (${card.vault}). The file is still there; move it to the trash, or remove it for good:`,
-        );
-        output.note(`  rm ${shellWord(file)}`);
+        tellOriginal(output, card, file);
         return 0;
       }),
     );
@@ -54,8 +59,10 @@ export function registerKeys(program: Command, run: Run): void {
       run(options, async (context) => {
         const services = await context.services();
         const access = accessService(services);
+        const now = Date.now();
         const cards = valueOf(await services.keys.list()).map((card) => ({
           ...card,
+          ageDays: daysSince(card.addedAt, now),
           admin: access.known(card.id),
         }));
         if (options.json === true) {
@@ -70,7 +77,8 @@ export function registerKeys(program: Command, run: Run): void {
           [
             { title: 'Name' },
             { title: 'Account' },
-            { title: 'Added' },
+            { title: 'Key id' },
+            { title: 'Age' },
             { title: 'Last used' },
             { title: 'Vault' },
             { title: cards.some(({ admin }) => admin !== null) ? 'Power' : '' },
@@ -78,7 +86,8 @@ export function registerKeys(program: Command, run: Run): void {
           cards.map((card) => [
             card.name,
             card.email,
-            formatTime(card.addedAt),
+            card.privateKeyId.slice(0, KEY_ID_SHOWN),
+            `${card.ageDays === 0 ? 'today' : plural(card.ageDays, 'day')}${wantsReplacing(card.addedAt, now) ? ' !' : ''}`,
             card.lastUsedAt === null ? 'never' : formatTime(card.lastUsedAt),
             card.vault,
             card.admin === null ? '' : powerWord(card.admin),
@@ -86,6 +95,14 @@ export function registerKeys(program: Command, run: Run): void {
           (text) => context.output.paint('bold', text, context.output.stdout),
         );
         for (const line of lines) context.output.line(line);
+        const old = cards.filter(({ addedAt }) => wantsReplacing(addedAt, now));
+        if (old.length > 0) {
+          context.output.note(
+            `! Google advises to replace keys at least every ${REPLACE_AFTER_DAYS} days: ${old.map(({ name }) => name).join(', ')}.`,
+          );
+          for (const step of HOW_TO_REPLACE) context.output.note(`  ${step}`);
+          context.output.note('  Here: trainyard keys replace NAME FILE');
+        }
         return 0;
       }),
     );
@@ -104,25 +121,7 @@ export function registerKeys(program: Command, run: Run): void {
       }),
     );
 
-  keys
-    .command('remove <name>')
-    .description('take a key out of the vault')
-    .option('--json', 'print what was removed as JSON')
-    .action((name: string, options: JsonOption) =>
-      run(options, async (context) => {
-        const services = await context.services();
-        const card = valueOf(await services.keys.find(name));
-        const using = (await services.jobs.usingKey(card.id)).filter(
-          ({ state }) => !hasEnded(state),
-        );
-        const removed = valueOf(await services.keys.remove(card.id));
-        if (options.json === true) context.output.json(removed);
-        else context.output.line(`${card.name} is removed from the vault.`);
-        for (const { id } of using)
-          context.output.warn(`The job ${id} uses it, and its access cannot be renewed any more.`);
-        return 0;
-      }),
-    );
+  registerKeyLife(keys, run);
 
   keys
     .command('check <name>')
@@ -154,17 +153,4 @@ export function registerKeys(program: Command, run: Run): void {
         return 0;
       }),
     );
-}
-
-function printCard(output: Output, card: KeyCard): void {
-  const rows: readonly (readonly [string, string])[] = [
-    ['Name', card.name],
-    ['Account', card.email],
-    ['Project', card.projectId],
-    ['Key id', card.privateKeyId],
-    ['Fingerprint', card.fingerprint],
-    ['Added', formatTime(card.addedAt)],
-  ];
-  for (const [title, value] of rows)
-    output.line(`${output.paint('dim', title.padEnd(12), output.stdout)}${value}`);
 }

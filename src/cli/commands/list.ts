@@ -48,7 +48,7 @@ export function registerList(program: Command, run: Run): void {
         const services = await context.services();
         const key = valueOf(await chooseKey(services, options.key, output));
         const { signal } = context;
-        const asked = { key, signal };
+        const asked = { key, signal, reason: 'list' } as const;
         const answerOf = <T>(result: Result<T>): T => listedOrHint(result, key);
         const entries: Entry[] = [];
         let seen = 0;

@@ -5,6 +5,7 @@ import { readObjectStart, type ObjectStart } from '../../google/read-object.ts';
 import type { GcsAddress } from '../../shared/address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { ObjectInfo } from '../../shared/object-info.ts';
+import type { KeyReason } from '../../shared/key-use.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { KeyService } from '../keys/service.ts';
 import { measureBelow, searchBelow, type Found, type Walked } from './walk.ts';
@@ -15,6 +16,8 @@ export interface BucketRequest {
   /** A key's name, id or e-mail address; null sends no credential. */
   readonly key: string | null;
   readonly signal: AbortSignal;
+  /** What is taken down of the key's use; default `browse`. */
+  readonly reason?: KeyReason;
 }
 
 export interface BucketListRequest extends BucketRequest {
@@ -44,17 +47,20 @@ export interface BucketService {
 }
 
 export function bucketService(keys: KeyService, endpoints: GoogleEndpoints): BucketService {
-  const tokensOf = async (key: string | null): Promise<Result<TokenSource | null>> => {
+  const tokensOf = async ({
+    key,
+    reason = 'browse',
+  }: BucketRequest): Promise<Result<TokenSource | null>> => {
     if (key === null) return ok(null);
     const card = await keys.find(key);
-    return card.ok ? keys.tokenSource(card.value, 'read') : card;
+    return card.ok ? keys.tokenSource(card.value, 'read', reason) : card;
   };
   /** Asks with the tokens of the request's key. */
   const withAccess = async <T>(
     request: BucketRequest,
     ask: (access: StorageAccess & { readonly bucket: string }) => Promise<Result<T>>,
   ): Promise<Result<T>> => {
-    const tokens = await tokensOf(request.key);
+    const tokens = await tokensOf(request);
     if (!tokens.ok) return tokens;
     const { bucket } = request.address;
     return ask({ endpoints, tokens: tokens.value, signal: request.signal, bucket });

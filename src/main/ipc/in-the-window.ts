@@ -11,7 +11,10 @@ const BY_CODE: Readonly<Record<string, string>> = {
     'In Keys put a key of the account in its place, or remove it and add its file again.',
   'access.key-missing':
     'In Keys put a new key of the account in its place, or remove it and add its file again.',
-  'access.key-removed': 'Add a key of this account in Keys.',
+  'access.key-removed':
+    'Add a key of this account in Keys, under the name that the job uses. Then press Retry.',
+  'access.key-named-otherwise':
+    'To let the job go on with it, rename it in Keys to the name that the job uses. Then press Retry.',
   'access.vault-passphrase': 'Type the passphrase that the vault was made with.',
   'input.passphrase-file': 'Type its passphrase; Trainyard holds it in memory until it is closed.',
   'input.job-unknown': 'It may have been removed by another program. Jobs lists all.',

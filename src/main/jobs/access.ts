@@ -10,10 +10,11 @@ import {
   type KeyCard,
 } from '../../shared/key.ts';
 import type { RunPlan } from '../../shared/plan.ts';
-import { areaOf, fail, ok, type Problem, type Result } from '../../shared/problem.ts';
+import { areaOf, ok, type Problem, type Result } from '../../shared/problem.ts';
 import type { Host } from '../hosts/types.ts';
 import type { KeyService } from '../keys/service.ts';
 import type { Clock } from '../platform/clock.ts';
+import { keyOfAccount } from './key-of-account.ts';
 import { keysHandedOver, tokensNeeded } from './make-plan.ts';
 
 /**
@@ -76,15 +77,32 @@ export async function gatherAccess(
   if (!tokens.ok && !(dispensable && areaOf(tokens.problem) === 'network')) return tokens;
   const handed: AgentSecrets['keys'] = [];
   for (const account of keysHandedOver(plan)) {
-    const card = await cardFor(keys, account);
-    const key = card.ok ? await keys.load(card.value.id) : card;
+    const card = await cardFor(keys, account, plan.id);
+    if (!card.ok) return card;
+    const [first = 'key-file', ...more] = handedFor(plan, account);
+    const key = await keys.load(card.value.id, { operation: first, reason: 'job', job: plan.id });
     if (!key.ok) return key;
+    for (const operation of more)
+      keys.noteUse(card.value, { operation, reason: 'job', job: plan.id });
     handed.push({ keyId: account.keyId, key: key.value });
   }
   // An agent that holds the keys mints for itself.
   const missing = tokens.ok || plan.unattended ? null : tokensMissing(plan, tokens.problem);
   const { granted, record } = tokens.ok ? tokens.value : NO_TOKENS;
   return ok({ secrets: { format: 1, tokens: [...granted], keys: handed }, record, missing });
+}
+
+/** What a key itself is handed over for. Pure. */
+function handedFor(plan: RunPlan, { keyId }: Account): readonly ('key-file' | 'key-to-agent')[] {
+  const asFile =
+    plan.kind !== 'transfer' &&
+    plan.workerKeys.some(({ account, mode }) => mode === 'key-file' && account.keyId === keyId);
+  const forAgent =
+    plan.unattended && tokensNeeded(plan).some(({ account }) => account.keyId === keyId);
+  return [
+    ...(asFile ? (['key-file'] as const) : []),
+    ...(forAgent ? (['key-to-agent'] as const) : []),
+  ];
 }
 
 const NO_TOKENS = { granted: [], record: { format: 1 as const, tokens: [] } };
@@ -108,13 +126,16 @@ export async function mintTokens(
   const issuedAt = clock.now();
   const minted = await Promise.all(
     tokensNeeded(plan, staged).map(async ({ account, purpose }): Promise<Result<GrantedToken>> => {
-      const card = await cardFor(keys, account);
+      const card = await cardFor(keys, account, plan.id);
       if (!card.ok) return card;
       const settings = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
       const access =
         purpose === 'worker'
           ? await mintForWorkers(keys, plan, card.value, settings)
-          : await keys.mint(card.value.id, purpose, plan.endpoints, settings);
+          : await keys.mint(card.value.id, purpose, plan.endpoints, {
+              ...settings,
+              use: { operation: `${purpose}-token`, reason: 'job', job: plan.id },
+            });
       return access.ok ? ok({ keyId: account.keyId, purpose, access: access.value }) : access;
     }),
   );
@@ -145,9 +166,16 @@ async function mintForWorkers(
   settings: { readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): Promise<Result<AccessToken>> {
   const started = performance.now();
-  const full = await keys.mint(card.id, [PLATFORM_SCOPE], plan.endpoints, settings);
-  if (!full.ok || plan.kind === 'transfer') return full;
-  if (plan.workerKeys[0]?.mode !== 'token') return full;
+  const narrows = plan.kind !== 'transfer' && plan.workerKeys[0]?.mode === 'token';
+  const full = await keys.mint(card.id, [PLATFORM_SCOPE], plan.endpoints, {
+    ...settings,
+    use: {
+      operation: narrows ? 'worker-token' : 'account-token',
+      reason: 'job',
+      job: plan.id,
+    },
+  });
+  if (!full.ok || !narrows) return full;
   const boundary = jobBoundary(plan);
   if (!boundary.ok) return boundary;
   return downscope(full.value, boundary.value, plan.endpoints, {
@@ -157,26 +185,13 @@ async function mintForWorkers(
   });
 }
 
-/**
- * The key of an account as a plan names it: the same item, else the same key added again, else another key of the same account, so that a
- * replaced key serves the jobs that name it.
- */
-async function cardFor(keys: KeyService, account: Account): Promise<Result<KeyCard>> {
+async function cardFor(
+  keys: KeyService,
+  account: Account,
+  runId: string,
+): Promise<Result<KeyCard>> {
   const cards = await keys.list();
-  if (!cards.ok) return cards;
-  const found =
-    cards.value.find(({ id }) => id === account.keyId) ??
-    cards.value.find(({ privateKeyId }) => privateKeyId === account.privateKeyId) ??
-    cards.value.find(({ email }) => email === account.email);
-  if (found !== undefined) return ok(found);
-  return fail({
-    code: 'access.key-removed',
-    op: 'get access for the job',
-    subject: account.name,
-    message: `The key "${account.name}" (${account.email}), which the job uses, is not there any more.`,
-    hint: 'Add a key of this account again: trainyard keys add FILE.',
-    retryable: false,
-  });
+  return cards.ok ? keyOfAccount(cards.value, account, runId) : cards;
 }
 
 export async function readAccessRecord(host: Host, id: string): Promise<AccessRecord | null> {

@@ -44,7 +44,7 @@ export async function lookForTakenNames(
   if (!address.ok) return [];
   const card = output.key === undefined ? null : await parts.keys.find(output.key);
   if (card?.ok === false) return [];
-  const tokens = card === null ? null : await parts.keys.tokenSource(card.value, 'write');
+  const tokens = card === null ? null : await parts.keys.tokenSource(card.value, 'write', 'start');
   if (tokens?.ok === false) return [];
   const { bucket } = address.value;
   const prefix = asPrefix(address.value.path);

@@ -19,7 +19,8 @@ import {
   type Access,
 } from './access.ts';
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
-import { tokensNeeded } from './make-plan.ts';
+import { findKeyOfAccount } from './key-of-account.ts';
+import { accountsOf } from './power-marks.ts';
 import { cancelled, goesOn, nothingToUpload, over, running } from './refused.ts';
 import { runs, type KnownRun, type PageRequest, type RunsPage } from './runs.ts';
 import { prepareJob, type PreparedJob, type SubmitOptions, type SubmitParts } from './submit.ts';
@@ -351,6 +352,8 @@ export function jobService(given: JobServiceParts): JobService {
       );
     },
     async usingKey(keyId, finished = 0) {
+      const listed = await parts.keys.list();
+      const cards = listed.ok ? listed.value : [];
       const using: JobView[] = [];
       let looked = 0;
       for (const view of await all.list()) {
@@ -359,10 +362,10 @@ export function jobService(given: JobServiceParts): JobService {
         const run = await all.find(view.id);
         const plan = run.ok ? await run.value.reader.plan() : run;
         if (!plan.ok) continue;
-        const accounts = tokensNeeded(plan.value).map(({ account }) => account);
-        if (plan.value.kind !== 'transfer')
-          accounts.push(...plan.value.workerKeys.map(({ account }) => account));
-        if (accounts.some((account) => account.keyId === keyId)) using.push(view);
+        const uses = accountsOf(plan.value).some(
+          (account) => account.keyId === keyId || findKeyOfAccount(cards, account)?.id === keyId,
+        );
+        if (uses) using.push(view);
       }
       return using;
     },

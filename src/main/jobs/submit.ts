@@ -216,7 +216,7 @@ async function planObjects(
     if (!found.ok) return found;
     card = found.value;
   }
-  const tokens = card === null ? ok(null) : await parts.keys.tokenSource(card, 'read');
+  const tokens = card === null ? ok(null) : await parts.keys.tokenSource(card, 'read', 'start');
   if (!tokens.ok) return tokens;
   const target = await resolveInput({
     endpoints: parts.endpoints,

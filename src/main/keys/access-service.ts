@@ -41,6 +41,8 @@ export interface AccessParts {
   readonly endpoints: GoogleEndpoints;
 }
 
+const CHECK = { operation: 'check', reason: 'check', job: null } as const;
+
 const NOTHING: PowerReport = { state: 'could-not-tell', findings: [], asked: [] };
 
 export function accessService({ keys, settings, endpoints }: AccessParts): AccessService {
@@ -97,7 +99,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
         });
         return ok({ ...ladder, power: NOTHING });
       }
-      const key = await keys.load(card.value.id);
+      const key = await keys.load(card.value.id, CHECK);
       if (!key.ok) return key;
       const purpose = request.for === 'input' ? 'read' : 'write';
       const { bucket, path } = address.value;
@@ -120,7 +122,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
     },
     powerOf: (key, signal) => powerAt(key, { bucket: null }, signal),
     async powerOfKept(card, signal) {
-      const key = await keys.load(card.id);
+      const key = await keys.load(card.id, CHECK);
       if (!key.ok) return NOTHING;
       const power = await powerAt(key.value, { bucket: null }, signal);
       book.note(card.id, power);

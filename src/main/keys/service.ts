@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
-import { keyTokenSource, mintToken, type TokenSource } from '../../google/access-token.ts';
+import { cachedTokenSource, mintToken, type TokenSource } from '../../google/access-token.ts';
 import { acceptedTokenUris } from '../../google/endpoints.ts';
 import {
   describeKey,
@@ -9,15 +9,18 @@ import {
 } from '../../google/service-account-file.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { AccessPurpose, AccessToken, KeyCard, ServiceAccountKey } from '../../shared/key.ts';
+import type { KeyUsage, KeyUse } from '../../shared/key-use.ts';
 import { areaOf, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { isoTime, systemClock, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import type { KeyUseReader, KeyUseWriter } from '../store/key-uses.ts';
 import type { KeyReader, KeyWriter } from '../store/keys.ts';
 import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
 import type { Vaults } from './choose-vault.ts';
 import { readKeyFile } from './key-file.ts';
 import { checkKeyName, findKey, freeKeyName, nameTaken } from './names.ts';
 import { alreadyThere, otherAccount } from './refusals.ts';
+import { useLog } from './use-log.ts';
 import type { Vault } from './vault.ts';
 import { vaultChoice, type ChosenVault } from './vault-choice.ts';
 
@@ -56,20 +59,31 @@ export interface KeyService {
   rename(wanted: string, name: string): Promise<Result<KeyCard>>;
   /** Removes the key from vault and list; what it was attached to stays. */
   remove(wanted: string): Promise<Result<KeyCard>>;
-  /** The key itself, by the id of its card. For minting and for the agent; never for a screen. */
-  load(id: string): Promise<Result<ServiceAccountKey>>;
+  /** The key itself, by the id of its card. For minting and for the agent; never for a screen. `use` is taken down. */
+  load(id: string, use: KeyUsage): Promise<Result<ServiceAccountKey>>;
   /** Asks Google for a token, at most five seconds. */
   check(wanted: string, signal?: AbortSignal): Promise<Result<KeyCheck>>;
-  /** Cached tokens of one key for one purpose. */
-  tokenSource(card: KeyCard, purpose: AccessPurpose): Promise<Result<TokenSource>>;
+  /** Cached tokens of one key for one purpose. Each that is minted is taken down, for the reason of who asked last. */
+  tokenSource(
+    card: KeyCard,
+    purpose: AccessPurpose,
+    reason: KeyUsage['reason'],
+  ): Promise<Result<TokenSource>>;
   /** A fresh token, past every cache, from the endpoints given. */
   mint(
     id: string,
     /** Or the scopes themselves. */
     purpose: AccessPurpose | readonly string[],
     endpoints: GoogleEndpoints,
-    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
+    options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly use: KeyUsage },
   ): Promise<Result<AccessToken>>;
+  /** Takes down one more use of a key that is in hand already. */
+  noteUse(card: KeyCard, use: KeyUsage): void;
+  /**
+   * What a key was used for, the newest first, by its name, id or e-mail address; by the last name of one that was removed, too.
+   * Errors: those of {@link find}.
+   */
+  uses(wanted: string, limit: number): Promise<Result<readonly KeyUse[]>>;
   /** The vault that new keys go to. */
   vaultStatus(): Promise<ChosenVault>;
   /**
@@ -87,6 +101,7 @@ export interface KeyService {
 
 export interface KeyServiceParts {
   readonly rows: KeyReader & KeyWriter;
+  readonly uses: KeyUseReader & KeyUseWriter;
   readonly settings: SettingsReader & SettingsWriter;
   readonly vaults: Result<Vaults>;
   readonly endpoints: GoogleEndpoints;
@@ -94,10 +109,18 @@ export interface KeyServiceParts {
   readonly clock?: Clock;
 }
 
+const life = (operation: 'added' | 'replaced' | 'removed'): KeyUsage => ({
+  operation,
+  reason: null,
+  job: null,
+});
+
 export function keyService(parts: KeyServiceParts): KeyService {
   const { rows, settings, vaults, endpoints, log } = parts;
   const clock = parts.clock ?? systemClock;
-  const sources = new Map<string, TokenSource>();
+  const uses = useLog(parts.uses, clock, log);
+  /** `reason`: of who asked last for a token of it. */
+  const sources = new Map<string, { readonly source: TokenSource; reason: KeyUsage['reason'] }>();
 
   /** After a lost database: makes the rows again from the cards that lie beside the keys. Failing that, tries again next time. */
   const recover = async (): Promise<void> => {
@@ -128,32 +151,43 @@ export function keyService(parts: KeyServiceParts): KeyService {
     return cards.ok ? findKey(cards.value, wanted) : cards;
   };
 
-  const load = async (id: string): Promise<Result<ServiceAccountKey>> => {
-    const card = await find(id);
-    if (!card.ok) return card;
+  const take = async (card: KeyCard): Promise<Result<ServiceAccountKey>> => {
     if (!vaults.ok) return vaults;
-    const secret = await vaults.value.of(card.value.vault).get(card.value.id);
+    const secret = await vaults.value.of(card.vault).get(card.id);
     if (!secret.ok) return secret;
-    rows.touch(card.value.id, isoTime(clock));
+    rows.touch(card.id, isoTime(clock));
     return ok({
-      projectId: card.value.projectId,
-      privateKeyId: card.value.privateKeyId,
+      projectId: card.projectId,
+      privateKeyId: card.privateKeyId,
       privateKey: secret.value,
-      clientEmail: card.value.email,
-      clientId: card.value.clientId,
-      tokenUri: card.value.tokenUri,
+      clientEmail: card.email,
+      clientId: card.clientId,
+      tokenUri: card.tokenUri,
     });
   };
 
+  const load: KeyService['load'] = async (id, use) => {
+    const card = await find(id);
+    if (!card.ok) return card;
+    const key = await take(card.value);
+    uses.note(card.value, use, key);
+    return key;
+  };
+
   const mint: KeyService['mint'] = async (id, purpose, at, options) => {
-    const key = await load(id);
-    if (!key.ok) return key;
+    const card = await find(id);
+    if (!card.ok) return card;
+    const key = await take(card.value);
     const signal = options.signal ?? new AbortController().signal;
-    const { timeoutMs } = options;
-    return mintToken(key.value, purpose, at, {
-      signal,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+    const { timeoutMs, use } = options;
+    const token = key.ok
+      ? await mintToken(key.value, purpose, at, {
+          signal,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        })
+      : key;
+    uses.note(card.value, use, token);
+    return token;
   };
 
   const readBytes = (bytes: Uint8Array, source: string): Result<ServiceAccountKey> =>
@@ -205,7 +239,10 @@ export function keyService(parts: KeyServiceParts): KeyService {
     const kept = await vault.put(card, key.privateKey);
     if (!kept.ok) return kept;
     const written = rows.insert(card);
-    if (written.ok && written.value === 'written') return ok(card);
+    if (written.ok && written.value === 'written') {
+      uses.note(card, life('added'));
+      return ok(card);
+    }
     // Without its row the key would lie in the vault unseen. Another process may have added the same a moment ago.
     await vault.remove(card.id);
     return written.ok ? nameTaken(name, undefined) : written;
@@ -248,7 +285,10 @@ export function keyService(parts: KeyServiceParts): KeyService {
       if (!kept.ok) return kept;
       forgetTokens(card.id);
       const written = rows.replace(card);
-      if (written.ok && written.value === 'written') return ok(card);
+      if (written.ok && written.value === 'written') {
+        uses.note(card, life('replaced'));
+        return ok(card);
+      }
       // Row and vault must tell of one key.
       if (before.ok) await vault.replace(earlier, before.value);
       return written.ok ? alreadyThere(key.clientEmail, card) : written;
@@ -276,6 +316,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       if (!gone.ok) return gone;
       forgetTokens(card.value.id);
       const removed = rows.remove(card.value.id);
+      uses.note(card.value, life('removed'));
       return removed.ok ? card : removed;
     },
     async check(wanted, signal) {
@@ -283,6 +324,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       if (!card.ok) return card;
       const token = await mint(card.value.id, 'read', endpoints, {
         timeoutMs: CHECK_TIME,
+        use: { operation: 'check', reason: 'check', job: null },
         ...(signal === undefined ? {} : { signal }),
       });
       if (token.ok)
@@ -291,16 +333,40 @@ export function keyService(parts: KeyServiceParts): KeyService {
         ? ok({ card: card.value, result: 'offline', problem: token.problem })
         : token;
     },
-    async tokenSource(card, purpose) {
-      // Tokens of one Google are nothing to another.
-      const name = `${card.id} ${purpose} ${endpoints.oauthToken}`;
-      const known = sources.get(name);
-      if (known !== undefined) return ok(known);
-      const key = await load(card.id);
-      if (!key.ok) return key;
-      const source = keyTokenSource(key.value, purpose, { ...endpoints });
-      sources.set(name, source);
-      return ok(source);
+    async tokenSource(card, purpose, reason) {
+      // Tokens of one Google are nothing to another, and another process may have put a newer key in the place of this one.
+      const name = `${card.id} ${card.privateKeyId} ${purpose} ${endpoints.oauthToken}`;
+      let known = sources.get(name);
+      if (known === undefined) {
+        const key = await take(card);
+        if (!key.ok) return key;
+        const at = { ...endpoints };
+        const operation = purpose === 'read' ? 'read-token' : 'write-token';
+        const source = cachedTokenSource(key.value.clientEmail, async (signal) => {
+          const token = await mintToken(key.value, purpose, at, { signal });
+          uses.note(card, { operation, reason: fresh.reason, job: null }, token);
+          return token;
+        });
+        const fresh = { source, reason };
+        known = fresh;
+        sources.set(name, fresh);
+      }
+      const { source } = known;
+      const own = known;
+      return ok({
+        email: source.email,
+        token(options) {
+          own.reason = reason;
+          return source.token(options);
+        },
+      });
+    },
+    noteUse: (card, use) => uses.note(card, use),
+    async uses(wanted, limit) {
+      const card = await find(wanted);
+      if (card.ok) return uses.list(card.value.id, limit);
+      const gone = card.problem.code === 'input.key-unknown' ? uses.lastNamed(wanted) : card;
+      return gone.ok && gone.value !== null ? uses.list(gone.value, limit) : card;
     },
     ...vaultChoice(vaults, settings),
     async offered() {
@@ -324,6 +390,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       const written = rows.insert(card);
       if (!written.ok) return written;
       if (written.value === 'taken') return nameTaken(card.name, undefined);
+      uses.note(card, life('added'));
       if (card.name !== found.value.name) await vaults.value.of(card.vault).updateCard(card);
       return ok(card);
     },

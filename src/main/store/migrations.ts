@@ -2,7 +2,8 @@ import { inTransaction, type Database } from './database.ts';
 
 /**
  * The steps of the schema, by number. A step that was released is never edited; a change is a new step at the end.
- * Keys can be rebuilt from the vaults, jobs from the run directories; a lost database loses settings and bookmarks.
+ * Keys can be rebuilt from the vaults, jobs from the run directories; a lost database loses settings, bookmarks and
+ * the use log of keys.
  */
 const MIGRATIONS: readonly string[] = [
   // 1
@@ -32,6 +33,23 @@ const MIGRATIONS: readonly string[] = [
      added_at TEXT NOT NULL,
      UNIQUE (address, key)
    ) STRICT;`,
+  // 3
+  `CREATE TABLE key_uses (
+     id INTEGER PRIMARY KEY,
+     key_id TEXT NOT NULL,
+     name TEXT NOT NULL,
+     private_key_id TEXT NOT NULL,
+     operation TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     job TEXT NOT NULL,
+     failed TEXT NOT NULL,
+     hour TEXT NOT NULL,
+     first_at TEXT NOT NULL,
+     last_at TEXT NOT NULL,
+     times INTEGER NOT NULL,
+     UNIQUE (key_id, private_key_id, operation, reason, job, failed, hour)
+   ) STRICT;
+   CREATE INDEX key_uses_newest ON key_uses (key_id, last_at);`,
 ];
 
 /** The schema's number that this version writes. */

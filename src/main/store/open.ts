@@ -95,7 +95,7 @@ function explain(path: string, error: unknown): Problem {
       : `The database ${path} cannot be used: ${reasonOf(error)}.`,
     hint: busy
       ? 'Try again.'
-      : 'Make its folder writable and see that the disk has room. It may be deleted: jobs and keys are found again, bookmarks and settings are lost.',
+      : 'Make its folder writable and see that the disk has room. It may be deleted: jobs and keys are found again, bookmarks, settings and the use log of keys are lost.',
     retryable: busy,
   });
 }

@@ -7,6 +7,7 @@ import { chooseVaults } from '../../../src/main/keys/choose-vault.ts';
 import { keyService } from '../../../src/main/keys/service.ts';
 import { openLog } from '../../../src/main/platform/log.ts';
 import { pathsBelow } from '../../../src/main/platform/paths.ts';
+import { keyUseRows } from '../../../src/main/store/key-uses.ts';
 import { keyRows } from '../../../src/main/store/keys.ts';
 import { openStore } from '../../../src/main/store/open.ts';
 import { settingRows } from '../../../src/main/store/settings.ts';
@@ -24,6 +25,7 @@ function home() {
   const store = openStore(paths.database, log);
   const keys = keyService({
     rows: keyRows(store),
+    uses: keyUseRows(store),
     settings: settingRows(store),
     vaults: chooseVaults(
       { TRAINYARD_VAULT: 'passphrase', TRAINYARD_PASSPHRASE_FILE: passphrase },

@@ -10,11 +10,15 @@ import { keyService, type KeyService } from '../../../src/main/keys/service.ts';
 import { chosenVault } from '../../../src/main/keys/vault-choice.ts';
 import { openLog } from '../../../src/main/platform/log.ts';
 import { pathsBelow } from '../../../src/main/platform/paths.ts';
+import { keyUseRows } from '../../../src/main/store/key-uses.ts';
 import { keyRows } from '../../../src/main/store/keys.ts';
 import { openStore } from '../../../src/main/store/open.ts';
 import { settingRows } from '../../../src/main/store/settings.ts';
 import { startEmulator, type RunningEmulator } from '../../emulator/start.ts';
 import { problemOf, temporaryFolder, valueOf, writeKeyFile } from '../temp.ts';
+
+/** What the log is told. */
+const LOOK = { operation: 'check', reason: 'check', job: null } as const;
 
 interface Home {
   folder: string;
@@ -37,6 +41,7 @@ function freshHome(): Home {
       const vaults = chooseVaults(env, paths);
       return keyService({
         rows: keyRows(store),
+        uses: keyUseRows(store),
         settings: settingRows(store),
         vaults,
         endpoints,
@@ -68,7 +73,7 @@ test('a key is added, listed, renamed, loaded and removed without any network', 
   valueOf(await keys.rename('trainer', 'lab'));
   for (const wanted of ['lab', card.id, card.email])
     expect(valueOf(await open().find(wanted)).name).toBe('lab');
-  const loaded = valueOf(await open().load(card.id));
+  const loaded = valueOf(await open().load(card.id, LOOK));
   expect(loaded.privateKey).toBe(pem.split('\n').slice(1, -2).join(''));
   expect(valueOf(await open().list())[0]!.lastUsedAt).not.toBeNull();
   valueOf(await keys.remove('lab'));
@@ -123,7 +128,7 @@ test('a newer key of the account takes the place of one; another account and a k
   expect(replaced.fingerprint).not.toBe(card.fingerprint);
   expect(replaced.privateKeyId).toBe(newer.privateKeyId);
   expect(valueOf(await open().list())).toEqual([replaced]);
-  expect(valueOf(await open().load(card.id)).privateKey).toBe(
+  expect(valueOf(await open().load(card.id, LOOK)).privateKey).toBe(
     pem.split('\n').slice(1, -2).join(''),
   );
   expect(problemOf(await keys.replace('lab', newer)).code).toBe('input.key-known');
@@ -146,6 +151,7 @@ test('a passphrase that is typed makes and opens the vault, and its choice is ke
     const settings = settingRows(store);
     return keyService({
       rows: keyRows(store),
+      uses: keyUseRows(store),
       settings,
       vaults: chooseVaults(env, paths, () => chosenVault(settings)),
       endpoints: GOOGLE_ENDPOINTS,
@@ -169,20 +175,22 @@ test('a passphrase that is typed makes and opens the vault, and its choice is ke
 
   const later = open();
   expect(await later.vaultStatus()).toMatchObject({ kind: 'passphrase', state: 'unavailable' });
-  expect(problemOf(await later.load(card.id)).code).toBe('input.passphrase-file');
+  expect(problemOf(await later.load(card.id, LOOK)).code).toBe('input.passphrase-file');
   expect(problemOf(await later.openPassphraseVault('four words in ordex')).code).toBe(
     'access.vault-passphrase',
   );
-  expect(problemOf(await later.load(card.id)).code).toBe('input.passphrase-file');
+  expect(problemOf(await later.load(card.id, LOOK)).code).toBe('input.passphrase-file');
   valueOf(await later.openPassphraseVault('four words in order'));
-  valueOf(await later.load(card.id));
+  valueOf(await later.load(card.id, LOOK));
   // A terminal has the same vault with the passphrase in a file.
   writeFileSync(join(folder, 'passphrase'), 'four words in order\n');
-  valueOf(await open({ TRAINYARD_PASSPHRASE_FILE: join(folder, 'passphrase') }).load(card.id));
+  valueOf(
+    await open({ TRAINYARD_PASSPHRASE_FILE: join(folder, 'passphrase') }).load(card.id, LOOK),
+  );
 
   valueOf(later.useKeychain());
   expect(await open().vaultStatus()).toMatchObject({ kind: 'keychain', decidedBy: 'setting' });
-  valueOf(await later.load(card.id));
+  valueOf(await later.load(card.id, LOOK));
 });
 
 test('every key is back after the database was deleted', async () => {
@@ -192,7 +200,7 @@ test('every key is back after the database was deleted', async () => {
   valueOf(await open().rename('lab', 'bench'));
   deleteDatabase();
   expect(valueOf(await open().list())).toEqual([{ ...card, name: 'bench' }]);
-  valueOf(await open().load(card.id));
+  valueOf(await open().load(card.id, LOOK));
 });
 
 test('the chosen vault is never left silently', async () => {
@@ -245,7 +253,7 @@ describe('with the embedded Google', () => {
     writeKeyFile(stranger, { email: 'stranger@demo-project.iam.gserviceaccount.com' });
     valueOf(await keys.add(stranger));
     expect(exitStatusOf(problemOf(await keys.check('stranger')))).toBe(3);
-    const source = valueOf(await keys.tokenSource(check.card, 'write'));
+    const source = valueOf(await keys.tokenSource(check.card, 'write', 'copy'));
     expect(valueOf(await source.token()).token).not.toBe('');
   });
 });

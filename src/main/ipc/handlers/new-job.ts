@@ -49,6 +49,7 @@ export function newJobHandlers(
     const minted = await keys.mint(card.value.id, purpose, endpoints, {
       signal,
       timeoutMs: MINT_TIME,
+      use: { operation: `${purpose}-token`, reason: 'form', job: null },
     });
     return minted.ok ? ok(card.value.email) : minted;
   };

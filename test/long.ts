@@ -8,6 +8,7 @@ const parts = [
   'test/agent/breaking-disk.test.ts',
   'test/agent/disks.test.ts',
   'test/agent/logs.test.ts',
+  'test/agent/notebook.test.ts',
   'test/agent/outputs.test.ts',
   'test/cli/silent-network.test.ts',
   'test/google/faults.test.ts',

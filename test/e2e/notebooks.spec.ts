@@ -85,6 +85,7 @@ test('a notebook is started, opened in a window that has nothing of ours, stoppe
     expect(notebook.url()).toMatch(new RegExp(`^${address.origin}/(tree|lab)`));
     expect(notebook.url()).not.toContain(server.token);
 
+    await notebook.screenshot({ path: `${SCREENS}/notebook-window.png` });
     // From outside: what the page can reach, and what its window was made with.
     const nothing = {
       bridge: false,

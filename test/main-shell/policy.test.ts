@@ -6,9 +6,12 @@ import {
   assetFile,
   contentType,
   isPageAddress,
+  isWithin,
   mayCall,
+  mayHaveInNotebook,
   mayHavePermission,
   mayLoad,
+  mayLoadInNotebook,
   mayOpenOutside,
 } from '../../src/main/app/policy.ts';
 
@@ -121,4 +124,49 @@ it('leaves the switches of Electron out of the environment of children', () => {
       TRAINYARD_HOME: '/h',
     }),
   ).toEqual({ PATH: '/bin', TRAINYARD_HOME: '/h' });
+});
+
+describe('a notebook', () => {
+  const origin = 'http://127.0.0.1:30123';
+
+  it.each([
+    `${origin}/tree`,
+    'ws://127.0.0.1:30123/api/kernels/1/channels',
+    'blob:http://127.0.0.1:30123/1',
+    'data:text/plain,1',
+    'about:blank',
+  ])('may load %s', (address) => expect(mayLoadInNotebook(address, origin)).toBe(true));
+
+  it.each([
+    'app://trainyard/index.html',
+    'file:///etc/passwd',
+    'http://127.0.0.1:30124/',
+    'http://127.0.0.1/',
+    'https://127.0.0.1:30123/',
+    'http://localhost:30123/',
+    'http://user@127.0.0.1:30123/',
+    'http://127.0.0.1:30123@evil.example/',
+    'http://127.0.0.1:30123.evil.example/',
+    'wss://127.0.0.1:30123/',
+    'https://example.com/',
+    'about:srcdoc?',
+    'javascript:1',
+    '',
+  ])('may not load %s', (address) => {
+    expect(mayLoadInNotebook(address, origin)).toBe(false);
+    expect(isWithin(address, origin)).toBe(false);
+  });
+
+  it('may ask for copying to the clipboard alone, from its own pages', () => {
+    expect(mayHaveInNotebook('clipboard-sanitized-write', `${origin}/tree`, origin)).toBe(true);
+    expect(mayHaveInNotebook('clipboard-sanitized-write', 'app://trainyard', origin)).toBe(false);
+    for (const permission of [
+      'clipboard-read',
+      'media',
+      'geolocation',
+      'notifications',
+      'openExternal',
+    ])
+      expect(mayHaveInNotebook(permission, `${origin}/tree`, origin)).toBe(false);
+  });
 });

@@ -135,6 +135,7 @@ describe('a notebook', () => {
     'blob:http://127.0.0.1:30123/1',
     'data:text/plain,1',
     'about:blank',
+    'about:srcdoc',
   ])('may load %s', (address) => expect(mayLoadInNotebook(address, origin)).toBe(true));
 
   it.each([

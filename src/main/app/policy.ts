@@ -68,8 +68,8 @@ export function isWithin(address: string, origin: string): boolean {
 export function mayLoadInNotebook(address: string, origin: string): boolean {
   const url = parse(address);
   if (url === null) return false;
-  if (['data:', 'blob:', 'devtools:'].includes(url.protocol) || address === 'about:blank')
-    return true;
+  if (['data:', 'blob:', 'devtools:'].includes(url.protocol)) return true;
+  if (['about:blank', 'about:srcdoc'].includes(address)) return true;
   return isWithin(address.replace(/^ws:/i, 'http:'), origin);
 }
 

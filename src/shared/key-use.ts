@@ -58,7 +58,7 @@ export const keyUseSchema = z.strictObject({
 export type KeyUse = Readonly<z.infer<typeof keyUseSchema>>;
 
 /** The words of a line: what, for what. */
-export function useWords({ operation, reason, job }: KeyUsage): string {
+export function wordsOfUse({ operation, reason, job }: KeyUsage): string {
   const what = KEY_OPERATIONS[operation];
   if (job !== null) return `${what}: ${job}`;
   return reason === null || reason === operation ? what : `${what}: ${KEY_REASONS[reason]}`;

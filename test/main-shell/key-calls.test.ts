@@ -9,6 +9,8 @@ const accepts = (name: Name, args: unknown): boolean =>
 const GOOD: Readonly<Record<Name, unknown>> = {
   'keys-list': {},
   'keys-jobs': { id: 'x' },
+  'keys-dependents': { id: 'x' },
+  'keys-uses': { id: 'x' },
   'keys-read-file': { path: '/tmp/key.json' },
   'keys-pick-files': {},
   'keys-paste': {},

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { daysSince, wantsReplacing } from '../../src/shared/key-age.ts';
 import { withArrival, type Arrival } from '../../src/renderer/features/keys/arrivals.ts';
 import {
   checksOf,
   formatAge,
   freeName,
   groupDigits,
-  wantsReplacing,
 } from '../../src/renderer/features/keys/key-words.ts';
 
 const DAY = 86_400_000;
@@ -28,11 +28,13 @@ describe('ages', () => {
     ]);
   });
 
-  it('of more than 90 days ask for a new key', () => {
+  it('of 90 days and more ask for a new key', () => {
     const now = Date.parse('2026-06-01T00:00:00Z');
     expect(wantsReplacing('2026-05-01T00:00:00Z', now)).toBe(false);
-    expect(wantsReplacing('2026-03-03T00:00:00Z', now)).toBe(false);
-    expect(wantsReplacing('2026-03-02T00:00:00Z', now)).toBe(true);
+    expect(wantsReplacing('2026-03-03T00:00:01Z', now)).toBe(false);
+    expect(wantsReplacing('2026-03-03T00:00:00Z', now)).toBe(true);
+    expect(daysSince('2026-03-03T00:00:00Z', now)).toBe(90);
+    expect(daysSince('2026-06-02T00:00:00Z', now)).toBe(0);
   });
 });
 

@@ -3,7 +3,7 @@ import { confirm, isCancel } from '@clack/prompts';
 import type { Command } from 'commander';
 import { keyDependents, type KeyDependents } from '../../main/jobs/key-dependents.ts';
 import { accessService } from '../../main/keys/access-service.ts';
-import { KEY_OPERATIONS, useWords } from '../../shared/key-use.ts';
+import { KEY_OPERATIONS, wordsOfUse } from '../../shared/key-use.ts';
 import type { KeyCard } from '../../shared/key.ts';
 import { problem } from '../../shared/problem.ts';
 import { confirmPower } from '../confirm-power.ts';
@@ -118,7 +118,7 @@ export function registerKeyLife(keys: Command, run: Run): void {
           uses.map((use) => [
             formatTime(use.lastAt),
             String(use.times),
-            use.job === null ? useWords(use) : KEY_OPERATIONS[use.operation],
+            use.job === null ? wordsOfUse(use) : KEY_OPERATIONS[use.operation],
             use.job ?? '',
             use.privateKeyId.slice(0, 8),
             use.failed ?? '',

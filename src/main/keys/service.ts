@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
-import { cachedTokenSource, mintToken, type TokenSource } from '../../google/access-token.ts';
+import { mintToken, type TokenSource } from '../../google/access-token.ts';
 import { acceptedTokenUris } from '../../google/endpoints.ts';
 import {
   describeKey,
@@ -20,6 +20,7 @@ import type { Vaults } from './choose-vault.ts';
 import { readKeyFile } from './key-file.ts';
 import { checkKeyName, findKey, freeKeyName, nameTaken } from './names.ts';
 import { alreadyThere, otherAccount } from './refusals.ts';
+import { tokenSources } from './token-sources.ts';
 import { useLog } from './use-log.ts';
 import type { Vault } from './vault.ts';
 import { vaultChoice, type ChosenVault } from './vault-choice.ts';
@@ -119,8 +120,6 @@ export function keyService(parts: KeyServiceParts): KeyService {
   const { rows, settings, vaults, endpoints, log } = parts;
   const clock = parts.clock ?? systemClock;
   const uses = useLog(parts.uses, clock, log);
-  /** `reason`: of who asked last for a token of it. */
-  const sources = new Map<string, { readonly source: TokenSource; reason: KeyUsage['reason'] }>();
 
   /** After a lost database: makes the rows again from the cards that lie beside the keys. Failing that, tries again next time. */
   const recover = async (): Promise<void> => {
@@ -166,6 +165,8 @@ export function keyService(parts: KeyServiceParts): KeyService {
     });
   };
 
+  const sources = tokenSources({ endpoints, uses, take });
+
   const load: KeyService['load'] = async (id, use) => {
     const card = await find(id);
     if (!card.ok) return card;
@@ -199,11 +200,6 @@ export function keyService(parts: KeyServiceParts): KeyService {
   const read = async (path: string): Promise<Result<ServiceAccountKey>> => {
     const bytes = await readKeyFile(path);
     return bytes.ok ? readBytes(bytes.value, path) : bytes;
-  };
-
-  /** Tokens of a key that is gone or another now. */
-  const forgetTokens = (id: string): void => {
-    for (const name of sources.keys()) if (name.startsWith(id)) sources.delete(name);
   };
 
   const addKey: KeyService['addKey'] = async (key, options) => {
@@ -283,7 +279,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       const before = await vault.get(card.id);
       const kept = await vault.replace(card, key.privateKey);
       if (!kept.ok) return kept;
-      forgetTokens(card.id);
+      sources.forget(card.id);
       const written = rows.replace(card);
       if (written.ok && written.value === 'written') {
         uses.note(card, life('replaced'));
@@ -314,7 +310,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       if (!vaults.ok) return vaults;
       const gone = await vaults.value.of(card.value.vault).remove(card.value.id);
       if (!gone.ok) return gone;
-      forgetTokens(card.value.id);
+      sources.forget(card.value.id);
       const removed = rows.remove(card.value.id);
       uses.note(card.value, life('removed'));
       return removed.ok ? card : removed;
@@ -333,34 +329,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
         ? ok({ card: card.value, result: 'offline', problem: token.problem })
         : token;
     },
-    async tokenSource(card, purpose, reason) {
-      // Tokens of one Google are nothing to another, and another process may have put a newer key in the place of this one.
-      const name = `${card.id} ${card.privateKeyId} ${purpose} ${endpoints.oauthToken}`;
-      let known = sources.get(name);
-      if (known === undefined) {
-        const key = await take(card);
-        if (!key.ok) return key;
-        const at = { ...endpoints };
-        const operation = purpose === 'read' ? 'read-token' : 'write-token';
-        const source = cachedTokenSource(key.value.clientEmail, async (signal) => {
-          const token = await mintToken(key.value, purpose, at, { signal });
-          uses.note(card, { operation, reason: fresh.reason, job: null }, token);
-          return token;
-        });
-        const fresh = { source, reason };
-        known = fresh;
-        sources.set(name, fresh);
-      }
-      const { source } = known;
-      const own = known;
-      return ok({
-        email: source.email,
-        token(options) {
-          own.reason = reason;
-          return source.token(options);
-        },
-      });
-    },
+    tokenSource: (card, purpose, reason) => sources.get(card, purpose, reason),
     noteUse: (card, use) => uses.note(card, use),
     async uses(wanted, limit) {
       const card = await find(wanted);

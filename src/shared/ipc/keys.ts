@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { JOB_STATES } from '../job-status.ts';
+import { keyUseSchema } from '../key-use.ts';
 import { keyCardSchema } from '../key.ts';
 import { problemSchema } from '../problem.ts';
 import { call } from './contract.ts';
@@ -70,6 +71,20 @@ const keyJobSchema = z.object({
 });
 export type KeyJob = Readonly<z.infer<typeof keyJobSchema>>;
 
+/** What else would break without a key, beside the jobs that name it. */
+const dependentsSchema = z.object({
+  /** Ids of jobs that go on and were handed the key itself. */
+  holding: z.array(z.string()),
+  /** Addresses. */
+  bookmarks: z.array(z.string()),
+  /** Names. */
+  templates: z.array(z.string()),
+});
+export type KeyDependentsAnswer = Readonly<z.infer<typeof dependentsSchema>>;
+
+/** The newest lines of a key's log that the window shows. */
+export const USES_SHOWN = 200;
+
 const id = z.string().min(1).max(128);
 const name = z.string().max(256);
 const nothing = z.undefined();
@@ -81,6 +96,10 @@ export const KEY_CALLS = {
   'keys-list': call(none, z.array(keyCardSchema)),
   /** The jobs that name the key, newest first: all that are not finished, and those of the newest thousand that are. */
   'keys-jobs': call(oneKey, z.array(keyJobSchema)),
+
+  'keys-dependents': call(oneKey, dependentsSchema),
+  /** What the key was used for, the newest {@link USES_SHOWN} lines. */
+  'keys-uses': call(oneKey, z.array(keyUseSchema)),
 
   /** Reads and checks a dropped file. */
   'keys-read-file': call(

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import type { HandlersOf } from '../../../shared/ipc.ts';
 import type { PowerReport } from '../../../shared/access-check.ts';
 import type { ACCESS_CALLS } from '../../../shared/ipc/access.ts';
-import type { KEY_CALLS, KeyVault } from '../../../shared/ipc/keys.ts';
+import { USES_SHOWN, type KEY_CALLS, type KeyVault } from '../../../shared/ipc/keys.ts';
 import type { ServiceAccountKey } from '../../../shared/key.ts';
 import { administersProblem } from '../../../shared/key-power.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
 import { accessService } from '../../keys/access-service.ts';
+import { keyDependents } from '../../jobs/key-dependents.ts';
 import { keyCandidates } from '../../keys/candidates.ts';
 import type { ChosenVault } from '../../keys/vault-choice.ts';
 import type { Services } from '../../services.ts';
@@ -19,7 +20,7 @@ const FINISHED = 1_000;
 type KeyCalls = typeof KEY_CALLS & Pick<typeof ACCESS_CALLS, 'access-candidate'>;
 
 export function keyHandlers(
-  services: Pick<Services, 'keys' | 'jobs' | 'paths' | 'settings' | 'endpoints'>,
+  services: Pick<Services, 'keys' | 'jobs' | 'bookmarks' | 'paths' | 'settings' | 'endpoints'>,
   shell: Omit<WindowShell, 'push'>,
 ): HandlersOf<KeyCalls> {
   const { keys, jobs, paths } = services;
@@ -43,6 +44,18 @@ export function keyHandlers(
           createdAt,
         })),
       ),
+
+    'keys-dependents': async ({ id }) => {
+      const card = await keys.find(id);
+      if (!card.ok) return card;
+      const { holding, bookmarks, templates } = await keyDependents(services, card.value);
+      return ok({
+        holding: [...holding],
+        bookmarks: [...bookmarks],
+        templates: [...templates],
+      });
+    },
+    'keys-uses': async ({ id }) => spread(await keys.uses(id, USES_SHOWN)),
 
     'keys-read-file': ({ path }) => candidates.readFile(path),
     'keys-pick-files': async () =>

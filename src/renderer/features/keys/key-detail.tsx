@@ -9,7 +9,9 @@ import { formatTime } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { KeptPower, usePowers } from '../access/power.tsx';
 import { receivePicked } from './arrivals.ts';
-import { formatAge, groupDigits, VAULT_NAMES, wantsReplacing } from './key-words.ts';
+import { formatAge, groupDigits, VAULT_NAMES } from './key-words.ts';
+import { KeyUses } from './key-uses.tsx';
+import { OldKey } from './old-keys.tsx';
 import { RemoveKey } from './remove-key.tsx';
 import { useCheck, useKeyChange, useKeyJobs } from './use-keys.ts';
 
@@ -71,11 +73,7 @@ export function KeyDetail({ card, now }: KeyDetailProps) {
         <dt>Kept in</dt>
         <dd>the {VAULT_NAMES[card.vault]}</dd>
       </dl>
-      {wantsReplacing(card.addedAt, now) && (
-        <Text size="sm" className="dimmed">
-          Google advises to replace keys at least every 90 days.
-        </Text>
-      )}
+      <OldKey card={card} now={now} />
       <section aria-label="Jobs that use it">
         <h2>Jobs that use it</h2>
         {jobs.isPending ? (
@@ -88,6 +86,7 @@ export function KeyDetail({ card, now }: KeyDetailProps) {
           <KeyJobs jobs={jobs.data} now={now} />
         )}
       </section>
+      <KeyUses card={card} now={now} />
     </article>
   );
 }

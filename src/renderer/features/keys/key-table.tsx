@@ -3,6 +3,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, type KeyboardEvent } from 'react';
 import type { KeyCard } from '../../../shared/key.ts';
 import { formatTime } from '../../common/format.ts';
+import { wantsReplacing } from '../../../shared/key-age.ts';
 import { formatAge } from './key-words.ts';
 
 interface KeyTableProps {
@@ -115,7 +116,14 @@ function KeyRow({ card, index, selected, onSelect, now }: KeyRowProps) {
     >
       <Table.Td title={card.name}>{card.name}</Table.Td>
       <Table.Td title={card.email}>{card.email}</Table.Td>
-      <Table.Td title={card.addedAt}>{formatAge(now - Date.parse(card.addedAt))}</Table.Td>
+      <Table.Td title={card.addedAt}>
+        {formatAge(now - Date.parse(card.addedAt))}
+        {wantsReplacing(card.addedAt, now) && (
+          <span className="old-mark" role="img" aria-label="should be replaced">
+            !
+          </span>
+        )}
+      </Table.Td>
       <Table.Td title={card.lastUsedAt ?? ''}>
         {card.lastUsedAt === null ? 'never' : formatTime(card.lastUsedAt, now)}
       </Table.Td>

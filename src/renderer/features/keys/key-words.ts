@@ -3,8 +3,6 @@ import type { KeyCandidate } from '../../../shared/ipc/keys.ts';
 /** How keys are put into words. Pure. */
 
 const DAY = 86_400_000;
-/** Google advises to replace keys of service accounts at least this often, in days. */
-const REPLACE_AFTER = 90;
 
 const plural = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? '' : 's'}`;
 
@@ -16,9 +14,6 @@ export function formatAge(milliseconds: number): string {
   if (days < 730) return plural(Math.floor(days / 30.44), 'month');
   return plural(Math.floor(days / 365.25), 'year');
 }
-
-export const wantsReplacing = (addedAt: string, now: number): boolean =>
-  now - Date.parse(addedAt) > REPLACE_AFTER * DAY;
 
 /** Hexadecimal digits in groups of four, the way they are compared by eye. */
 export const groupDigits = (hexadecimal: string): string =>

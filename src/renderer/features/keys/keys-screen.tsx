@@ -11,6 +11,7 @@ import { KeyTable } from './key-table.tsx';
 import { VAULT_NAMES } from './key-words.ts';
 import './keys.css';
 import { OfferedKeys } from './offered-keys.tsx';
+import { OldKeys } from './old-keys.tsx';
 import { useKeyChange, useKeys, useOffered, useVault } from './use-keys.ts';
 import { VaultNotice } from './vault-notice.tsx';
 
@@ -32,13 +33,17 @@ export function KeysScreen() {
         {vault.data !== undefined && <VaultState vault={vault.data} />}
         <AddButtons />
       </header>
-      <div className="keys-news">
+      <div
+        className="keys-news"
+        data-alone={keys.isSuccess && card === undefined ? true : undefined}
+      >
         {vault.data !== undefined && (
           <VaultNotice vault={vault.data} onRetry={() => void vault.refetch()} />
         )}
         {offered.data !== undefined && keys.data !== undefined && (
           <OfferedKeys offered={offered.data} names={keys.data.map(({ name }) => name)} now={now} />
         )}
+        {keys.data !== undefined && <OldKeys keys={keys.data} now={now} onChoose={choose} />}
         {arrivals.map((arrival) => (
           <ArrivalCard key={arrival.id} arrival={arrival} />
         ))}

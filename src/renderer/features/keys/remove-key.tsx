@@ -6,7 +6,7 @@ import type { KeyCard } from '../../../shared/key.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { VAULT_NAMES } from './key-words.ts';
-import { useKeyChange } from './use-keys.ts';
+import { useKeyChange, useKeyDependents } from './use-keys.ts';
 
 interface RemoveKeyProps {
   readonly card: KeyCard;
@@ -18,9 +18,13 @@ interface RemoveKeyProps {
 export function RemoveKey({ card, jobs }: RemoveKeyProps) {
   const [asks, setAsks] = useState(false);
   const remove = useKeyChange(() => ask('keys-remove', { id: card.id }));
-  const live = jobs.filter(({ state }) => !hasEnded(state));
+  const dependents = useKeyDependents(card.id, asks);
+  const { holding = [], bookmarks = [], templates = [] } = dependents.data ?? {};
+  const goesOn = jobs.filter(({ state }) => !hasEnded(state));
+  const live = goesOn.filter(({ id }) => !holding.includes(id));
+  const held = goesOn.filter(({ id }) => holding.includes(id));
   const ended = jobs.filter(({ state }) => hasEnded(state) && state !== 'finished');
-  const finished = jobs.length - live.length - ended.length;
+  const finished = jobs.length - goesOn.length - ended.length;
   return (
     <>
       <Button size="compact-sm" color="red" variant="outline" onClick={() => setAsks(true)}>
@@ -49,7 +53,30 @@ export function RemoveKey({ card, jobs }: RemoveKeyProps) {
             {countOf(ended)} could not be retried: {namesOf(ended)}
           </Text>
         )}
-        {live.length + ended.length === 0 && (
+        {held.length > 0 && (
+          <Text size="md" mt="xs" className="wrap">
+            {countOf(held)} {held.length === 1 ? 'was' : 'were'} handed the key itself and{' '}
+            {held.length === 1 ? 'goes' : 'go'} on with it: {namesOf(held)}
+          </Text>
+        )}
+        {bookmarks.length > 0 && (
+          <Text size="md" mt="xs" className="wrap">
+            {bookmarks.length === 1 ? 'One bookmark opens' : `${bookmarks.length} bookmarks open`}{' '}
+            with it: {listOf(bookmarks)}
+          </Text>
+        )}
+        {templates.length > 0 && (
+          <Text size="md" mt="xs" className="wrap">
+            {templates.length === 1 ? 'One template names' : `${templates.length} templates name`}{' '}
+            it: {listOf(templates)}
+          </Text>
+        )}
+        {goesOn.length + ended.length > 0 && (
+          <Text size="md" mt="xs" className="wrap">
+            They go on once a key of the same account is here under the name {card.name} again.
+          </Text>
+        )}
+        {goesOn.length + ended.length === 0 && (
           <Text size="md" className="dimmed">
             No job that is not finished uses it.
           </Text>
@@ -84,8 +111,9 @@ const SHOWN = 5;
 const countOf = (jobs: readonly KeyJob[]): string =>
   jobs.length === 1 ? 'One job' : `${jobs.length} jobs`;
 
-function namesOf(jobs: readonly KeyJob[]): string {
-  const names = jobs.slice(0, SHOWN).map(({ name }) => name);
-  const more = jobs.length - names.length;
-  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
+const namesOf = (jobs: readonly KeyJob[]): string => listOf(jobs.map(({ name }) => name));
+
+function listOf(names: readonly string[]): string {
+  const more = names.length - SHOWN;
+  return `${names.slice(0, SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
 }

@@ -36,6 +36,26 @@ export function useKeyJobs(id: string) {
   });
 }
 
+/** What else would break without the key; asked when somebody is about to remove it. */
+export function useKeyDependents(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [...KEYS, 'dependents', id],
+    queryFn: () => ask('keys-dependents', { id }),
+    enabled,
+    staleTime: 0,
+  });
+}
+
+/** What the key was used for, the newest first. */
+export function useKeyUses(id: string, enabled: boolean) {
+  return useQuery({
+    queryKey: [...KEYS, 'uses', id],
+    queryFn: () => ask('keys-uses', { id }),
+    enabled,
+    staleTime: 0,
+  });
+}
+
 /** Something that changes keys or their vault; what is shown of them is read again afterwards. */
 export function useKeyChange<Arguments, Value>(change: (given: Arguments) => Promise<Value>) {
   const client = useQueryClient();

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
-import { makeHome, type Ended, type TestHome } from '../cli/harness.ts';
+import { COMMAND_LINE, makeHome, type Ended, type TestHome } from '../cli/harness.ts';
 import { mintFor } from '../cli/mint.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { noJupyter, splitAddress, startKernel } from '../support/jupyter.ts';
@@ -25,6 +26,10 @@ const VERBOSE = {
 };
 /** Node.js prints the beginning of every piece that it reads: who asks for it gets that on the own terminal, and nowhere else. */
 const EVEN_BYTES = { ...VERBOSE, NODE_DEBUG: '*' };
+
+/** Whether the system may be asked for every program that is started. */
+const canTrace =
+  spawnSync('strace', ['-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' }).status === 0;
 
 /** Searched: the user's home, temporary files, buckets, and Trainyard's home beside them. */
 let folder: string;
@@ -90,8 +95,9 @@ beforeAll(async () => {
   marks.key('the key', pemOf(`${outside}/trainer.json`));
   marks.key('the administrator’s key', pemOf(`${outside}/boss.json`));
   const passphrase = `${outside}/passphrase`;
-  await writeFile(passphrase, 'seventeen mute swans crossed the frozen canal\n', { mode: 0o600 });
-  marks.text('the passphrase', 'seventeen mute swans crossed the frozen canal');
+  const words = randomBytes(24).toString('base64');
+  await writeFile(passphrase, `${words}\n`, { mode: 0o600 });
+  marks.text('the passphrase', words);
   home = await makeHome({
     ...google.environment,
     HOME: at('user'),
@@ -442,6 +448,30 @@ describe('a marked key', () => {
       await nowhere('after the notebook');
     },
     240_000,
+  );
+
+  it.skipIf(!canTrace)(
+    'is in no argument and no environment of any program that two jobs start (skipped where strace is missing or refused)',
+    async () => {
+      for (const [mode, ...more] of [['token'], ['key-file', 'unattended: true']] as const) {
+        const trace = path.join(outside, `started-${mode}`);
+        const file = await jobFile(`traced-${mode}`, 'true', keysAs(mode), ...more);
+        const told = ['-f', '-v', '-s', '1000000', '-e', 'trace=execve', '-o', trace];
+        const strace = spawn('strace', [...told, process.execPath, COMMAND_LINE, 'run', file], {
+          env: home.env,
+          cwd: home.folder,
+          stdio: 'ignore',
+        });
+        const [status] = (await once(strace, 'close')) as [number | null];
+        expect(status).toBe(0);
+        const started = readFileSync(trace);
+        for (const each of ['"start"', '"carry"', '"supervise"', 'TRAINYARD_WORKER=0'])
+          expect(started.includes(each), each).toBe(true);
+        marks.tokens(tokenLog());
+        expect(marks.inBytes(started)).toBeNull();
+      }
+    },
+    120_000,
   );
 
   it('was at no moment in the arguments or the environment of any process, nor in anything that was printed', async () => {

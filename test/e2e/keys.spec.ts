@@ -199,8 +199,28 @@ test('a key is pasted, its clipboard cleared; renamed, replaced by a picked file
     await detail.getByRole('button', { name: 'Check' }).click();
     await expect(detail.getByText('Not checked: offline')).toBeVisible({ timeout: 15_000 });
 
+    // What was done with it, a line each; the earlier key is told from this one.
+    await detail.getByRole('button', { name: 'Show the log' }).click();
+    const log = detail.getByRole('group', { name: 'Log of lab' });
+    for (const words of [
+      'taken into the vault',
+      'replaced by a newer key',
+      'check of what it can do',
+      'failed: access.key-signature',
+    ])
+      await expect(log).toContainText(words);
+    await expect(log.getByRole('row', { name: /taken into the vault/ })).toContainText(
+      'with an earlier key',
+    );
+    await detail.getByRole('button', { name: 'Hide the log' }).click();
+
     // Jobs that use it are named before it goes.
     const keyId = after?.id ?? '';
+    await mkdir(join(profile.home, 'templates'), { recursive: true });
+    await writeFile(
+      join(profile.home, 'templates', 'nightly.yaml'),
+      'output: { gcs: gs://b/p, key: lab }\n',
+    );
     for (const job of [running(), FAILED, FINISHED])
       await writeRun(profile.home, { ...job, key: 'lab', keyId });
     await page.getByRole('button', { name: 'Jobs' }).click();
@@ -218,6 +238,8 @@ test('a key is pasted, its clipboard cleared; renamed, replaced by a picked file
     await expect(dialog).toContainText('resnet-baseline');
     await expect(dialog).toContainText('One job could not be retried');
     await expect(dialog).toContainText('One finished job used it');
+    await expect(dialog).toContainText('One template names it: nightly.');
+    await expect(dialog).toContainText('under the name lab again');
     await dialog.getByRole('button', { name: 'Remove the key' }).click();
     await expect(page.getByRole('article')).toBeHidden();
     expect(await keysInTerminal(profile, env)).toEqual([]);

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
 import { COMMAND_LINE, makeHome, type Ended, type TestHome } from '../cli/harness.ts';
 import { mintFor } from '../cli/mint.ts';
+import { writeKeyFile } from '../e2e/support/key-files.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { noJupyter, splitAddress, startKernel } from '../support/jupyter.ts';
 import { derOf, modeOf, openMarks, pemOf } from './marks.ts';
@@ -211,6 +212,17 @@ describe('a marked key', () => {
     expect((await run(['keys', 'add', boss, '--name', 'boss'])).status).toBe(3);
     await passes(['keys', 'add', boss, '--name', 'boss', '--accept-admin', emailOf('boss')]);
     await passes(['keys', 'rename', 'boss', 'other']);
+    const newer = path.join(outside, 'newer.json');
+    const account = {
+      account: 'boss',
+      tokenUri: google.environment['TRAINYARD_OAUTH_ENDPOINT'] ?? '',
+    };
+    marks.key('the newer key', await writeKeyFile(newer, account));
+    // Google does not know it, as far as it can be asked; kept or refused, it is not told.
+    const accept = ['--accept-admin', emailOf('boss')];
+    await run(['keys', 'replace', 'other', newer, ...accept, '--json'], VERBOSE);
+    await run(['keys', 'replace', 'lab', newer, ...accept]);
+    await passes(['keys', 'log', 'other', '--json']);
     await passes(['keys', 'list', '--json']);
     await passes(['keys', 'check', 'lab', '--json'], VERBOSE);
     await passes(['keys', 'remove', 'other', '--json']);

@@ -20,16 +20,7 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          groups: [
-            {
-              name: 'libraries',
-              test: /node_modules[\\/](react|react-dom|scheduler|zustand|zod|clsx|@mantine|@tanstack|@floating-ui)[\\/]/,
-            },
-            {
-              name: 'first-screen',
-              test: /src[\\/](shared|renderer[\\/](app|common|client|features[\\/](jobs[\\/](list[\\/]|[^\\/]+$)|sample)))/,
-            },
-          ],
+          groups: [{ name: 'first-screen', tags: ['$initial'] }],
         },
       },
     },

@@ -1,4 +1,4 @@
-import '@mantine/core/styles.css';
+import './mantine.css';
 import './style.css';
 import { createTheme, MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
@@ -6,6 +6,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Application } from './app/application.tsx';
 import { restoreViews } from './app/kept-views.ts';
+import { keepJobs } from './features/jobs/use-jobs.ts';
 
 const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
@@ -27,6 +28,7 @@ const queries = new QueryClient({
 
 const container = document.getElementById('root');
 if (container === null) throw new Error('The page has no root.');
+keepJobs(queries);
 await restoreViews();
 createRoot(container).render(
   <StrictMode>

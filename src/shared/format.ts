@@ -14,6 +14,13 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit] ?? 'B'}`;
 }
 
+/** A part of a whole, the unit once where it is the same: `8.20 of 12.4 GiB`, `512 KiB of 12.4 GiB`. */
+export function formatPart(part: number, whole: number): string {
+  const [amount = '', unit] = formatBytes(part).split(' ');
+  const total = formatBytes(whole);
+  return total.endsWith(` ${unit}`) ? `${amount} of ${total}` : `${amount} ${unit} of ${total}`;
+}
+
 /** `1,234,567`. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US');

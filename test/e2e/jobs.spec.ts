@@ -55,7 +55,7 @@ test('shows the stages, the workers, the problem and the output of a job', async
     'failed',
     'done',
   ]);
-  await expect(stages.first()).toContainText('100 MiB of 100 MiB, 2,001 of 2,001 objects');
+  await expect(stages.first()).toContainText('100 of 100 MiB, 2,001 of 2,001 objects');
   const workers = detail.getByRole('table', { name: 'Workers' }).locator('tbody tr');
   await expect(workers.nth(0)).toContainText('exit 0');
   await expect(workers.nth(1)).toContainText('exit 3');
@@ -71,7 +71,7 @@ test('a stage that goes on shows bytes, objects, rate and time left', async ({ p
   await writeRun(profile.home, stagingNow());
   const { page } = await profile.launch();
   const stage = page.getByRole('listitem').filter({ hasText: 'Stage code and data' });
-  await expect(stage).toContainText('43.2 MiB of 100 MiB');
+  await expect(stage).toContainText('43.2 of 100 MiB');
   await expect(stage).toContainText('863 of 2,001 objects');
   await expect(stage).toContainText('8.10 MiB/s');
   await expect(stage).toContainText('7 s left');

@@ -126,7 +126,7 @@ test('a transfer is told in words, with what can be done about it', () => {
   expect(wordsOf(transfer('staging', { stages }))).toMatchObject({
     state: 'running',
     percent: 25,
-    amount: '50 B of 200 B, 1 of 4 objects, 10 B/s, 15 s left',
+    amount: '50 of 200 B, 1 of 4 objects, 10 B/s, 15 s left',
     canPause: true,
     goOn: null,
   });

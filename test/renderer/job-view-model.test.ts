@@ -102,7 +102,7 @@ describe('progress', () => {
   const stage = { stage: 'staging', startedAt: null, endedAt: null, progress } as const;
 
   it('is told in bytes, objects, rate and time left', () => {
-    expect(amountOf(progress)).toBe('50 B of 200 B, 1 of 2,000 objects');
+    expect(amountOf(progress)).toBe('50 of 200 B, 1 of 2,000 objects');
     expect(paceOf({ ...stage, state: 'active' })).toBe('1.00 KiB/s, 1 m 30 s left');
     expect(
       paceOf({ ...stage, state: 'active', progress: { ...progress, secondsLeft: null } }),

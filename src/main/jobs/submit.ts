@@ -267,7 +267,7 @@ export function refuseGpus(
   const each = spec.resources.gpus;
   const asked = each * spec.workers.length;
   const about = { op: 'check the job', subject: spec.host, code: 'host.gpus' } as const;
-  const cpu = 'For a job without cards leave resources out, or write gpus: 0.';
+  const cpu = 'To run it without a card, ask for 0 GPUs.';
   const count = (cards: number): string => (cards === 1 ? '1 GPU' : `${cards} GPUs`);
   const wish =
     spec.workers.length === 1

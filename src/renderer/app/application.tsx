@@ -1,7 +1,5 @@
-import { Suspense, useEffect } from 'react';
-import { loadTheRest } from '../common/lazily.ts';
+import { Suspense } from 'react';
 import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
-import { useFreshJobs } from '../features/jobs/use-jobs.ts';
 import { DropAnywhere } from '../features/keys/drop-anywhere.tsx';
 import { useAbout } from '../common/use-about.ts';
 import { SampleBanner } from '../features/sample/sample-banner.tsx';
@@ -18,8 +16,6 @@ export function Application() {
   useAskedPlaces();
   useFreshSample();
   const sample = useSample().data;
-  useFreshJobs();
-  useEffect(() => loadTheRest(), []);
   const place = useNavigation((navigation) => navigation.place);
   const Screen = FEATURES[place.screen]?.Screen ?? JobsScreen;
   return (

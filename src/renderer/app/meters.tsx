@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Meter } from '../../shared/ipc/hosts.ts';
 import { ask } from '../client.ts';
-import { formatBytes, formatRate } from '../common/format.ts';
+import { formatPart, formatRate } from '../common/format.ts';
 import { useJobs } from '../features/jobs/use-jobs.ts';
 import { copiesOf } from './copies.ts';
 import { useNavigation } from './navigation.ts';
@@ -46,7 +46,7 @@ function Machine({ meter }: { readonly meter: Meter }) {
       <MeterLine
         name="RAM"
         percent={(100 * memoryUsed) / memoryTotal}
-        title={`Memory: ${formatBytes(memoryUsed)} of ${formatBytes(memoryTotal)}`}
+        title={`Memory: ${formatPart(memoryUsed, memoryTotal)}`}
       />
     </>
   );
@@ -69,7 +69,7 @@ function wordsOf({ index, name, utilization, memoryUsed, memoryTotal, temperatur
     utilization === null ? '' : `${utilization} % busy`,
     memoryUsed === null || memoryTotal === null
       ? ''
-      : `${formatBytes(memoryUsed * MIB)} of ${formatBytes(memoryTotal * MIB)}`,
+      : formatPart(memoryUsed * MIB, memoryTotal * MIB),
     temperature === null ? '' : `${temperature} °C`,
   ].filter((words) => words !== '');
   return `GPU ${index}, ${name}: ${told.length === 0 ? 'it tells nothing' : told.join(', ')}`;
@@ -175,10 +175,13 @@ function CopiesButton() {
       type="button"
       className="meter-copies"
       title={`${words}. Opens ${hasTransfer ? 'the transfers' : 'the jobs'}.`}
-      aria-label={words}
       onClick={() => go(hasTransfer ? { screen: 'buckets', transfers: true } : { screen: 'jobs' })}
     >
-      <b>⇅ {count}</b>
+      <b>
+        <span aria-hidden>⇅ </span>
+        {count}
+        <span className="for-readers"> {count === 1 ? 'run copies' : 'runs copy'} now </span>
+      </b>
       <span>{rate}</span>
     </button>
   );

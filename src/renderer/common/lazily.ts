@@ -10,11 +10,17 @@ export function lazily<Props>(
   return lazy(async () => ({ default: await load() }));
 }
 
-/** Loads what waits, once the window has nothing better to do. Answers with what calls it off. */
-export function loadTheRest(): () => void {
-  const handle = requestIdleCallback(() => {
-    // What fails is loaded again, and told, when it is shown.
-    for (const load of loads) void load().catch(() => undefined);
-  });
-  return () => cancelIdleCallback(handle);
+/** How long the first screen has to itself, in milliseconds. */
+const AFTER = 300;
+
+/** Loads what waits, once the window has nothing better to do. */
+export function loadTheRest(): void {
+  setTimeout(
+    () =>
+      requestIdleCallback(() => {
+        // What fails is loaded again, and told, when it is shown.
+        for (const load of loads) void load().catch(() => undefined);
+      }),
+    AFTER,
+  );
 }

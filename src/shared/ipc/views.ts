@@ -1,25 +1,7 @@
 import { z } from 'zod';
+import { JOB_COLUMNS, JOB_FILTERS, OBJECT_COLUMNS } from '../columns.ts';
 
 /** How the user likes the tables: kept over a restart. */
-
-export const JOB_COLUMNS = [
-  'state',
-  'name',
-  'progress',
-  'workers',
-  'host',
-  'created',
-  'took',
-] as const;
-export const JOB_FILTERS = [
-  'all',
-  'active',
-  'finished',
-  'failed',
-  'stopped',
-  'interrupted',
-] as const;
-export const OBJECT_COLUMNS = ['name', 'type', 'size', 'changed'] as const;
 
 const tableOf = <const Columns extends readonly string[]>(columns: Columns) => {
   const column = z.enum(columns);

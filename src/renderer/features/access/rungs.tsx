@@ -22,7 +22,10 @@ const NAMES: Readonly<Record<RungName, string>> = {
   create: 'Creating',
 };
 
-/** The steps of a check of access, each by shape and word. `brief`: what passed is its word alone. */
+/**
+ * The steps of a check of access, each by shape and word. `brief`: what passed is its word alone, and what could not be told stays away where the
+ * deed itself was tried and passed.
+ */
 export function Rungs({
   report,
   brief = false,
@@ -33,13 +36,16 @@ export function Rungs({
   return (
     <div className="rungs" role="list" aria-label={`Steps for the ${report.for}`}>
       {report.rungs
-        .filter(({ name }) => !(brief && name === 'address'))
+        .filter(({ name, state }) => !(brief && (name === 'address' || isSettled(state, report))))
         .map((rung) => (
           <RungLine key={rung.name} rung={rung} brief={brief} />
         ))}
     </div>
   );
 }
+
+const isSettled = (state: RungState, { verdict }: AccessReport): boolean =>
+  state === 'could-not-tell' && verdict === 'pass';
 
 function RungLine({ rung, brief }: { readonly rung: Rung; readonly brief: boolean }) {
   const { name, state, message, hint } = rung;

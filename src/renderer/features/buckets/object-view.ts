@@ -1,5 +1,5 @@
 import { create } from 'zustand';
-import type { OBJECT_COLUMNS } from '../../../shared/ipc/views.ts';
+import type { OBJECT_COLUMNS } from '../../../shared/columns.ts';
 import type { Row } from './rows.ts';
 
 export type ObjectColumn = (typeof OBJECT_COLUMNS)[number];

@@ -1,7 +1,13 @@
 import { hasEnded } from '../../../shared/job-status.ts';
 import type { Progress } from '../../../shared/events.ts';
 import type { JobView } from '../../../shared/views.ts';
-import { formatBytes, formatCount, formatDuration, formatRate } from '../../common/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPart,
+  formatRate,
+} from '../../common/format.ts';
 
 /** What the list of transfers says of a run that is one. Pure. */
 
@@ -69,7 +75,7 @@ function amountOf(progress: Progress, state: TransferWords['state']): string {
     `${formatCount(count)} ${count === 1 ? 'object' : 'objects'}`;
   if (state === 'done')
     return `${formatBytes(progress.bytesTotal)}, ${objects(progress.objectsTotal)}`;
-  const amount = `${formatBytes(progress.bytes)} of ${formatBytes(progress.bytesTotal)}, ${formatCount(progress.objects)} of ${objects(progress.objectsTotal)}`;
+  const amount = `${formatPart(progress.bytes, progress.bytesTotal)}, ${formatCount(progress.objects)} of ${objects(progress.objectsTotal)}`;
   if (state !== 'running') return amount;
   const left =
     progress.secondsLeft === null ? '' : `, ${formatDuration(progress.secondsLeft * 1000)} left`;

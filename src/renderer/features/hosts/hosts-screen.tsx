@@ -7,7 +7,7 @@ import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
-import { formatBytes } from '../../common/format.ts';
+import { formatBytes, formatPart } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useJobs } from '../jobs/use-jobs.ts';
 import './hosts.css';
@@ -153,7 +153,7 @@ const MIB = 1_048_576;
 const memoryOf = ({ memoryUsed, memoryTotal }: Gpu): string =>
   memoryUsed === null || memoryTotal === null
     ? '–'
-    : `${formatBytes(memoryUsed * MIB)} of ${formatBytes(memoryTotal * MIB)}`;
+    : formatPart(memoryUsed * MIB, memoryTotal * MIB);
 
 /** Jobs of ours that hold the card, and processes of others. */
 function Users({ gpu, jobs }: { readonly gpu: Gpu; readonly jobs: readonly JobView[] }) {

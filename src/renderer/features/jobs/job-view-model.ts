@@ -7,7 +7,7 @@ import {
 import type { Progress, Stage } from '../../../shared/events.ts';
 import type { LogSource } from '../../../shared/ipc.ts';
 import { hasOutputToUpload, type JobView } from '../../../shared/views.ts';
-import { formatBytes, formatCount, formatDuration, formatRate } from '../../common/format.ts';
+import { formatCount, formatDuration, formatPart, formatRate } from '../../common/format.ts';
 
 /** What the screens say of a job, told from its view alone. Pure. */
 
@@ -75,9 +75,9 @@ export function tookOf(job: JobView, now: number): string {
   return took === null ? '–' : formatDuration(took);
 }
 
-/** `12.3 MiB of 100 MiB, 40 of 2,000 objects`. */
+/** `12.3 of 100 MiB, 40 of 2,000 objects`. */
 export function amountOf(progress: Progress): string {
-  const bytes = `${formatBytes(progress.bytes)} of ${formatBytes(progress.bytesTotal)}`;
+  const bytes = formatPart(progress.bytes, progress.bytesTotal);
   const objects = `${formatCount(progress.objects)} of ${formatCount(progress.objectsTotal)} objects`;
   return `${bytes}, ${objects}`;
 }

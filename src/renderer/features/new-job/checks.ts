@@ -4,7 +4,7 @@ import type { HostCheck, Measure } from '../../../shared/ipc/new-job.ts';
 import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
 import type { KeyFileMention } from '../../../shared/key-file-mention.ts';
 import type { Problem } from '../../../shared/problem.ts';
-import { formatBytes, formatCount } from '../../common/format.ts';
+import { formatBytes, formatCount, formatPart } from '../../common/format.ts';
 import type { FieldName } from './form-problems.ts';
 
 /** What a check found, in words. Pure. */
@@ -143,7 +143,7 @@ export function tellKeyFile(
 
 export function tellHost(host: HostCheck): Finding {
   if (host.refusal !== null) return tellProblem(host.refusal);
-  const disk = `${formatBytes(host.disk.free)} of ${formatBytes(host.disk.total)} free on its disk`;
+  const disk = `${formatPart(host.disk.free, host.disk.total)} free on its disk`;
   if (host.gpus.length === 0) return good(`No GPU here, none is asked for; ${disk}.`);
   const free = host.gpus.filter(({ busy }) => !busy).length;
   const names = [...new Set(host.gpus.map(({ name }) => name))].join(', ');

@@ -28,6 +28,12 @@ const WORDS: Readonly<Record<Finding['state'], string>> = {
   problem: 'problem',
 };
 
+const URGENCY: Readonly<Record<Finding['state'], number>> = { problem: 0, warning: 1, good: 2 };
+
+/** Problems first, where they are seen without scrolling. */
+const byUrgency = (left: Check, right: Check): number =>
+  URGENCY[left.finding?.state ?? 'good'] - URGENCY[right.finding?.state ?? 'good'];
+
 /** What will happen and what was found out about it, beside the form. */
 export function SidePanel(props: SidePanelProps) {
   const { summary, checks, wrong, failure } = props;
@@ -54,7 +60,7 @@ export function SidePanel(props: SidePanelProps) {
           </button>
         </div>
         <ul className="nj-checks" aria-live="polite">
-          {checks.map((check) => (
+          {checks.toSorted(byUrgency).map((check) => (
             <CheckLine key={`${check.topic}${check.field}`} check={check} />
           ))}
         </ul>

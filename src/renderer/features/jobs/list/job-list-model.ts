@@ -1,5 +1,5 @@
 import { hasEnded, type JobState } from '../../../../shared/job-status.ts';
-import { JOB_COLUMNS, JOB_FILTERS } from '../../../../shared/ipc/views.ts';
+import { JOB_COLUMNS, JOB_FILTERS } from '../../../../shared/columns.ts';
 import type { JobView } from '../../../../shared/views.ts';
 import { durationOf } from '../job-view-model.ts';
 

@@ -96,7 +96,11 @@ export function wordsOf(event: RunEvent): EventWords {
     case 'manifest-uploaded':
       return plain('The manifest is uploaded', event.object);
     case 'notebook-ready':
-      return { title: 'Jupyter answers', detail: `${event.program} ${event.version}`, tone: 'good' };
+      return {
+        title: 'Jupyter answers',
+        detail: `${event.program} ${event.version}`,
+        tone: 'good',
+      };
     case 'stop-requested':
       return {
         title: 'A stop was asked for',

@@ -114,7 +114,7 @@ describe.skipIf(cannot !== null)(
         expect(numbers).toEqual(numbers.map((_, index) => index + 1));
         expect(readdirSync(run.at('private'))).toEqual([]);
       }
-      expect(startsOf(running)).toEqual(['0.1', '1.1', '1.2']);
+      expect(startsOf(running).toSorted()).toEqual(['0.1', '1.1', '1.2']);
       expect(startsOf(uploading)).toEqual(['0.1']);
       for (const [worker, text] of ['first\n', 'second\n'].entries())
         expect(await admin.get('outputs', `${out.running.prefix}worker-${worker}/result`)).toBe(

@@ -20,6 +20,7 @@ test('a supervisor, which lives as long as its worker, loads neither transfers n
   const own = Object.keys(metafile.inputs).filter((name) => !name.startsWith('node_modules/zod/'));
   expect(own.toSorted()).toEqual([
     'src/agent/files.ts',
+    'src/agent/hide.ts',
     'src/agent/identity.ts',
     'src/agent/log-pipe.ts',
     'src/agent/supervise.ts',

@@ -19,7 +19,10 @@ beforeAll(async () => {
     tokenLifetimeSeconds: LIFETIME,
   });
   home = await makeHome(google.environment);
-  await home.json(['keys', 'add', google.keyFiles['trainer'] ?? '', '--name', 'lab']);
+  await home.json([
+    ...['keys', 'add', google.keyFiles['trainer'] ?? '', '--name', 'lab'],
+    ...['--accept-admin', emailOf('trainer')],
+  ]);
   const made = await fetch(`${google.url}/storage/v1/b?project=demo-project`, {
     method: 'POST',
     headers: {

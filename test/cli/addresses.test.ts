@@ -61,14 +61,14 @@ describe('which key is meant', () => {
   });
 
   it('the only key is taken, and that is said; several are asked about', async () => {
-    const add = (name: string) =>
-      home.json(['keys', 'add', google.keyFiles[name] ?? '', '--name', name]);
+    const add = (name: string, ...more: string[]) =>
+      home.json(['keys', 'add', google.keyFiles[name] ?? '', '--name', name, ...more]);
     await add('narrow');
     const shown = await home.run(['ls', `gs://${BUCKET}/data`]);
     expect(shown).toMatchObject({ status: 0 });
     expect(shown.stderr).toContain('With the key narrow.');
     expect((await home.run(['ls', `gs://${BUCKET}/data`, '--no-key'])).status).toBe(3);
-    await add('setup');
+    await add('setup', '--accept-admin', emailOf('setup'));
     for (const command of [
       ['ls', `gs://${BUCKET}/data`],
       ['cp', `gs://${BUCKET}/data`, './x'],

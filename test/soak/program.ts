@@ -10,7 +10,7 @@ const root = path.resolve(import.meta.dirname, '../..');
  * Returns the path of the command line's launcher.
  */
 export async function copyProgram(folder: string, withWindow: boolean): Promise<string> {
-  const parts = ['bin', 'package.json', 'out/agent', 'out/cli/trainyard.mjs', 'out/emulator'];
+  const parts = ['bin', 'package.json', 'out/agent', 'out/cli', 'out/emulator'];
   for (const part of [...parts, ...(withWindow ? ['out/main', 'out/preload', 'out/renderer'] : [])])
     await cp(path.join(root, part), path.join(folder, part), { recursive: true });
   await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/application.ts';
@@ -91,6 +92,19 @@ for (const theme of ['light', 'dark'] as const)
       await writeRun(profile.home, { ...job, key: 'trainer', keyId: second?.id ?? '' });
     await page.getByRole('row', { name: /^trainer / }).click();
     await shoot('list');
+    const database = new DatabaseSync(join(profile.home, 'trainyard.db'));
+    database.exec(
+      `UPDATE keys SET card = json_set(card, '$.addedAt', '2026-01-02T03:04:05.000Z') WHERE name = 'trainer'`,
+    );
+    database.close();
+    await page.evaluate(() => window.dispatchEvent(new Event('focus')));
+    const notice = page.getByRole('region', { name: 'Keys that should be replaced' });
+    await notice.getByRole('button', { name: 'Show trainer' }).click();
+    await expect(page.getByRole('row', { name: /^trainer / })).toContainText('!');
+    await expect(page.getByRole('region', { name: 'How to replace it' })).toBeVisible();
+    await page.getByRole('button', { name: 'Show the log' }).click();
+    await page.getByRole('group', { name: 'Log of trainer' }).scrollIntoViewIfNeeded();
+    await shoot('old');
     await dragFiles(page, [path('newer.json'), path('login.json')]);
     await expect(page.getByRole('alert', { name: 'Refused: login.json' })).toBeVisible();
     await shoot('arrivals');

@@ -241,7 +241,8 @@ function ReplaceButton({ name, busy, onReplace }: ReplaceButtonProps) {
       >
         <Text size="md" mb="md">
           Jobs that use “{name}” go on with the new key. The earlier key leaves Trainyard; it stays
-          valid at Google until you delete it there.
+          valid at Google until you delete it there. A job that was handed the key itself
+          (unattended, or as a file) goes on with the earlier one: let it end first.
         </Text>
         <Group justify="flex-end" gap="xs">
           <Button size="xs" variant="default" onClick={() => setAsks(false)}>

@@ -73,7 +73,7 @@ export function KeyTable({ keys, selected, onSelect, now }: KeyTableProps) {
           <Table.Tr>
             <Table.Th w="30%">Name</Table.Th>
             <Table.Th>Account</Table.Th>
-            <Table.Th w={90}>Age</Table.Th>
+            <Table.Th w={112}>Age</Table.Th>
             <Table.Th w={110}>Last used</Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -117,12 +117,12 @@ function KeyRow({ card, index, selected, onSelect, now }: KeyRowProps) {
       <Table.Td title={card.name}>{card.name}</Table.Td>
       <Table.Td title={card.email}>{card.email}</Table.Td>
       <Table.Td title={card.addedAt}>
-        {formatAge(now - Date.parse(card.addedAt))}
         {wantsReplacing(card.addedAt, now) && (
           <span className="old-mark" role="img" aria-label="should be replaced">
             !
           </span>
         )}
+        {formatAge(now - Date.parse(card.addedAt))}
       </Table.Td>
       <Table.Td title={card.lastUsedAt ?? ''}>
         {card.lastUsedAt === null ? 'never' : formatTime(card.lastUsedAt, now)}

@@ -24,6 +24,7 @@ export function KeyUses({ card, now }: KeyUsesProps) {
       <Button
         size="compact-xs"
         variant="subtle"
+        ps={0}
         aria-expanded={isOpen}
         onClick={() => setOpen(!isOpen)}
       >

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { identityOf, isAlive } from '../../src/agent/identity.ts';
 import type { JobView } from '../../src/shared/views.ts';
 import { outcomeOf, wrongWith, type Outcome } from './checks.ts';
-import { processesIn } from './processes.ts';
+import { killExactly, processesIn } from './processes.ts';
 import { keyFolder, readEvents, runDirectory } from './state.ts';
 import { makeWorld, WORKERS, type World } from './world.ts';
 
@@ -84,10 +84,10 @@ async function rebootIn(stage: 'running' | 'uploading'): Promise<void> {
   for (let look = 0; look < 50; look += 1) {
     const left = processesIn(world.home);
     if (left.length === 0) break;
-    for (const { identity } of left) process.kill(identity.pid, 'SIGKILL');
+    for (const { identity } of left) killExactly(identity);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  process.kill(command.pid, 'SIGKILL');
+  killExactly(identityOf(command.pid));
   await command.ended;
   boot();
   // Memory file systems are empty after a reboot.

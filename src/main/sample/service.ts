@@ -1,20 +1,18 @@
-import { createPublicKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SampleStatus } from '../../shared/ipc/sample.ts';
 import { hasEnded } from '../../shared/job-status.ts';
-import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { JobService } from '../jobs/service.ts';
 import type { KeyService } from '../keys/service.ts';
-import { sleep } from '../platform/clock.ts';
 import type { EndpointsInForce } from '../platform/endpoints-in-force.ts';
 import type { Log } from '../platform/log.ts';
 import type { Environment, HomePaths } from '../platform/paths.ts';
-import { isAlive, parseIdentity } from '../platform/processes.ts';
 import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
+import { endEarlier, readAccount, writeAccount } from './account.ts';
 import { makeSampleData } from './data.ts';
 import {
   accountTokens,
@@ -30,6 +28,7 @@ import {
   type EmbeddedGoogle,
 } from './google.ts';
 import { sampleJobFile } from './job-file.ts';
+import { EMULATED, ENDED, inUse, noFolder, NOT_HERE } from './problems.ts';
 
 /**
  * Sample data: an embedded Google of this home, to try everything without an account. A child process on loopback with its files in
@@ -78,16 +77,11 @@ type Setting = z.infer<typeof settingSchema>;
 
 /** How long a Google that outlived its application waits for its job. Seconds. */
 const LINGER = 1_800;
-/** How long one that still runs is given to end. */
-const END_EVERY = 50;
-const END_LOOKS = 200;
 
 /** Besides the three grants of the job: its user looks at the output with the same key. */
 const LOOKS_AT_OUTPUT = [
   { role: 'roles/storage.objectViewer', bucket: OUTPUT_BUCKET, condition: null },
 ];
-
-const keyFileSchema = z.looseObject({ private_key_id: z.string(), private_key: z.string() });
 
 export function sampleService(parts: SampleParts): SampleService {
   const { files, paths, env, settings, keys, jobs, endpoints, log } = parts;
@@ -121,17 +115,9 @@ export function sampleService(parts: SampleParts): SampleService {
   const keepSetting = (setting: Setting): Result<void> =>
     settings.set(SETTING, JSON.stringify(setting));
 
-  const readAccount = async (): Promise<z.infer<typeof keyFileSchema> | null> => {
-    try {
-      return keyFileSchema.parse(JSON.parse(await readFile(at.account, 'utf8')));
-    } catch {
-      return null;
-    }
-  };
-
   /** The card of the sample's key, where it is in the vault. */
   const findCard = async () => {
-    const account = await readAccount();
+    const account = await readAccount(at.account);
     const cards = account === null ? null : await keys.list();
     if (account === null || cards === null || !cards.ok) return null;
     return cards.value.find((card) => card.privateKeyId === account.private_key_id) ?? null;
@@ -343,68 +329,4 @@ export function sampleService(parts: SampleParts): SampleService {
       if ((await neededBy()).length === 0) await google.stop();
     },
   };
-}
-
-/** The same account without what only its owner has. */
-async function writeAccount(keyFile: string, account: string): Promise<void> {
-  const file = keyFileSchema.parse(JSON.parse(await readFile(keyFile, 'utf8')));
-  const publicKey = createPublicKey(file.private_key).export({ format: 'pem', type: 'spki' });
-  await writeFile(account, JSON.stringify({ ...file, private_key: publicKey }), { mode: 0o600 });
-}
-
-/** Ends a Google of this folder that outlived its application. */
-async function endEarlier(lock: string): Promise<void> {
-  const holder = parseIdentity(await readFile(lock, 'utf8').catch(() => ''));
-  if (holder === null || !(await isAlive(holder))) return;
-  process.kill(holder.pid, 'SIGTERM');
-  for (let looks = 0; looks < END_LOOKS && (await isAlive(holder)); looks += 1)
-    await sleep(END_EVERY);
-}
-
-const about = { op: 'use the sample data', subject: 'the sample data' } as const;
-
-const NOT_HERE: Problem = problem({
-  ...about,
-  code: 'host.sample-missing',
-  message: 'The sample data did not come with this Trainyard.',
-  hint: 'Install Trainyard again; in a checkout run `npm run setup`.',
-});
-
-const EMULATED: Problem = problem({
-  ...about,
-  code: 'input.sample-emulated',
-  message: 'Variables of the environment move the addresses of Google to this machine already.',
-  hint: 'Start Trainyard without them.',
-});
-
-const ENDED: Problem = problem({
-  ...about,
-  code: 'host.sample-ended',
-  message: 'The embedded Google of the sample data has ended.',
-  hint: 'Start it again: its buckets are where they were.',
-  retryable: true,
-});
-
-function inUse(job: JobView, count: number): Problem {
-  return problem({
-    ...about,
-    code: 'input.sample-in-use',
-    message:
-      count === 1
-        ? `The job ${job.name} needs the sample data.`
-        : `${job.name} and ${count - 1} more jobs need the sample data.`,
-    hint: 'Wait until it ends, or stop it.',
-  });
-}
-
-function noFolder(folder: string, error: unknown): Problem {
-  const reason = error instanceof Error ? error.message : String(error);
-  return problem({
-    ...about,
-    code: 'host.sample-folder',
-    subject: folder,
-    message: `The sample data could not be put into ${folder}: ${reason}`,
-    hint: 'See that the disk has room and that the folder is yours.',
-    retryable: true,
-  });
 }

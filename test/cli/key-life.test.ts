@@ -1,9 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSecretSearch } from '../../src/cli/demo/secret-search.ts';
 import type { KeyUse } from '../../src/shared/key-use.ts';
 import type { KeyCard } from '../../src/shared/key.ts';
+import type { JobView } from '../../src/shared/views.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { writeKeyFile } from '../main/temp.ts';
 import { eventsOf, makeHome, type TestHome } from './harness.ts';
@@ -51,14 +52,14 @@ afterAll(async () => {
   await google.stop();
 }, 60_000);
 
-const jobFile = (name: string, seconds: number, more: readonly string[] = []) =>
+const jobFile = (name: string, seconds: number | string, more: readonly string[] = []) =>
   home.file(
     `${name}.yaml`,
     [
       `name: ${name}`,
       'host: local',
       'code: { dir: ./code }',
-      `workers: ['echo kept > "$TRAINYARD_OUTPUT_PATH/kept.txt"; sleep ${seconds}']`,
+      `workers: ['echo kept > "$TRAINYARD_OUTPUT_PATH/kept.txt"; ${typeof seconds === 'string' ? seconds : `sleep ${seconds}`}']`,
       `output: { gcs: gs://${BUCKET}/results, key: lab }`,
       ...more,
       '',
@@ -85,6 +86,15 @@ describe('the life of a key in a terminal', () => {
     const [before] = await home.json<(KeyCard & { ageDays: number })[]>(['keys', 'list']);
     expect(before).toMatchObject({ name: 'lab', ageDays: 0 });
 
+    // One that still runs, and is followed all along.
+    const go = path.join(home.folder, 'go');
+    const waitsForGo = `until [ -e "${go}" ]; do sleep 0.2; done`;
+    const followed = home.start(['run', await jobFile('followed', waitsForGo)]);
+    let runs: JobView | undefined;
+    for (const end = Date.now() + 30_000; runs?.state !== 'running' && Date.now() < end;)
+      runs = (await home.json<JobView[]>(['jobs'])).find(({ name }) => name === 'followed');
+    expect(runs?.state).toBe('running');
+
     // Google knows the newer key of the account alone now.
     await google.stop();
     const newer = path.join(home.folder, 'newer', 'trainer.json');
@@ -107,8 +117,11 @@ describe('the life of a key in a terminal', () => {
     expect(after).toMatchObject({ id: before?.id, name: 'lab' });
     expect(after?.privateKeyId).not.toBe(before?.privateKeyId);
 
+    await writeFile(go, '');
     const retried = await home.run(['retry', waits]);
     expect(retried, retried.stderr).toMatchObject({ status: 0 });
+    const ended = await followed.ended;
+    expect(ended, ended.stderr).toMatchObject({ status: 0 });
     const job = await home.job(waits);
     expect(job.state).toBe('finished');
     const kinds = (await eventsOf(job)).map(({ kind }) => kind);
@@ -124,7 +137,9 @@ describe('the life of a key in a terminal', () => {
         use.failed ?? '',
       ].join(' ');
     // A line for each; where the hour changed meanwhile some have two.
-    expect([...new Set(uses.map(told))].sort()).toEqual(
+    const others = uses.filter((use) => use.job !== runs?.id);
+    expect(uses.map(told)).toContain(`new write-token ${runs?.id} `);
+    expect([...new Set(others.map(told))].sort()).toEqual(
       [
         'old added  ',
         `old write-token ${waits} `,

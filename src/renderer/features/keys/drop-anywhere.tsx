@@ -46,7 +46,7 @@ export function DropAnywhere() {
     <div className="drop-anywhere" role="status">
       <div className="drop-anywhere-box">
         <strong>Drop the key file</strong>
-        <span>Trainyard reads and checks it on this machine. Nothing is sent.</span>
+        <span>Trainyard reads and checks it on this machine. The key itself is sent nowhere.</span>
       </div>
     </div>
   );

@@ -4,15 +4,38 @@
 // machine and is a good part of every time: the ratios say less than a network would show, and nothing of Google's own speed.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFileSync, createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { build } from 'esbuild';
+import { inEnglishAlone, nativeChecksumFile, requireBanner } from '../lib/build-agent.mjs';
 
 const run = promisify(execFile);
+
+/** Ours as it is shipped: bundled, with the native checksum beside it. */
+async function buildOne(into) {
+  await build({
+    entryPoints: [join(root, 'scripts/bench/one-transfer.mjs')],
+    outdir: into,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    banner: requireBanner,
+    external: ['@node-rs/crc32'],
+    plugins: [inEnglishAlone],
+    logLevel: 'error',
+  });
+  const checksum = nativeChecksumFile();
+  if (checksum !== null) copyFileSync(checksum, join(into, 'crc32c.node'));
+}
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { values } = parseArgs({
   options: {
@@ -20,30 +43,12 @@ const { values } = parseArgs({
     megabytes: { type: 'string', default: '1024' },
     rounds: { type: 'string', default: '2' },
     without: { type: 'string', multiple: true, default: [] },
-    one: { type: 'string' },
   },
 });
 
-/** One transfer of ours, in a process of its own as the others have theirs. */
-if (values.one !== undefined) {
-  const { direction, folder, prefix, journal } = JSON.parse(values.one);
-  const { endpointsFromEnvironment } = await import('../../src/google/endpoints.ts');
-  const endpoints = endpointsFromEnvironment(process.env).value;
-  const common = { endpoints, tokens: null, bucket: 'bench-bucket', journal };
-  const { download } = await import('../../src/transfer/download.ts');
-  const { upload } = await import('../../src/transfer/upload.ts');
-  const done =
-    direction === 'down'
-      ? await download({ ...common, target: { kind: 'folder', prefix }, destination: folder })
-      : await upload({ ...common, prefix, source: folder, onlyOurs: true });
-  if (!done.ok || done.value.failed.length > 0) throw new Error(JSON.stringify(done));
-  // Not getrusage's: on Linux that begins with what the parent had.
-  const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
-  process.stdout.write(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? '0');
-  process.exit(0);
-}
-
 const folder = await mkdtemp(join(tmpdir(), 'trainyard-bench-'));
+const own = join(folder, 'own');
+await buildOne(own);
 const emulator = spawn(
   process.execPath,
   [join(root, 'src/emulator/main.ts'), '--open', '--dir', join(folder, 'bucket')],
@@ -104,11 +109,10 @@ const clients = {
       prefix,
       journal: direction === 'down' ? fresh('journal') : fresh('journal.jsonl'),
     });
-    const { stdout } = await run(
-      process.execPath,
-      [fileURLToPath(import.meta.url), '--one', order],
-      { env, ...most },
-    );
+    const { stdout } = await run(process.execPath, [join(own, 'one-transfer.mjs'), order], {
+      env,
+      ...most,
+    });
     memory = Math.max(memory, Number(stdout));
   },
   async rclone(direction, local, prefix) {

@@ -44,7 +44,7 @@ export async function buildAgent(folder, version) {
 }
 
 /** The ready-made native CRC32C of this platform, or null (then the agent computes it in WebAssembly). */
-function nativeChecksumFile() {
+export function nativeChecksumFile() {
   const scope = join(root, 'node_modules', '@node-rs');
   for (const name of readdirSync(scope)) {
     if (!name.startsWith(`crc32-${process.platform}-${process.arch}`) || name.endsWith('musl'))

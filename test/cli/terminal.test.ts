@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
+import { writeKeyFile } from '../main/temp.ts';
 import { COMMAND_LINE, makeHome, type TestHome } from './harness.ts';
 
 let home: TestHome;
@@ -114,5 +115,30 @@ describe.skipIf(process.platform !== 'linux')('the terminal that started a job',
     terminal.type('logout');
     await new Promise((resolve) => terminal.child.once('close', resolve));
     await goesOn(id);
+  }, 90_000);
+});
+
+describe.skipIf(process.platform !== 'linux')('somebody at a terminal', () => {
+  it('is asked before a key goes that a template names; Enter alone keeps it', async () => {
+    writeKeyFile(path.join(home.folder, 'key.json'));
+    await home.json(['keys', 'add', 'key.json', '--name', 'lab']);
+    await mkdir(path.join(home.home, 'templates'), { recursive: true });
+    await home.file('home/templates/nightly.yaml', 'output: { gcs: gs://b/p, key: lab }\n');
+    for (const { keys, says, left } of [
+      { keys: '', says: /Nothing was removed/, left: 1 },
+      { keys: 'y', says: /lab is removed from the vault/, left: 0 },
+    ]) {
+      const terminal = openTerminal();
+      // A pipe has no width, and clack would break every line to nothing.
+      terminal.type(`stty cols 120; '${process.execPath}' '${COMMAND_LINE}' keys remove lab`);
+      await terminal.shown(/1 template naming it: nightly/);
+      await terminal.shown(/Remove lab all the same\?/);
+      // Raw mode wants a carriage return.
+      terminal.child.stdin?.write(`${keys}\r`);
+      await terminal.shown(says);
+      terminal.type('logout');
+      await new Promise((resolve) => terminal.child.once('close', resolve));
+      expect(await home.json<unknown[]>(['keys', 'list'])).toHaveLength(left);
+    }
   }, 90_000);
 });

@@ -198,7 +198,7 @@ describe('jobs with GPUs', () => {
     const sample = sampleSchema.parse(JSON.parse(samples[0]!));
     expect(sample.gpus).toHaveLength(2);
     if (process.platform === 'linux')
-      expect(sample.network).toEqual({ in: expect.any(Number), out: expect.any(Number) });
+      expect([typeof sample.network?.in, typeof sample.network?.out]).toEqual(['number', 'number']);
   }, 60_000);
 
   test('more cards than the machine has are refused; a card that others use is waited for, and a stop ends the wait', async () => {

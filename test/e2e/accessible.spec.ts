@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/application.ts';
 import { writeRun } from './support/runs.ts';
-import { FAILED, FINISHED, running } from './support/samples.ts';
+import { FAILED, FINISHED, running, stagingNow } from './support/samples.ts';
 
 /** What axe-core finds wrong, in words. */
 async function mistakes(page: Page): Promise<readonly string[]> {
@@ -14,11 +14,13 @@ async function mistakes(page: Page): Promise<readonly string[]> {
 
 for (const theme of ['light', 'dark'] as const)
   test(`the window can be used by everyone, ${theme}`, async ({ profile }) => {
+    test.setTimeout(120_000);
     const empty = await profile.launch({ theme, env: { TRAINYARD_HOME: `${profile.home}-empty` } });
-    await expect(empty.page.getByRole('heading')).toBeVisible();
+    await expect(empty.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
     expect(await mistakes(empty.page)).toEqual([]);
 
-    for (const run of [FINISHED, FAILED, running()]) await writeRun(profile.home, run);
+    for (const run of [FINISHED, FAILED, running(), stagingNow()])
+      await writeRun(profile.home, run);
     const { page } = await profile.launch({
       theme,
       env: { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' },
@@ -28,6 +30,32 @@ for (const theme of ['light', 'dark'] as const)
       await expect(page.getByRole('log')).toContainText(/Traceback|step/);
       expect(await mistakes(page)).toEqual([]);
     }
+    await expect(page.getByRole('button', { name: /1 run copies now/ })).toBeVisible();
+    for (const [tab, sign] of [
+      ['Charts', 'amples'],
+      ['Timeline', 'Worker 0 started'],
+      ['Files', 'In the bucket'],
+      ['Job file', 'name: resnet-baseline'],
+    ] as const) {
+      await page.getByRole('tab', { name: tab }).click();
+      await expect(page.getByRole('tabpanel').filter({ visible: true })).toContainText(sign);
+      expect(await mistakes(page), tab).toEqual([]);
+    }
+    await page.getByRole('button', { name: 'New notebook' }).click();
+    await expect(page.getByRole('dialog').getByLabel('Name')).toBeFocused();
+    expect(await mistakes(page), 'New notebook').toEqual([]);
+    await page.keyboard.press('Escape');
+    const places = page.getByRole('navigation', { name: 'Places' });
+    for (const [place, sign] of [
+      ['Hosts', 'After a logout'],
+      ['Settings', 'Everything lies in'],
+    ] as const) {
+      await places.getByRole('button', { name: place }).click();
+      await expect(page.getByText(sign)).toBeVisible({ timeout: 20_000 });
+      expect(await mistakes(page), place).toEqual([]);
+    }
+    await places.getByRole('button', { name: 'Jobs' }).click();
+    await page.locator(`tr[data-job="${running().id}"]`).click();
     await page.getByRole('button', { name: 'Stop' }).click();
     await expect(page.getByRole('button', { name: 'Let it run' })).toBeVisible();
     await page.waitForTimeout(400);

@@ -1,5 +1,5 @@
 import { isCancel, text } from '@clack/prompts';
-import { accessService } from '../main/keys/access-service.ts';
+import { accessService, type AccessService } from '../main/keys/access-service.ts';
 import type { Services } from '../main/services.ts';
 import type { KeyCard, ServiceAccountKey } from '../shared/key.ts';
 import {
@@ -8,16 +8,17 @@ import {
   LESSER_KEY,
   type KeyPower,
 } from '../shared/key-power.ts';
+import { fail, ok, type Result } from '../shared/problem.ts';
 import { fingerprintOf } from '../google/service-account-file.ts';
 import type { Context } from './context.ts';
-import { ProblemExit, valueOf } from './exit.ts';
+import { valueOf } from './exit.ts';
 import { printable } from './format.ts';
 
 /** In a table: whether a key was found to be an administrator's, and whether somebody said that they know. */
 export const powerWord = ({ acceptedAt }: KeyPower): string =>
   acceptedAt === null ? 'administrator, not confirmed' : 'administrator';
 
-/** Ends the command unless the account's address was given, or is typed now. */
+/** Whether the account's address was given, or is typed now. Errors: `access.key-administers`. */
 async function confirm(
   context: Context,
   about: {
@@ -27,21 +28,21 @@ async function confirm(
     /** What to run where nobody can be asked. */
     readonly command: string;
   },
-): Promise<void> {
+): Promise<Result<void>> {
   const { email, findings, given, command } = about;
   const same = (typed: string): boolean => typed.trim().toLowerCase() === email.toLowerCase();
-  if (given !== undefined && same(given)) return;
+  if (given !== undefined && same(given)) return ok();
   const refused = administersProblem(
     email,
     findings,
     `${LESSER_KEY}\nTo go on all the same: ${command} --accept-admin ${email}`,
   );
   if (given !== undefined)
-    throw new ProblemExit({
+    return fail({
       ...refused,
       message: `${refused.message}\n"${given}" is not the address of its account.`,
     });
-  if (!context.interactive) throw new ProblemExit(refused);
+  if (!context.interactive) return fail(refused);
   const { output } = context;
   output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
   for (const line of findingLines(findings)) output.note(`  - ${printable(line)}`);
@@ -51,10 +52,11 @@ async function confirm(
     output: process.stderr,
   });
   if (isCancel(typed) || !same(typed))
-    throw new ProblemExit({
+    return fail({
       ...refused,
       message: 'The address of the account was not typed: nothing was changed.',
     });
+  return ok();
 }
 
 /**
@@ -79,12 +81,14 @@ export async function confirmPower(
       'Not checked whether it can administer: offline. `trainyard keys check` asks when there is a network.',
     );
   if (report.state === 'found')
-    await confirm(context, {
-      email: key.clientEmail,
-      findings: report.findings,
-      given,
-      command,
-    });
+    valueOf(
+      await confirm(context, {
+        email: key.clientEmail,
+        findings: report.findings,
+        given,
+        command,
+      }),
+    );
   return (id) => {
     access.note(id, report);
     if (report.state === 'found') access.accept(id);
@@ -102,17 +106,29 @@ export async function confirmKept(
   await access.powerOfKept(card, context.signal);
   const power = access.known(card.id);
   if (power === null) return null;
-  if (power.acceptedAt === null) {
-    await confirm(context, {
-      email: card.email,
-      findings: power.findings,
-      given,
-      command: `trainyard keys check ${card.name}`,
-    });
-    access.accept(card.id);
-  } else
+  if (power.acceptedAt === null) valueOf(await confirmOnce(context, access, card, given));
+  else
     context.output.warn(
       `${card.name} is an administrator’s key: ${power.findings.map(({ permission, on }) => `${permission} on ${on}`).join(', ')}.`,
     );
   return access.known(card.id);
+}
+
+/** Asks about what was found of a kept key before, unless somebody confirmed it already. No network. Errors: `access.key-administers`. */
+export async function confirmOnce(
+  context: Context,
+  access: AccessService,
+  card: KeyCard,
+  given: string | undefined,
+): Promise<Result<void>> {
+  const power = access.known(card.id);
+  if (power === null || power.acceptedAt !== null) return ok();
+  const confirmed = await confirm(context, {
+    email: card.email,
+    findings: power.findings,
+    given,
+    command: `trainyard keys check ${card.name}`,
+  });
+  if (confirmed.ok) access.accept(card.id);
+  return confirmed;
 }

@@ -7,6 +7,7 @@ import type {
   RungState,
 } from '../shared/access-check.ts';
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../shared/address.ts';
+import { moreThanNeeded } from '../shared/more-than-needed.ts';
 import { areaOf, ok, type Problem, type Result } from '../shared/problem.ts';
 import type { TokenSource } from './access-token.ts';
 import type { StorageAccess } from './client.ts';
@@ -77,7 +78,13 @@ export function rungsFor(use: AccessUse, input: WantedInput): readonly RungName[
  */
 export async function checkAccess(request: CheckRequest): Promise<Ladder> {
   const { account } = request;
-  const about = { address: request.address, for: request.for, account, more: [] as string[] };
+  const about = {
+    address: request.address,
+    for: request.for,
+    account,
+    held: [] as string[],
+    more: [] as string[],
+  };
   const parsed = parseGcsAddress(request.address);
   if (!parsed.ok)
     return {
@@ -141,7 +148,8 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
   }
   return {
     ...about,
-    more: moreThanNeeded(request.for, parsed.value.path, held),
+    held: [...held],
+    more: [...moreThanNeeded([{ for: request.for, path: parsed.value.path }], held)],
     verdict: verdictOf(rungs),
     rungs,
   };
@@ -377,27 +385,6 @@ async function tryTheCreation(
       ? ''
       : 'The cancelling was not answered: the upload lapses by itself within a week, without an object.',
   );
-}
-
-/** What the account can do on the whole bucket that this use does not need. Pure. */
-export function moreThanNeeded(use: AccessUse, path: string, held: readonly string[]): string[] {
-  const whole = path === '';
-  const can = (permission: string): boolean => held.includes(permission);
-  const more: string[] = [];
-  if (use === 'input') {
-    if (!whole && can('storage.objects.get'))
-      more.push('It can read every object of the bucket, not only the input.');
-    if (can('storage.objects.create')) more.push('It can create objects in the input’s bucket.');
-  } else {
-    if (!whole && can('storage.objects.create'))
-      more.push('It can create objects anywhere in the bucket, not only below the output.');
-    if (can('storage.objects.get')) more.push('It can read the objects of the output’s bucket.');
-    if (can('storage.objects.list')) more.push('It can list the output’s bucket.');
-  }
-  if (can('storage.objects.update')) more.push('It can change the metadata of objects.');
-  if (can('storage.objects.delete'))
-    more.push('It can delete and overwrite objects of the bucket.');
-  return more;
 }
 
 /** A source of one token that was minted already. */

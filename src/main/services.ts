@@ -8,6 +8,7 @@ import { localHost } from './hosts/local/host.ts';
 import { placeAgent } from './hosts/local/place-agent.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
+import { powerBook } from './keys/power-book.ts';
 import { keyService, type KeyService } from './keys/service.ts';
 import { chosenVault } from './keys/vault-choice.ts';
 import { endpointsInForce } from './platform/endpoints-in-force.ts';
@@ -90,6 +91,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
   const jobs = jobService({
     hosts,
     keys,
+    powers: powerBook(settings),
     endpoints,
     version,
     rows: jobRows(store),

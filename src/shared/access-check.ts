@@ -74,6 +74,8 @@ export const accessReportSchema = z.object({
   verdict: z.enum(ACCESS_VERDICTS),
   rungs: z.array(rungSchema),
   power: powerReportSchema,
+  /** Of the permissions on objects, those that Google says the account holds on the whole bucket. */
+  held: z.array(z.string()),
   /** What the account can do on the bucket that this use does not need, one sentence each. */
   more: z.array(z.string()),
 });

@@ -1,8 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AccessReport } from '../../src/shared/access-check.ts';
-import type { KeyCard } from '../../src/shared/key.ts';
 import { emailOf } from '../emulator/start.ts';
 import { startGrantWorld, type GrantWorld } from '../google/grant-world.ts';
 import { makeHome, type TestHome } from './harness.ts';
@@ -14,11 +11,10 @@ let world: GrantWorld;
 let home: TestHome;
 beforeAll(async () => {
   world = await startGrantWorld({
-    accounts: ['lab', 'ruler'],
+    accounts: ['lab'],
     grants: [
       `${emailOf('lab')}=roles/storage.objectViewer@input-data-bucket@${READ}`,
       `${emailOf('lab')}=roles/storage.objectCreator@artifacts-bucket@${WRITE}`,
-      `${emailOf('ruler')}=roles/storage.admin@projects/demo-project`,
     ],
     buckets: ['input-data-bucket', 'artifacts-bucket'],
   });
@@ -73,52 +69,4 @@ it('grant asks nobody: no home is made, no key is needed', async () => {
   ).toBe(2);
   expect((await home.run(['grant', '--account', emailOf('lab')])).status).toBe(2);
   expect((await home.run(['grant', '--input', 'gs://bucket/x'])).status).toBe(2);
-}, 60_000);
-
-it('an administrator’s key is kept only for who types its account’s address, and stays marked', async () => {
-  const file = world.emulator.keyFiles['ruler'] ?? '';
-  const email = emailOf('ruler');
-  const refused = await home.run(['keys', 'add', file, '--name', 'ruler', '--json']);
-  expect(refused.status).toBe(3);
-  expect(JSON.parse(refused.stdout)).toMatchObject({ problem: { code: 'access.key-administers' } });
-  expect(refused.stderr).toContain('storage.buckets.setIamPolicy');
-  expect(refused.stderr).toContain(`--accept-admin ${email}`);
-  const wrong = await home.run(['keys', 'add', file, '--accept-admin', emailOf('lab')]);
-  expect(wrong.status).toBe(3);
-  const names = async () => (await home.json<KeyCard[]>(['keys', 'list'])).map(({ name }) => name);
-  expect(await names()).not.toContain('ruler');
-
-  // Without a network it comes in, and the first check that can finds it.
-  await home.json(['keys', 'add', file, '--name', 'ruler'], {
-    TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token',
-  });
-  const found = await home.run(['keys', 'check', 'ruler']);
-  expect(found.status).toBe(3);
-  expect(found.stderr).toContain('storage.buckets.delete');
-  const listed = await home.json<(KeyCard & { admin: unknown })[]>(['keys', 'list']);
-  expect(listed.find(({ name }) => name === 'ruler')?.admin).toMatchObject({ acceptedAt: null });
-  expect(await home.run(['keys', 'check', 'ruler', '--accept-admin', email])).toMatchObject({
-    status: 0,
-  });
-  expect(await home.run(['keys', 'check', 'ruler'])).toMatchObject({ status: 0 });
-  expect((await home.run(['keys', 'list'])).stdout).toMatch(/^ruler .*administrator/m);
-
-  // Its jobs carry a standing mark.
-  await mkdir(path.join(home.folder, 'code'));
-  const file2 = await home.file(
-    'job.yaml',
-    [
-      'name: marked',
-      'host: local',
-      'code: { dir: ./code }',
-      'workers: ["true"]',
-      'output: { gcs: gs://artifacts-bucket/results, key: ruler }',
-    ].join('\n'),
-  );
-  await home.run(['run', file2]);
-  expect((await home.run(['job', 'latest'])).stdout).toMatch(
-    /Careful: ruler \(.*\) is an administrator’s key: .*storage\.buckets\.delete/,
-  );
-  const marked = await home.json<{ admin: { name: string }[] }>(['job', 'latest']);
-  expect(marked.admin).toMatchObject([{ name: 'ruler' }]);
 }, 60_000);

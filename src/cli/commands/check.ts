@@ -8,14 +8,16 @@ import {
 } from '../../shared/access-check.ts';
 import { findingLines } from '../../shared/key-power.ts';
 import type { Run } from '../context.ts';
+import { confirmOnce } from '../confirm-power.ts';
 import { chooseKey, withKeyOptions, type KeyOption } from '../credential.ts';
-import { valueOf, type ExitStatus } from '../exit.ts';
+import { reportProblem, valueOf, type ExitStatus } from '../exit.ts';
 import { printable } from '../format.ts';
 import type { Output } from '../output.ts';
 
 interface CheckOptions {
   readonly key?: KeyOption;
   readonly for: AccessUse;
+  readonly acceptAdmin?: string;
   readonly json?: boolean;
 }
 
@@ -31,18 +33,32 @@ export function registerCheck(program: Command, run: Run): void {
         .choices([...ACCESS_USES])
         .makeOptionMandatory(),
     )
+    .option('--accept-admin <email>', 'the key may administer: its account’s address')
     .option('--json', 'print the steps as data')
     .action((address: string, options: CheckOptions) =>
       run(options, async (context) => {
         const { output, signal } = context;
         const services = await context.services();
         const key = valueOf(await chooseKey(services, options.key, output));
-        const report = valueOf(
-          await accessService(services).check({ address, for: options.for, key }, signal),
-        );
+        const access = accessService(services);
+        const report = valueOf(await access.check({ address, for: options.for, key }, signal));
         if (options.json === true) output.json(report);
         else printReport(output, report);
-        return statusOf(report);
+        const status = statusOf(report);
+        if (key === null || status === 2 || (status === 4 && options.acceptAdmin === undefined))
+          return status;
+        const card = valueOf(await services.keys.find(key));
+        const power = access.known(card.id);
+        if (power?.acceptedAt === null) {
+          const confirmed = await confirmOnce(context, access, card, options.acceptAdmin);
+          // The one document was printed already.
+          if (!confirmed.ok) return reportProblem(output, confirmed.problem, false);
+        } else if (report.power.state === 'found' && options.json !== true) {
+          output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
+          for (const line of findingLines(report.power.findings))
+            output.note(`  - ${printable(line)}`);
+        }
+        return status;
       }),
     );
 }
@@ -78,13 +94,7 @@ function printReport(output: Output, report: AccessReport): void {
   output.line();
   output.line(VERDICTS[report.verdict]);
   const { power, more } = report;
-  if (power.state === 'found') {
-    output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
-    for (const line of findingLines(power.findings)) output.note(`  - ${printable(line)}`);
-    output.note(
-      '  It stays marked; `trainyard keys check NAME --accept-admin EMAIL` says that you know.',
-    );
-  } else if (more.length > 0) {
+  if (power.state !== 'found' && more.length > 0) {
     output.note('The key can do more than this needs:');
     for (const line of more) output.note(`  - ${line}`);
   }

@@ -8,7 +8,7 @@ import {
 } from '../../shared/key-age.ts';
 import type { Run } from '../context.ts';
 import { accessService } from '../../main/keys/access-service.ts';
-import { confirmKept, confirmPower, powerWord } from '../confirm-power.ts';
+import { confirmKept, confirmOnce, confirmPower, powerWord } from '../confirm-power.ts';
 import { valueOf } from '../exit.ts';
 import { formatTime, plural } from '../format.ts';
 import { table } from '../output.ts';
@@ -135,6 +135,9 @@ export function registerKeys(program: Command, run: Run): void {
         const checked = valueOf(await services.keys.check(name, context.signal));
         const { card } = checked;
         if (checked.result === 'offline') {
+          // What was found before can be confirmed without a network.
+          if (options.acceptAdmin !== undefined)
+            valueOf(await confirmOnce(context, accessService(services), card, options.acceptAdmin));
           if (options.json === true)
             output.json({ name: card.name, checked: false, problem: checked.problem });
           else output.line(`${card.name}: not checked: offline`);

@@ -15,6 +15,8 @@ const BY_CODE: Readonly<Record<string, string>> = {
     'Add a key of this account in Keys, under the name that the job uses. Then press Retry.',
   'access.key-named-otherwise':
     'To let the job go on with it, rename it in Keys to the name that the job uses. Then press Retry.',
+  'access.key-not-confirmed':
+    'Better take a key that may do less. To go on all the same, confirm it: type the address of its account here or in Keys.',
   'access.vault-passphrase': 'Type the passphrase that the vault was made with.',
   'input.passphrase-file': 'Type its passphrase; Trainyard holds it in memory until it is closed.',
   'input.job-unknown': 'It may have been removed by another program. Jobs lists all.',

@@ -9,6 +9,7 @@ import type { CodePlan, InputPlan, JobPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import type { Hosts } from '../hosts/hosts.ts';
 import type { Host } from '../hosts/types.ts';
+import type { PowerBook } from '../keys/power-book.ts';
 import type { KeyService } from '../keys/service.ts';
 import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
@@ -17,10 +18,13 @@ import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
 import { warnOfKeyFile } from './look-for-key-file.ts';
 import { lookForTakenNames } from './output-taken.ts';
 import { tryNarrowed } from './try-narrowed.ts';
+import { refuseUnconfirmed } from './unconfirmed.ts';
 
 export interface SubmitParts {
   readonly hosts: Hosts;
   readonly keys: KeyService;
+  /** What checks found that keys can do. */
+  readonly powers: Pick<PowerBook, 'read'>;
   readonly endpoints: GoogleEndpoints;
   /** The application's version. */
   readonly version: string;
@@ -51,7 +55,7 @@ const INPUT_TIME = 30_000;
 /**
  * Checks everything that can be known before the start, at the same time, and freezes the plan. Writes nothing.
  * Errors, the first in the order of the job file's fields: `input.host-unknown`, `input.code-folder`, `input.input-folder`, `input.key-...`,
- * `host.gpus`, those of `resolveInput`, of minting and of the vault.
+ * `host.gpus`, those of `resolveInput`, `access.key-not-confirmed`, those of minting and of the vault.
  */
 export async function prepareJob(
   parts: SubmitParts,
@@ -115,6 +119,8 @@ export async function prepareJob(
     workerAccounts,
   });
   if (!plan.ok) return plan;
+  const unconfirmed = refuseUnconfirmed(parts.powers, plan.value);
+  if (unconfirmed !== null) return fail(unconfirmed);
   const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
     signal,
     dispensable: tokensNeeded(plan.value).every(({ purpose }) => purpose === 'write'),

@@ -3,6 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { AccessReport, AccessUse } from '../../../shared/access-check.ts';
+import { moreThanTheJobNeeds } from '../../../shared/more-than-needed.ts';
 import {
   GRANT_FORMS,
   GRANT_VARIANTS,
@@ -212,6 +213,7 @@ const VERDICTS: Readonly<Record<AccessReport['verdict'], string>> = {
 };
 
 function Reports({ reports }: { readonly reports: readonly AccessReport[] }) {
+  const more = moreThanTheJobNeeds(reports);
   return (
     <div role="status" aria-label="What the check found">
       {reports.map((report) => (
@@ -222,7 +224,7 @@ function Reports({ reports }: { readonly reports: readonly AccessReport[] }) {
           <Rungs report={report} />
           {report.power.state === 'found' && <Findings findings={report.power.findings} />}
           {report.power.state !== 'found' &&
-            report.more.map((line) => (
+            more.get(report)?.map((line) => (
               <Text key={line} size="sm" className="dimmed">
                 {line}
               </Text>

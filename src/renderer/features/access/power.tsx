@@ -3,8 +3,10 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PowerFinding } from '../../../shared/access-check.ts';
 import type { KeyPower } from '../../../shared/key-power.ts';
+import type { Problem } from '../../../shared/problem.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { useKeys } from '../keys/use-keys.ts';
 import './access.css';
 
 const POWERS = ['access', 'powers'] as const;
@@ -114,6 +116,38 @@ export function KeptPower({
         />
       )}
     </section>
+  );
+}
+
+/** Where a start was refused because nobody confirmed what its key can do: confirms it in place. Not inside a form. */
+export function ConfirmRefused({
+  problem,
+  onConfirmed,
+}: {
+  readonly problem: Problem;
+  readonly onConfirmed: () => void;
+}) {
+  const isRefused = problem.code === 'access.key-not-confirmed';
+  const card = useKeys().data?.find(({ name }) => isRefused && name === problem.subject);
+  const forget = useForgetPowers();
+  const accept = useMutation({
+    mutationFn: (given: { readonly id: string; readonly typed: string }) =>
+      ask('access-accept', given),
+    onSuccess: onConfirmed,
+    onSettled: forget,
+  });
+  if (card === undefined) return null;
+  return (
+    <>
+      {accept.error !== null && <ProblemAlert {...problemOf(accept.error)} />}
+      <TypedConfirm
+        email={card.email}
+        label="To use it all the same, type the address of its account"
+        action="I know"
+        pending={accept.isPending}
+        onConfirm={(typed) => accept.mutate({ id: card.id, typed })}
+      />
+    </>
   );
 }
 

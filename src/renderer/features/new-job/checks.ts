@@ -23,6 +23,8 @@ export interface Check {
   readonly finding: Finding | null;
   /** What the ladder found at the address of this line; left out where there is none. */
   readonly access?: AccessReport;
+  /** What its key can do there that the job does not need, one sentence each. */
+  readonly more?: readonly string[];
 }
 
 const good = (message: string): Finding => ({ state: 'good', message, hint: '' });

@@ -177,6 +177,7 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
                 focusFirstWrong();
               }}
               failure={failure === null ? null : problemOf(failure)}
+              onConfirmed={() => start.reset()}
               starting={start.isPending}
               onStart={submit}
             />

@@ -2,6 +2,7 @@ import { Button, Kbd } from '@mantine/core';
 import type { Problem } from '../../../shared/problem.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { ConfirmRefused } from '../access/power.tsx';
 import { Rungs } from '../access/rungs.tsx';
 import type { Check, Finding } from './checks.ts';
 import type { SummaryLine } from './summary.ts';
@@ -15,6 +16,8 @@ interface SidePanelProps {
   readonly onFirstWrong: () => void;
   readonly onCheckAgain: () => void;
   readonly failure: Problem | null;
+  /** What the start was refused for is confirmed by now. */
+  readonly onConfirmed: () => void;
   readonly starting: boolean;
   readonly onStart: () => void;
 }
@@ -66,7 +69,12 @@ export function SidePanel(props: SidePanelProps) {
         </ul>
       </div>
       <div className="nj-side-foot">
-        {failure !== null && <ProblemAlert {...failure} />}
+        {failure !== null && (
+          <>
+            <ProblemAlert {...failure} />
+            <ConfirmRefused problem={failure} onConfirmed={props.onConfirmed} />
+          </>
+        )}
         {wrong > 0 ? (
           <button type="button" className="nj-wrong" onClick={props.onFirstWrong}>
             {props.view === 'yaml'
@@ -94,7 +102,7 @@ export function SidePanel(props: SidePanelProps) {
   );
 }
 
-function CheckLine({ check: { topic, finding, access } }: { readonly check: Check }) {
+function CheckLine({ check: { topic, finding, access, more = [] } }: { readonly check: Check }) {
   const go = useNavigation((navigation) => navigation.go);
   const state = finding?.state ?? 'asking';
   return (
@@ -117,7 +125,7 @@ function CheckLine({ check: { topic, finding, access } }: { readonly check: Chec
           <>
             <Rungs report={access} brief />
             {access.power.state !== 'found' &&
-              access.more.map((line) => (
+              more.map((line) => (
                 <span key={line} className="nj-hint">
                   {' '}
                   {line}

@@ -1,6 +1,7 @@
 import type { AccessReport } from '../../../shared/access-check.ts';
 import { parseGcsAddress } from '../../../shared/address.ts';
 import { mentionInCommands, type KeyFileMention } from '../../../shared/key-file-mention.ts';
+import { moreThanTheJobNeeds } from '../../../shared/more-than-needed.ts';
 import {
   tellCodeState,
   tellHost,
@@ -46,6 +47,7 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
     'new-job-check-objects',
     input.type === 'gcs' ? objectsAt(input) : null,
   );
+  // Code is read as an input is.
   const accessTo = (
     side: 'input' | 'output',
     at: { readonly gcs: string; readonly key: string } | null,
@@ -53,6 +55,10 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
     at === null || at.key === '' || !parseGcsAddress(at.gcs).ok
       ? null
       : { gcs: at.gcs, key: at.key, for: side };
+  const codeAccess = useQuestion(
+    'new-job-check-access',
+    accessTo('input', code.type === 'gcs' ? code : null),
+  );
   const inputAccess = useQuestion(
     'new-job-check-access',
     accessTo('input', input.type === 'gcs' ? input : null),
@@ -93,10 +99,12 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
   );
   const disk = host.state === 'answered' ? host.value.disk : null;
 
-  return [
+  const checks: readonly Check[] = [
     ...check('Code', 'code.dir', codeFolder, tellCodeState),
     ...check('Code', 'code.git', codeGit, ({ hasRef }) => tellRepository(code.ref, hasRef)),
-    ...check('Code', 'code.gcs', codeObjects, (measure) => tellMeasure(measure, disk)),
+    ...check('Code', 'code.gcs', codeObjects, (measure) => tellMeasure(measure, disk)).map((one) =>
+      withAccess(one, reportOf(codeAccess)),
+    ),
     ...check('Input', 'input.dir', inputFolder, () => ({
       state: 'good',
       message: 'The folder is there.',
@@ -124,6 +132,10 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
         ]),
     ...check('This machine', 'gpus', host, tellHost),
   ];
+  const more = moreThanTheJobNeeds(checks.flatMap(({ access }) => access ?? []));
+  return checks.map((one) =>
+    one.access === undefined ? one : { ...one, more: more.get(one.access) ?? [] },
+  );
 }
 
 function mentionOf(

@@ -6,6 +6,7 @@ import type { NotebookRequest } from '../../../shared/notebook.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { ConfirmRefused } from '../access/power.tsx';
 
 const MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
   { value: 'token', label: 'Access to its input and output' },
@@ -83,86 +84,91 @@ function NotebookForm({ onDone }: { readonly onDone: () => void }) {
   });
   const set = (change: Partial<Filled>) => setFilled((before) => ({ ...before, ...change }));
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!start.isPending) start.mutate();
-      }}
-    >
-      <Stack gap="xs">
-        <TextInput
-          size="xs"
-          label="Name"
-          value={filled.name}
-          data-autofocus
-          onChange={({ currentTarget }) => set({ name: currentTarget.value })}
-        />
-        <NativeSelect
-          size="xs"
-          label="Key"
-          description="For input and output, and for what runs in the notebook"
-          value={filled.key}
-          data={[
-            { value: '', label: 'None: public buckets' },
-            ...(keys.data ?? []).map(({ name, email }) => ({
-              value: name,
-              label: `${name} (${email})`,
-            })),
-          ]}
-          onChange={({ currentTarget }) => set({ key: currentTarget.value })}
-        />
-        {filled.key !== '' && (
+    <>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!start.isPending) start.mutate();
+        }}
+      >
+        <Stack gap="xs">
+          <TextInput
+            size="xs"
+            label="Name"
+            value={filled.name}
+            data-autofocus
+            onChange={({ currentTarget }) => set({ name: currentTarget.value })}
+          />
           <NativeSelect
             size="xs"
-            label="What runs in it gets"
-            value={filled.mode}
-            data={[...MODES]}
-            onChange={({ currentTarget }) =>
-              set({
-                mode: MODES.find(({ value }) => value === currentTarget.value)?.value ?? 'token',
-              })
-            }
+            label="Key"
+            description="For input and output, and for what runs in the notebook"
+            value={filled.key}
+            data={[
+              { value: '', label: 'None: public buckets' },
+              ...(keys.data ?? []).map(({ name, email }) => ({
+                value: name,
+                label: `${name} (${email})`,
+              })),
+            ]}
+            onChange={({ currentTarget }) => set({ key: currentTarget.value })}
           />
-        )}
-        <TextInput
-          size="xs"
-          label="Input"
-          description="What lies in TRAINYARD_DATA_PATH"
-          placeholder="gs://bucket/data or a folder"
-          value={filled.input}
-          onChange={({ currentTarget }) => set({ input: currentTarget.value })}
-        />
-        <TextInput
-          size="xs"
-          label="Output"
-          description="Where TRAINYARD_OUTPUT_PATH goes when the notebook is stopped"
-          placeholder="gs://bucket/results"
-          value={filled.output}
-          onChange={({ currentTarget }) => set({ output: currentTarget.value })}
-        />
-        <Folder value={filled.code} onChange={(code) => set({ code })}>
-          <NumberInput
+          {filled.key !== '' && (
+            <NativeSelect
+              size="xs"
+              label="What runs in it gets"
+              value={filled.mode}
+              data={[...MODES]}
+              onChange={({ currentTarget }) =>
+                set({
+                  mode: MODES.find(({ value }) => value === currentTarget.value)?.value ?? 'token',
+                })
+              }
+            />
+          )}
+          <TextInput
             size="xs"
-            label="GPUs"
-            w={90}
-            min={0}
-            max={64}
-            allowDecimal={false}
-            value={filled.gpus}
-            onChange={(value) => set({ gpus: Number(value) })}
+            label="Input"
+            description="What lies in TRAINYARD_DATA_PATH"
+            placeholder="gs://bucket/data or a folder"
+            value={filled.input}
+            onChange={({ currentTarget }) => set({ input: currentTarget.value })}
           />
-        </Folder>
-        {start.error !== null && <ProblemAlert {...problemOf(start.error)} />}
-        <Group justify="flex-end" gap="xs" mt="xs">
-          <Button size="xs" variant="default" onClick={onDone}>
-            Cancel
-          </Button>
-          <Button size="xs" type="submit" loading={start.isPending}>
-            Start the notebook
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+          <TextInput
+            size="xs"
+            label="Output"
+            description="Where TRAINYARD_OUTPUT_PATH goes when the notebook is stopped"
+            placeholder="gs://bucket/results"
+            value={filled.output}
+            onChange={({ currentTarget }) => set({ output: currentTarget.value })}
+          />
+          <Folder value={filled.code} onChange={(code) => set({ code })}>
+            <NumberInput
+              size="xs"
+              label="GPUs"
+              w={90}
+              min={0}
+              max={64}
+              allowDecimal={false}
+              value={filled.gpus}
+              onChange={(value) => set({ gpus: Number(value) })}
+            />
+          </Folder>
+          {start.error !== null && <ProblemAlert {...problemOf(start.error)} />}
+          <Group justify="flex-end" gap="xs" mt="xs">
+            <Button size="xs" variant="default" onClick={onDone}>
+              Cancel
+            </Button>
+            <Button size="xs" type="submit" loading={start.isPending}>
+              Start the notebook
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+      {start.error !== null && (
+        <ConfirmRefused problem={problemOf(start.error)} onConfirmed={() => start.reset()} />
+      )}
+    </>
   );
 }
 

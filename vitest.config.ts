@@ -6,7 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.{ts,tsx}'],
     exclude: ['test/e2e/**', ...partsLeftOut],
     pool: 'forks',
-    maxWorkers: 2,
+    // Most tests wait for processes and tokens: three at once keep two cores busy.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,

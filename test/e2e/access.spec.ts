@@ -17,10 +17,11 @@ let world: GrantWorld;
 test.beforeAll(async () => {
   await mkdir(SCREENS, { recursive: true });
   world = await startGrantWorld({
-    accounts: ['lab', 'ruler'],
+    accounts: ['lab', 'ruler', 'owner'],
     grants: [
       `${emailOf('lab')}=roles/storage.objectViewer@input-data-bucket@${READ}`,
       `${emailOf('ruler')}=roles/storage.admin@projects/demo-project`,
+      `${emailOf('owner')}=roles/storage.admin@projects/demo-project`,
     ],
     buckets: ['input-data-bucket', 'artifacts-bucket'],
   });
@@ -40,6 +41,15 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
     [COMMAND_LINE, 'keys', 'add', world.emulator.keyFiles['lab'] ?? '', '--name', 'lab'],
     { env: profile.command({ env }).env },
   );
+  // Without a network it comes in unasked.
+  const offline = { TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token' };
+  await run(
+    process.execPath,
+    [COMMAND_LINE, 'keys', 'add', world.emulator.keyFiles['owner'] ?? '', '--name', 'owner'],
+    { env: { ...profile.command({ env }).env, ...offline } },
+  );
+  const code = join(profile.home, '..', 'code');
+  await mkdir(code);
   const { application, page } = await profile.launch({ env });
 
   // A key that can administer is told by permission, and taken in only once its account's address was typed.
@@ -125,4 +135,34 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
   await expect(page.getByRole('alert')).toContainText('cannot stand in the expression');
   expect(await world.names('artifacts-bucket')).toEqual([]);
   await picture(page, 'name');
+
+  // What the form finds of a key's power keeps its jobs from starting until somebody confirmed it, in place.
+  await page.getByRole('button', { name: 'New job' }).click();
+  await field('Name').fill('confirmed');
+  await field('Folder').fill(code);
+  await field('Command of worker 0').fill('true');
+  await field('Output type').selectOption('Google Cloud Storage');
+  await page.locator('#new-job-output-gcs').fill('gs://artifacts-bucket/results/');
+  await page.locator('#new-job-output-key').selectOption('owner');
+  await expect(panel).toContainText('This is an administrator’s key');
+  const start = page.getByRole('button', { name: 'Start job' });
+  await start.click();
+  const refusal = panel.getByRole('alert');
+  await expect(refusal).toContainText('owner is an administrator’s key, and nobody has confirmed');
+  await expect(refusal).not.toContainText('trainyard keys');
+  await picture(page, 'start-refused');
+  const know = panel.getByRole('button', { name: 'I know' });
+  await expect(know).toBeDisabled();
+  await panel.getByLabel('To use it all the same').fill(emailOf('lab'));
+  await expect(know).toBeDisabled();
+  await panel.getByLabel('To use it all the same').fill(emailOf('owner'));
+  await know.click();
+  await expect(refusal).toHaveCount(0);
+  await start.click();
+  await expect(page.getByRole('article', { name: 'Job confirmed' })).toContainText(
+    'owner is an administrator’s key.',
+  );
+  await expect
+    .poll(() => world.names('artifacts-bucket'), { timeout: 60_000 })
+    .toContainEqual(expect.stringContaining('/manifest.json') as string);
 });

@@ -1,10 +1,16 @@
 // Builds every program into out/: beside it first, then each put in place by a rename, so that what runs from there meanwhile (a window, the
 // tests) is not disturbed. One esbuild call a program: electron-vite would build three of the six, and refuses where Electron itself was not
 // downloaded.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { buildAgent, inEnglishAlone, requireBanner, writeManifest } from './lib/build-agent.mjs';
+import {
+  buildAgent,
+  inEnglishAlone,
+  nativeChecksumFile,
+  requireBanner,
+  writeManifest,
+} from './lib/build-agent.mjs';
 import { buildIsCurrent, markBuilt, sourceHash } from './lib/build-stamp.mjs';
 import { buildIcons } from './lib/icons.mjs';
 import { importSource } from './lib/import-source.mjs';
@@ -54,6 +60,32 @@ const namesAlone = {
     }),
 };
 
+/** The emulator runs without packages beside it, in the packaged application: its native checksum lies in its own folder, as the agent's does. */
+const checksumBeside = {
+  name: 'checksum-beside',
+  setup: (plugins) => {
+    const beside = 'checksum-beside';
+    plugins.onResolve({ filter: /^@node-rs\/crc32$/ }, () => ({ path: beside, namespace: beside }));
+    plugins.onLoad({ filter: /.*/, namespace: beside }, () => ({
+      contents: `import { createRequire } from 'node:module';
+        export const { crc32c } = createRequire(import.meta.url)('./crc32c.node');`,
+    }));
+  },
+};
+
+async function buildEmulator(folder) {
+  const checksum = nativeChecksumFile();
+  // Without a ready-made one the checkout's package brings its WebAssembly.
+  const plugins = [inEnglishAlone, ...(checksum === null ? [] : [checksumBeside])];
+  const external = checksum === null ? native : [];
+  await program(folder, 'src/emulator/main.ts', 'emulator', {
+    target: 'node24',
+    external,
+    plugins,
+  });
+  if (checksum !== null) copyFileSync(checksum, join(folder, 'crc32c.node'));
+}
+
 async function buildAgentFolder(folder) {
   await buildAgent(folder, version);
   writeManifest(folder, (hash) => `${version}-${hash}`);
@@ -70,7 +102,7 @@ async function buildAll(fresh) {
   await Promise.all([
     buildAgentFolder(join(fresh, 'agent')),
     program(join(fresh, 'cli'), 'src/cli/main.ts', 'trainyard', { target: 'node24' }),
-    program(join(fresh, 'emulator'), 'src/emulator/main.ts', 'emulator', { target: 'node24' }),
+    buildEmulator(join(fresh, 'emulator')),
     program(join(fresh, 'main'), 'src/main/index.ts', 'index', {
       target: 'node20.18',
       external: [...native, 'electron'],

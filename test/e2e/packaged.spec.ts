@@ -68,6 +68,21 @@ test.describe('the packaged application', () => {
     ]);
   });
 
+  test('its embedded Google runs from its own folder, without packages beside it', async () => {
+    const resources = join(executable, '..', 'resources');
+    const emulator = spawn(
+      join(resources, 'node'),
+      [join(resources, 'emulator', 'emulator.mjs'), '--help'],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    let errors = '';
+    emulator.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    const [status] = (await once(emulator, 'exit')) as [number | null];
+    expect(status, errors).toBe(0);
+  });
+
   test('opens, lists the jobs, takes a failed one up with its own agent, looks for updates where it is told', async ({
     profile,
   }) => {

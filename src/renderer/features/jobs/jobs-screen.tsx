@@ -75,8 +75,6 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
   } = useView();
   const searchField = useRef<HTMLInputElement>(null);
   const wanted = useDeferredValue(search);
-  // The list is drawn first, and what is below it in the next frame.
-  const isDrawn = useDeferredValue(true, false);
   const counts = useMemo(() => countByFilter(jobs), [jobs]);
   // The clock only orders what goes on, by time taken.
   const clock = order.column === 'took' ? now : 0;
@@ -146,12 +144,7 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
           now={now}
         />
       )}
-      {job !== undefined &&
-        (isDrawn ? (
-          <JobDetail key={job.id} job={job} now={now} />
-        ) : (
-          <div className="detail" aria-busy />
-        ))}
+      {job !== undefined && <JobDetail key={job.id} job={job} now={now} />}
     </div>
   );
 }

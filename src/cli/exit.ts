@@ -18,8 +18,8 @@ export function reportProblem(output: Output, problem: Problem, json: boolean): 
   return exitStatusOf(problem);
 }
 
-/** Messages of several lines (a job file with several mistakes) keep their lines. */
-function printableLines(text: string): string {
+/** A text made safe for a terminal. Messages of several lines (a job file with several mistakes) keep their lines. */
+export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 

@@ -17,7 +17,7 @@ import { registerRetry, registerUpload } from './commands/retry.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStop } from './commands/stop.ts';
 import type { Context, Environment, InterruptHandler, InterruptReason, Run } from './context.ts';
-import { ProblemExit, reportProblem, valueOf, type ExitStatus } from './exit.ts';
+import { printableLines, ProblemExit, reportProblem, valueOf, type ExitStatus } from './exit.ts';
 import { onOrphaned } from './orphaned.ts';
 import { createOutput, type Sink } from './output.ts';
 import { findProgramFiles } from './program-files.ts';
@@ -98,7 +98,12 @@ export function createProgram(version: string, run: Run): Command {
     .exitOverride()
     .configureOutput({
       outputError: (text, write) =>
-        write(text.replace(/^error: (.)/, (_, first: string) => `Error: ${first.toUpperCase()}`)),
+        write(
+          printableLines(text).replace(
+            /^error: (.)/,
+            (_, first: string) => `Error: ${first.toUpperCase()}`,
+          ),
+        ),
     })
     .showHelpAfterError('  See the arguments with `trainyard help COMMAND`.')
     .showSuggestionAfterError();

@@ -115,7 +115,14 @@ export async function createStorage(
     if (typeof callback !== 'function')
       throw new Error('This Storage object carries no streams: bytes are moved by src/transfer.');
     carry(options, call).then(
-      (body) => callback(null, body, {}),
+      (body) => {
+        try {
+          callback(null, body, {});
+        } catch {
+          // The library trusts the shape of an answer: what it stumbles over is not Cloud Storage's.
+          callback(new StorageRequestError({ ok: false, problem: wrongShape(call.context) }));
+        }
+      },
       (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
     );
   };

@@ -160,7 +160,8 @@ function fieldsOf(status: number, said: StorageErrorBody, context: StorageContex
   if (status === 408 || status === 429 || status >= 500) return busy(status);
   if (
     said.foreign ||
-    (status >= 300 && status < 400 && status !== 304 && status !== 308) ||
+    // What was not asked for, such as 204 or 308 in place of an object, is no refusal either.
+    status < 400 ||
     status === 407
   )
     return {

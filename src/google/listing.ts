@@ -101,16 +101,33 @@ export async function listPage(request: ListRequest): Promise<Result<ListPage>> 
   );
 }
 
-/** All pages of a listing, one after the other. A page that failed is the last one given. */
+function endlessListing(request: Pick<ListRequest, 'bucket' | 'prefix'>): Problem {
+  return problem({
+    code: 'network.unexpected-answer',
+    op: 'list objects',
+    subject: `gs://${request.bucket}/${request.prefix}`,
+    message: 'The listing has no end: a page of it points back to one that was read before.',
+    hint: 'A proxy may answer with pages that it kept: check the proxy settings, then try again.',
+  });
+}
+
+/** All pages of a listing, one after the other. A page that failed is the last one given; one that points back to an earlier one has failed. */
 export async function* listAll(
   request: Omit<ListRequest, 'pageToken'>,
 ): AsyncGenerator<Result<ListPage>, void, undefined> {
   let pageToken: string | undefined;
+  const asked = new Set<string>();
   while (true) {
     const page = await listPage({ ...request, ...(pageToken === undefined ? {} : { pageToken }) });
+    const next = page.ok ? page.value.nextPageToken : null;
+    if (next !== null && asked.has(next)) {
+      yield fail(endlessListing(request));
+      return;
+    }
     yield page;
-    if (!page.ok || page.value.nextPageToken === null) return;
-    pageToken = page.value.nextPageToken;
+    if (next === null) return;
+    asked.add(next);
+    pageToken = next;
   }
 }
 

@@ -14,7 +14,8 @@ export async function listTarget(
     const object = await getObject({ endpoints, tokens, bucket, name: target.object, signal });
     return object.ok ? ok([object.value]) : object;
   }
-  const objects: ObjectInfo[] = [];
+  // A name that comes twice, as where pages were kept by a proxy, is one object: as it was told last.
+  const objects = new Map<string, ObjectInfo>();
   const pages = listAll({
     endpoints,
     tokens,
@@ -25,7 +26,7 @@ export async function listTarget(
   });
   for await (const page of pages) {
     if (!page.ok) return page;
-    objects.push(...page.value.objects);
+    for (const object of page.value.objects) objects.set(object.name, object);
   }
-  return ok(objects);
+  return ok([...objects.values()]);
 }

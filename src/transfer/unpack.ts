@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Transform, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { createGunzip } from 'node:zlib';
+import { crc32, createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import yauzl from 'yauzl';
 import { cancelledProblem } from '../google/http.ts';
@@ -41,6 +41,21 @@ export interface UnpackReport {
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
 
+/** The bytes of a zip's entry, ending in an error where they are not those that its directory tells the checksum of: the reader looks at sizes alone. */
+async function entryBytes(zip: yauzl.ZipFile, entry: yauzl.Entry): Promise<Readable> {
+  let sum = 0;
+  const check = new Transform({
+    transform(part: Buffer, _encoding, done) {
+      sum = crc32(part, sum);
+      done(null, part);
+    },
+    flush: (done) => done(sum === entry.crc32 ? null : new Error('another checksum')),
+  });
+  // Whoever reads has the errors of both.
+  pipeline(await zip.openReadStreamPromise(entry), check).catch(() => undefined);
+  return check;
+}
+
 async function unpackZip(path: string, size: number, target: UnpackTarget): Promise<void> {
   let packed = 0;
   // Names are decoded here: yauzl would end at the first one that it finds unsafe, and the others could not be had.
@@ -59,9 +74,8 @@ async function unpackZip(path: string, size: number, target: UnpackTarget): Prom
     else if ((mode & S_IFMT) === S_IFLNK) {
       if (entry.uncompressedSize > 4096)
         target.other(name, 'it is a link of more than 4,096 bytes');
-      else target.link(name, await text(await zip.openReadStreamPromise(entry)));
-    } else
-      await target.file(name, mode === 0 ? 0o644 : mode, await zip.openReadStreamPromise(entry));
+      else target.link(name, await text(await entryBytes(zip, entry)));
+    } else await target.file(name, mode === 0 ? 0o644 : mode, await entryBytes(zip, entry));
   }
 }
 

@@ -169,7 +169,7 @@ export async function uploadLarge(
     if (end.value.kind === 'gone') return fail(gone(wire, item.name));
     const outcome: Outcome =
       end.value.kind === 'created' ? { created: end.value.created } : { clash: true };
-    if ('clash' in outcome && !(context.onlyOurs && doubt.attempted))
+    if ('clash' in outcome && !doubt.attempted)
       return fail(existsProblem(wire, item.name, journal.of(item.name).done !== null));
     const checksum = encodeCrc32c(await source.checksum());
     const done = await settle(context, item, outcome, checksum, doubt.attempted);

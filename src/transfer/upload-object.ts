@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { getObject } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { ProgressMeter } from './progress.ts';
@@ -98,6 +99,7 @@ export async function readCreated(
         op: request.op,
         subject: request.subject,
         message: 'The answer of the bucket cannot be understood.',
+        hint: 'A proxy or the sign-in page of a network may stand between: check the proxy settings, then start again. What arrived all the same is not sent twice.',
         retryable: true,
       }),
     };
@@ -114,10 +116,36 @@ export async function readCreated(
 export const mayHaveBeenCreated = (failure: Problem): boolean =>
   failure.code.startsWith('network.') || failure.retryable;
 
+/** What an object is that was in the place of an attempt nobody heard the end of: where the key may read, its size and checksum prove it. */
+async function unheard(
+  context: UploadContext,
+  item: UploadItem,
+  checksum: string,
+): Promise<Result<CompletedUpload>> {
+  const { wire, journal } = context;
+  const { endpoints, tokens, bucket, signal } = wire;
+  const there = await getObject({ endpoints, tokens, bucket, name: item.name, signal });
+  if (there.ok && there.value.size === item.size && there.value.crc32c === checksum) {
+    const { crc32c, generation } = there.value;
+    const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
+    await journal.done(done);
+    return ok(done);
+  }
+  const taken = existsProblem(wire, item.name, journal.of(item.name).done !== null);
+  if (there.ok) return fail(taken);
+  return fail({
+    ...taken,
+    message:
+      'The file was sent, and no answer came. The bucket has an object of this name now, which may be this file, but the key may not read it to make sure.',
+    hint: 'Compare its size and CRC32C with a key that may read, or upload to another prefix or under another name.',
+  });
+}
+
 /**
  * Settles what the bucket said. `checksum` is of the bytes that were read; `attemptedBefore` tells whether an earlier request for the same
  * bytes under this name stayed without an answer. Only then, only under a prefix of the run's own, and only where no other bytes were ever
- * attempted under the name (it could be those) is an object that is there already taken as ours: `assumed`.
+ * attempted under the name (it could be those) is an object that is there already taken as ours: `assumed`. Elsewhere it is looked at, and the
+ * same bytes are taken as ours.
  */
 export async function settle(
   context: UploadContext,
@@ -128,7 +156,8 @@ export async function settle(
 ): Promise<Result<CompletedUpload>> {
   const { wire, journal } = context;
   if ('clash' in outcome) {
-    if (!context.onlyOurs || !attemptedBefore || attemptedOtherwise(context, item))
+    if (!context.onlyOurs && attemptedBefore) return unheard(context, item, checksum);
+    if (!attemptedBefore || attemptedOtherwise(context, item))
       return fail(existsProblem(wire, item.name, journal.of(item.name).done !== null));
     const assumed = { ...fingerprintOf(item), crc32c: checksum, generation: null, assumed: true };
     await journal.done(assumed);

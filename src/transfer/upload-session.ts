@@ -253,7 +253,10 @@ const stuck = (request: WireRequest): Attempt<Step> => ({
   }),
 });
 
-/** Feeds a session from `offset` to its end. */
+/** How often a session may say that it has less than it said before. */
+const RETREATS = 5;
+
+/** Feeds a session from `offset` to its end. One that again and again has less than it said is given up. */
 export async function feedSession(
   wire: Wire,
   item: UploadItem,
@@ -261,11 +264,23 @@ export async function feedSession(
   source: SessionSource,
   offset: number,
 ): Promise<Result<SessionEnd>> {
+  let retreats = 0;
   for (let at = offset; ;) {
     source.onOffset(at);
     const step = await sendStretch(wire, item, address, source, at);
     if (!step.ok) return step;
     if (step.value.kind !== 'offset') return ok(step.value);
+    if (step.value.offset < at && (retreats += 1) > RETREATS)
+      return fail(
+        problem({
+          code: 'storage.answer',
+          op: 'upload',
+          subject: addressOf(wire.bucket, item.name),
+          message: 'The bucket says again and again that it has less than it said before.',
+          hint: 'Try again; if it goes on, a proxy may change the answers.',
+          retryable: true,
+        }),
+      );
     at = step.value.offset;
   }
 }

@@ -48,6 +48,16 @@ describe('a command line that is wrong', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
+  it.each([['\u001b]0;title\u0007'], ['--\u001b[31mred']])(
+    'the terminal gets no control character of %j',
+    async (argument) => {
+      const { status, stderr } = await home.run([argument]);
+      expect(status).toBe(2);
+      expect(stderr).toContain('\\x1b');
+      expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+    },
+  );
+
   it('prints version and help with 0', async () => {
     expect(await home.run(['--version'])).toMatchObject({
       status: 0,

@@ -157,6 +157,23 @@ test('all pages come in order, each asked for once; an empty one in between ends
   expect(asked).toEqual([null, '2', '3']);
 });
 
+test('a listing whose pages go round in a circle ends with that', async () => {
+  let asked = 0;
+  const endpoints = await storageServer((_request, response) => {
+    asked += 1;
+    // The limit ends the test where nothing else does.
+    answerJson(response, 200, {
+      items: [item('a')],
+      ...(asked < 50 ? { nextPageToken: 'again' } : {}),
+    });
+  });
+  const ends: string[] = [];
+  const request = { endpoints, tokens: null, bucket: 'b-1', prefix: '', delimiter: false, signal };
+  for await (const page of listAll(request)) ends.push(page.ok ? 'page' : page.problem.code);
+  expect(ends).toEqual(['page', 'network.unexpected-answer']);
+  expect(asked).toBe(2);
+});
+
 test('object names are data in every address', async () => {
   const paths: string[] = [];
   const endpoints = await storageServer((request, response) => {
@@ -237,6 +254,9 @@ test.each([
   ['{"items":[{"name":7}]}'],
   ['{"items":[{"name":"a","size":"-1","generation":"1"}]}'],
   ['[]'],
+  ['{"items":{}}'],
+  ['{"items":[null]}'],
+  ['{"items":"abc"}'],
 ])('an answer that is not Cloud Storage’s (%s) is told as such', async (body) => {
   const endpoints = await storageServer((_request, response) =>
     response.writeHead(200, { 'content-type': 'application/json' }).end(body),

@@ -1,12 +1,17 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkRoom } from '../../src/transfer/disk.ts';
 import { planDownload } from '../../src/transfer/download-plan.ts';
+import { listTarget } from '../../src/transfer/list-target.ts';
 import { objectPathOf } from '../../src/transfer/name-mapping.ts';
 import { progressMeter } from '../../src/transfer/progress.ts';
 import { gapsOf, orderly } from '../../src/transfer/segments.ts';
 import { objectNameReason, planUpload } from '../../src/transfer/upload-plan.ts';
+import { openWire } from '../../src/transfer/wire.ts';
+import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import type { Progress } from '../../src/shared/events.ts';
 import type { ObjectInfo } from '../../src/shared/object-info.ts';
 
@@ -360,5 +365,33 @@ describe('progress', () => {
     now = 61_000;
     meter.bytes(1000);
     expect(told.at(-1)?.bytesPerSecond).toBeLessThan(2000);
+  });
+});
+
+describe('the listing of a download', () => {
+  it('has each name once, also where pages tell one twice', async () => {
+    const item = (name: string, generation: string) => ({ name, size: '1', generation });
+    const server = createServer((request, response) => {
+      const second = request.url?.includes('pageToken=2') === true;
+      const items = second
+        ? [item('data/a', '2'), item('data/b', '1'), item('data/b', '1')]
+        : [item('data/a', '1')];
+      response.end(JSON.stringify({ items, ...(second ? {} : { nextPageToken: '2' }) }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const endpoints = { ...GOOGLE_ENDPOINTS, storage: `http://127.0.0.1:${port}`, emulated: true };
+    const wire = openWire({ endpoints, tokens: null, bucket: 'b-1' });
+    try {
+      const listed = await listTarget(wire, folder);
+      expect(listed.ok && listed.value.map(({ name, generation }) => [name, generation])).toEqual([
+        ['data/a', '2'],
+        ['data/b', '1'],
+      ]);
+    } finally {
+      await wire.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 });

@@ -98,6 +98,21 @@ describe('unpack', () => {
     }
   });
 
+  it('does not believe an entry of a zip whose bytes are not those of its checksum', async () => {
+    const path = join(folder, 'stored.zip');
+    execFileSync('python3', [
+      '-c',
+      `import zipfile; z = zipfile.ZipFile(${JSON.stringify(path)}, 'w')
+z.writestr('a.txt', 'alpha'); z.writestr('b.txt', 'beta')`,
+    ]);
+    const bytes = await readFile(path);
+    bytes[bytes.indexOf('beta')] = 0x42;
+    await writeFile(path, bytes);
+    const out = fresh();
+    expect(refusal(await unpack(path, 'zip', out)).code).toBe('transfer.archive-broken');
+    await expect(readdir(out)).rejects.toThrow();
+  });
+
   it('unpacks a zip that Python makes', async () => {
     const path = join(folder, 'python.zip');
     execFileSync('python3', [

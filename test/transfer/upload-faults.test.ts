@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { FaultRuleInput } from '../../src/emulator/faults/rules.ts';
@@ -61,3 +63,39 @@ it.each(FAULTS)('%s: every file arrives whole, and once', { timeout: 60_000 }, a
   for (const [name, bytes] of Object.entries(files))
     expect((await world.get(OUT, prefix + name)).equals(Buffer.from(bytes)), name).toBe(true);
 });
+
+it(
+  'a session that keeps taking back what it said it had is given up',
+  { timeout: 60_000 },
+  async () => {
+    let address = '';
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        const asked = request.headers['content-range']?.startsWith('bytes */') === true;
+        if (request.method === 'POST')
+          response.writeHead(200, { location: `${address}/up?upload_id=1` });
+        else response.writeHead(308, asked ? {} : { range: 'bytes=0-262143' });
+        response.end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const report = await upload({
+        endpoints: { ...world.endpoints, storage: address },
+        tokens: null,
+        bucket: OUT,
+        journal: join(world.folder, 'retreats.jsonl'),
+        onlyOurs: true,
+        prefix: 'results/retreats/',
+        source: join(world.folder, 'from/deep'),
+      });
+      expect(value(report).failed).toMatchObject([
+        { path: 'large', problem: { code: 'storage.answer' } },
+      ]);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  },
+);

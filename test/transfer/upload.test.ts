@@ -337,7 +337,27 @@ describe('upload over a faulty network', { timeout: 60_000 }, () => {
       ({ path }) => (media(path) && (lost += 1) === 1 ? 'lose-answer' : 'pass'),
       (endpoints) => upload({ ...wanted, endpoints }),
     );
-    expect(value(report).failed).toMatchObject([{ problem: { code: 'storage.exists' } }]);
+    const { failed } = value(report);
+    expect(failed).toMatchObject([{ problem: { code: 'storage.exists' } }]);
+    expect(failed[0]?.problem.message).toContain('no answer came');
+  });
+
+  it('looks at the object where an answer was lost elsewhere and the key may read', async () => {
+    const tokens = await world.tokens('boss', 'write');
+    const wanted = await options({ onlyOurs: false, tokens });
+    let lost = 0;
+    const report = await through(
+      ({ path }) => (media(path) && (lost += 1) === 1 ? 'lose-answer' : 'pass'),
+      (endpoints) => upload({ ...wanted, endpoints }),
+    );
+    const { objects, failed } = value(report);
+    expect(failed).toEqual([]);
+    for (const { assumed, generation } of objects)
+      expect({ assumed, generation }).toEqual({
+        assumed: false,
+        generation: expect.any(String) as string,
+      });
+    await expectInBucket(wanted.prefix, files);
   });
 
   it('asks a session whose last answer was lost', async () => {

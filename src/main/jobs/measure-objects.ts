@@ -26,7 +26,8 @@ export async function measureObjects(
   if (!address.ok) return address;
   const card = from.key === null ? ok(null) : await parts.keys.find(from.key);
   if (!card.ok) return card;
-  const tokens = card.value === null ? ok(null) : await parts.keys.tokenSource(card.value, 'read', 'form');
+  const tokens =
+    card.value === null ? ok(null) : await parts.keys.tokenSource(card.value, 'read', 'form');
   if (!tokens.ok) return tokens;
   const access = {
     endpoints: parts.endpoints,

@@ -189,7 +189,10 @@ test('keys added at once on a new vault: none is lost, the same one is added onc
   expect(cards).toHaveLength(2);
   // Each can be read back: the vault and the list agree.
   for (const { id, email } of cards)
-    expect(valueOf(await services.keys.load(id, { operation: 'check', reason: 'check', job: null })).clientEmail).toBe(email);
+    expect(
+      valueOf(await services.keys.load(id, { operation: 'check', reason: 'check', job: null }))
+        .clientEmail,
+    ).toBe(email);
   expect(valueOf(await services.keys.offered())).toEqual([]);
 });
 

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyTokenSource } from '../../src/google/access-token.ts';
@@ -213,22 +214,68 @@ describe.each(CASES)('$variant by $form', ({ variant, form }) => {
   });
 });
 
+const run = async (...args: string[]) => {
+  const ended = await home.run(args);
+  expect(ended, ended.stderr).toMatchObject({ status: 0 });
+};
+
+it.each(GRANT_VARIANTS)(
+  'a job works with %s, and not next to what was granted',
+  async (variant) => {
+    const key = accountOf(variant, 'gcloud');
+    await run('keys', 'add', world.emulator.keyFiles[key] ?? '', '--name', key);
+    await mkdir(join(home.folder, 'code'), { recursive: true });
+    const jobFile = (name: string, input: string, output: string) =>
+      home.file(
+        `${name}.yaml`,
+        [
+          `name: ${name}`,
+          'host: local',
+          'code: { dir: ./code }',
+          'workers: [\'cp -r "$TRAINYARD_DATA_PATH/." "$TRAINYARD_OUTPUT_PATH"\']',
+          `input: { gcs: ${input}, key: ${key} }`,
+          `output: { gcs: ${output}, key: ${key} }`,
+          // Workers are handed a token that is narrowed to the job.
+          `workerKeys: [{ key: ${key}, mode: token }]`,
+        ].join('\n'),
+      );
+    const IN_PLACE = `gs://${IN}/data/`;
+    const OUT_PLACE = `gs://${OUT}/results/`;
+    await run('run', await jobFile(`of-${variant}`, IN_PLACE, OUT_PLACE));
+    const prefix = `results/of-${variant}/`;
+    const made = (await world.names(OUT)).filter((object) => object.startsWith(prefix));
+    expect(made.map((object) => object.slice(prefix.length).replace(/^[^/]+\//, ''))).toEqual(
+      expect.arrayContaining(['worker-0/a', 'worker-0/deep/b', 'manifest.json']),
+    );
+
+    // Its neighbours: names that the custom role shows are refused when they are read, others before anything starts.
+    const closed = await home.run([
+      'run',
+      await jobFile('closed-input', `gs://${IN}/data-private/`, OUT_PLACE),
+    ]);
+    expect(closed, closed.stderr).toMatchObject({ status: variant === 'custom-role' ? 1 : 3 });
+    expect(closed.stderr).toMatch(/may not (read|list)/);
+    const elsewhere = await jobFile('closed-output', IN_PLACE, `gs://${OUT}-2/results/`);
+    expect(await home.run(['run', elsewhere])).toMatchObject({ status: 1 });
+    expect(await world.names(`${OUT}-2`)).toEqual([]);
+  },
+  90_000,
+);
+
 it('a transfer of the command line works with them, both ways', async () => {
-  const name = accountOf('custom-role', 'gcloud');
-  const run = async (...args: string[]) => {
-    const ended = await home.run(args);
-    expect(ended, ended.stderr).toMatchObject({ status: 0 });
-  };
-  await run('keys', 'add', world.emulator.keyFiles[name] ?? '', '--name', 'lab');
-  await run('cp', `gs://${IN}/data/`, join(home.folder, 'data'), '--key', 'lab');
-  await run('cp', join(home.folder, 'data'), `gs://${OUT}/results/copy/`, '--key', 'lab');
-  expect(await world.names(OUT)).toEqual(['results/copy/a', 'results/copy/deep/b']);
+  const lab = accountOf('custom-role', 'gcloud');
+  await run('cp', `gs://${IN}/data/`, join(home.folder, 'data'), '--key', lab);
+  await run('cp', join(home.folder, 'data'), `gs://${OUT}/results/copy/`, '--key', lab);
+  expect((await world.names(OUT)).filter((name) => name.startsWith('results/copy/'))).toEqual([
+    'results/copy/a',
+    'results/copy/deep/b',
+  ]);
   const closed = await home.run([
     'cp',
     `gs://${IN}/data-private/`,
     join(home.folder, 'x'),
     '--key',
-    'lab',
+    lab,
   ]);
   expect(closed.status).toBe(3);
 }, 60_000);

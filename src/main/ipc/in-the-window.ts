@@ -15,8 +15,6 @@ const BY_CODE: Readonly<Record<string, string>> = {
     'Add a key of this account in Keys, under the name that the job uses. Then press Retry.',
   'access.key-named-otherwise':
     'To let the job go on with it, rename it in Keys to the name that the job uses. Then press Retry.',
-  'access.key-not-confirmed':
-    'Better take a key that may do less. To go on all the same, confirm it: type the address of its account here or in Keys.',
   'access.vault-passphrase': 'Type the passphrase that the vault was made with.',
   'input.passphrase-file': 'Type its passphrase; Trainyard holds it in memory until it is closed.',
   'input.job-unknown': 'It may have been removed by another program. Jobs lists all.',
@@ -59,6 +57,10 @@ const COMMANDS: readonly (readonly [said: RegExp, inTheWindow: string])[] = [
   [/\(`?trainyard keys remove`?\)/g, 'in Keys'],
   [/\(see `?trainyard keys list`?\)/g, '(Keys lists them)'],
   [/: see `?trainyard keys list`?/g, ', as Keys lists them'],
+  [
+    /: trainyard keys check \S+ --accept-admin \S+/,
+    ', type the address of its account here or in Keys',
+  ],
   [/: trainyard keys add FILE/g, ' in Keys'],
   [/with trainyard keys add FILE/g, 'in Keys'],
   [/ with --name, or rename that one: trainyard keys rename/, ''],

@@ -8,13 +8,17 @@ export function refuseUnconfirmed(powers: Pick<PowerBook, 'read'>, plan: RunPlan
   for (const { keyId, name, email } of accountsOf(plan)) {
     const power = powers.read(keyId);
     if (power === null || power.acceptedAt !== null) continue;
-    const can = [...new Set(power.findings.map(({ permission, on }) => `${permission} on ${on}`))];
+    const places = [...new Set(power.findings.map(({ on }) => on))];
+    const can = places.map((place) => {
+      const found = power.findings.filter(({ on }) => on === place);
+      return `${found.map(({ permission }) => permission).join(', ')} on ${place}`;
+    });
     return problem({
       code: 'access.key-not-confirmed',
       op: 'check the job',
       subject: name,
-      message: `${name} is an administrator’s key, and nobody has confirmed it. Whoever gets hold of it can do far more than this job needs: ${can.join(', ')}.`,
-      hint: `Better take a key that may do less. To go on all the same: trainyard keys check ${name} --accept-admin ${email}`,
+      message: `${name} is an administrator’s key, and nobody has confirmed it.`,
+      hint: `It can do far more than this job needs: ${can.join('; ')}. Better take a key that may do less. To go on all the same: trainyard keys check ${name} --accept-admin ${email}`,
     });
   }
   return null;

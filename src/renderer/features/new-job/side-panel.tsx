@@ -70,10 +70,10 @@ export function SidePanel(props: SidePanelProps) {
       </div>
       <div className="nj-side-foot">
         {failure !== null && (
-          <>
+          <div className="nj-refusal">
             <ProblemAlert {...failure} />
             <ConfirmRefused problem={failure} onConfirmed={props.onConfirmed} />
-          </>
+          </div>
         )}
         {wrong > 0 ? (
           <button type="button" className="nj-wrong" onClick={props.onFirstWrong}>

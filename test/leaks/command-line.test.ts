@@ -1,180 +1,57 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
-import { COMMAND_LINE, makeHome, type Ended, type TestHome } from '../cli/harness.ts';
-import { mintFor } from '../cli/mint.ts';
+import { COMMAND_LINE } from '../cli/harness.ts';
 import { writeKeyFile } from '../e2e/support/key-files.ts';
-import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
+import { emailOf } from '../emulator/start.ts';
 import { noJupyter, splitAddress, startKernel } from '../support/jupyter.ts';
-import { derOf, modeOf, openMarks, pemOf } from './marks.ts';
+import { derOf, modeOf, pemOf } from './marks.ts';
 import { startSampler, type Sampled } from './sampler.ts';
-
-const ROOT = path.resolve(import.meta.dirname, '../..');
-const INPUT = 'input-data-bucket';
-const OUTPUT = 'artifacts-bucket';
-const MEMORY_DISK = '/dev/shm';
-/** Whatever of the libraries can be made to talk, and of Node.js what does not print the bytes that it is given. */
-const VERBOSE = {
-  DEBUG: '*',
-  NODE_DEBUG: 'http,https,net,tls,fetch,undici,child_process,fs,crypto,timer',
-  GOOGLE_SDK_NODE_LOGGING: '*',
-};
-/** Node.js prints the beginning of every piece that it reads: who asks for it gets that on the own terminal, and nowhere else. */
-const EVEN_BYTES = { ...VERBOSE, NODE_DEBUG: '*' };
+import {
+  ASKS,
+  EVEN_BYTES,
+  INPUT,
+  MEMORY_DISK,
+  OUTPUT,
+  VERBOSE,
+  WAITS,
+  openLeakWorld,
+} from './world.ts';
 
 /** Whether the system may be asked for every program that is started. */
 const canTrace =
   spawnSync('strace', ['-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' }).status === 0;
 
-/** Searched: the user's home, temporary files, buckets, and Trainyard's home beside them. */
-let folder: string;
-/** Not searched: what this test itself knows of secrets. */
-let outside: string;
-let google: RunningEmulator;
-let home: TestHome;
 let sampled: Sampled;
 const began = Date.now();
-const marks = openMarks();
 const sampler = startSampler();
-const said: string[] = [];
-const tokenLog = () => path.join(outside, 'tokens.jsonl');
-
-const heard = (ended: Ended): Ended => {
-  said.push(ended.stdout, ended.stderr);
-  return ended;
-};
-const run = async (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> =>
-  heard(await home.run(args, env));
-const passes = async (args: readonly string[], env?: Record<string, string>): Promise<Ended> => {
-  const ended = await run(args, env);
-  expect(ended, ended.stderr.slice(-3_000)).toMatchObject({ status: 0 });
-  return ended;
-};
-
-async function admin(method: string, address: string, body?: string): Promise<void> {
-  const answer = await fetch(`${google.url}${address}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${await mintFor(google, 'boss')}`,
-      'content-type': 'application/json',
-    },
-    ...(body === undefined ? {} : { body }),
-  });
-  expect(answer.status, address).toBe(200);
-}
-
-const below = (bucket: string, prefix: string) =>
-  `resource.name.startsWith("projects/_/buckets/${bucket}/objects/${prefix}")`;
-
-beforeAll(async () => {
-  outside = await mkdtemp(path.join(tmpdir(), 'trainyard-known-'));
-  folder = await mkdtemp(path.join(tmpdir(), 'trainyard-leaks-'));
-  const at = (...names: string[]) => path.join(folder, ...names);
-  for (const name of ['user', 'tmp', 'cache', 'config', 'data', 'state', 'runtime', 'google'])
-    await mkdir(at(name), { mode: 0o700 });
-  await cp(path.join(ROOT, 'test/fixtures/nvidia-smi/two-cards'), at('machine'), {
-    recursive: true,
-  });
-  const trainer = emailOf('trainer');
-  google = await startEmulator({
-    dir: at('google'),
-    accounts: ['trainer', 'boss'].map((name) => ({ name, path: `${outside}/${name}.json` })),
-    admins: [emailOf('boss')],
-    grants: [
-      `${trainer}=roles/storage.objectViewer@${INPUT}@${below(INPUT, 'data/')}`,
-      `${trainer}=storage.objects.list@${INPUT}`,
-      `${trainer}=roles/storage.objectCreator@${OUTPUT}@${below(OUTPUT, 'results/')}`,
-    ],
-    flags: ['--token-log', tokenLog()],
-  });
-  marks.key('the key', pemOf(`${outside}/trainer.json`));
-  marks.key('the administrator’s key', pemOf(`${outside}/boss.json`));
-  const passphrase = `${outside}/passphrase`;
-  const words = randomBytes(24).toString('base64');
-  await writeFile(passphrase, `${words}\n`, { mode: 0o600 });
-  marks.text('the passphrase', words);
-  home = await makeHome({
-    ...google.environment,
-    HOME: at('user'),
-    TMPDIR: at('tmp'),
-    XDG_CACHE_HOME: at('cache'),
-    XDG_CONFIG_HOME: at('config'),
-    XDG_DATA_HOME: at('data'),
-    XDG_STATE_HOME: at('state'),
-    XDG_RUNTIME_DIR: at('runtime'),
-    PATH: `${path.join(ROOT, 'test/fixtures/fake-nvidia-smi')}:${process.env['PATH'] ?? ''}`,
-    FAKE_NVIDIA_SMI: at('machine'),
-  });
-  // The harness sets its own in front of what it is given.
-  home.env['TRAINYARD_PASSPHRASE_FILE'] = passphrase;
-  for (const name of [INPUT, OUTPUT])
-    await admin('POST', '/storage/v1/b?project=demo-project', JSON.stringify({ name }));
-  await admin('POST', `/upload/storage/v1/b/${INPUT}/o?uploadType=media&name=data/a.txt`, 'one');
-  await mkdir(path.join(home.folder, 'code'));
-  const asks = 'ask-tokens.mjs';
-  await copyFile(
-    path.join(ROOT, 'test/fixtures/worker-clients', asks),
-    path.join(home.folder, 'code', asks),
-  );
-}, 120_000);
-afterAll(async () => {
-  await google.setFaults([]);
-  await home.remove();
-  await google.stop();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  await rm(outside, { recursive: true, force: true });
-}, 120_000);
-
-/** A worker that tells its environment, then goes on until the test says so. */
-const WAITS =
-  'env > "$TRAINYARD_OUTPUT_PATH/env.txt"; until [ -e "$TRAINYARD_CHECKPOINT_PATH/go" ]; do sleep 0.1; done';
-const ASKS = `${WAITS.split(';')[0]!}; SECONDS=1 BUCKET=${INPUT} PREFIX=data/ node ask-tokens.mjs`;
-
-const jobFile = (name: string, worker: string, ...more: readonly string[]) =>
-  home.file(
-    `${name}.yaml`,
-    [
-      `name: ${name}`,
-      'host: local',
-      'code: { dir: ./code }',
-      `workers: [${JSON.stringify(worker)}]`,
-      `input: { gcs: gs://${INPUT}/data, key: lab }`,
-      `output: { gcs: gs://${OUTPUT}/results, key: lab }`,
-      ...more,
-      '',
-    ].join('\n'),
-  );
-const keysAs = (mode: string) => `workerKeys: [{ key: lab, mode: ${mode} }]`;
-const detach = async (file: string, env?: Record<string, string>): Promise<string> =>
-  (JSON.parse((await passes(['run', file, '--detach', '--json'], env)).stdout) as { id: string })
-    .id;
-const letGo = async ({ runDirectory }: JobView): Promise<void> => {
-  await mkdir(path.join(runDirectory, 'checkpoints/worker-0'), { recursive: true });
-  await writeFile(path.join(runDirectory, 'checkpoints/worker-0/go'), '');
-};
-const gone = async (pid: number): Promise<void> => {
-  await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
-};
-const killAgent = async (id: string): Promise<JobView> => {
-  const { agent } = await home.job(id);
-  process.kill(agent?.pid ?? 0, 'SIGKILL');
-  return home.until(id, (job) => job.state === 'interrupted');
-};
-
-/** Everywhere that a program of ours might have left something. */
-const everywhere = () => {
-  marks.tokens(tokenLog());
-  return marks.below(folder, home.folder, MEMORY_DISK);
-};
-const nowhere = async (when: string): Promise<void> => {
-  expect((await everywhere()).found, when).toEqual([]);
-};
+const {
+  folder,
+  outside,
+  google,
+  home,
+  marks,
+  said,
+  tokenLog,
+  heard,
+  run,
+  passes,
+  jobFile,
+  keysAs,
+  detach,
+  letGo,
+  gone,
+  killAgent,
+  everywhere,
+  nowhere,
+  close,
+} = await openLeakWorld();
+afterAll(close, 120_000);
 
 describe('a marked key', () => {
   it('is in no answer to a wrong file that holds it, and nothing of such a file is kept', async () => {

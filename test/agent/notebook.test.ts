@@ -288,10 +288,11 @@ describe.skipIf(noJupyter !== null)(`a real Jupyter (${noJupyter ?? 'is there'})
     await until(() => !isAlive(agent), 'the agent is gone');
     expect(await kernel.execute('print(kept)')).toBe('42\n');
 
+    const adopting = lastSeq(run);
     await run.begin(await grant(run));
     await run.waitFor('worker-adopted');
     expect(await openKernel(url, kernel.id).execute('print(kept)')).toBe('42\n');
-    await run.waitFor('notebook-ready', ({ seq }) => seq > 1);
+    await run.waitFor('notebook-ready', ({ seq }) => seq > adopting);
 
     const seq = lastSeq(run);
     const jupyter = run.events().find((event) => event.kind === 'worker-started')!;

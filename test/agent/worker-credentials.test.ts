@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { uidOfConnection } from '../../src/agent/token-server/peer.ts';
+import { uidOfConnection, uidOfPeer } from '../../src/agent/token-server/peer.ts';
 import {
   workerEnvironment,
   type WorkerEnvironmentOptions,
@@ -158,4 +160,29 @@ describe('the other end of a connection', () => {
     expect(find(row('0100007F:9C41', server, '01', 1_000, 12))).toBeNull();
     expect(find(row(client, '0200007F:5BA0', '01', 1_000, 12))).toBeNull();
   });
+
+  // All of 127.0.0.0/8 is this machine, on Linux without any setting up.
+  test.skipIf(process.platform !== 'linux')(
+    'is nobody’s where it lies at another loopback address, though a connection of ours has its port number',
+    async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const connect = async (from: {
+        readonly localAddress: string;
+        readonly localPort?: number;
+      }): Promise<readonly [taken: Socket, client: Socket]> => {
+        const taken = once(server, 'connection') as Promise<[Socket]>;
+        const client = createConnection({ port, host: '127.0.0.1', ...from });
+        return [(await taken)[0], client];
+      };
+      const own = await connect({ localAddress: '127.0.0.1' });
+      const { localPort = 0 } = own[1];
+      const other = await connect({ localAddress: '127.0.0.2', localPort });
+      expect(await uidOfPeer(own[0])).toBe(process.getuid?.());
+      expect(await uidOfPeer(other[0])).toBeNull();
+      for (const socket of [...own, ...other]) socket.destroy();
+      server.close();
+    },
+  );
 });

@@ -6,6 +6,7 @@ import { sleep } from '../files.ts';
 /** Whether this machine tells which user holds the other end of a loopback connection. */
 export const canCheckPeers = process.platform === 'linux';
 
+const LOOPBACK = '127.0.0.1';
 const ESTABLISHED = '01';
 /** A row may be missed while the table changes under the reader. */
 const LOOKS = 3;
@@ -41,10 +42,14 @@ export function uidOfConnection(
   return null;
 }
 
-/** The user at the other end of a connection to this process; null where it cannot be told. Linux alone. */
+/**
+ * The user at the other end of a connection to this process; null where it cannot be told. Linux alone. All of 127.0.0.0/8 is this machine: from
+ * another address of it another user may come with the port number of a connection of ours, so only 127.0.0.1 is looked up.
+ */
 export async function uidOfPeer(socket: Socket): Promise<number | null> {
-  const { remotePort, localPort } = socket;
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
   if (remotePort === undefined || localPort === undefined) return null;
+  if (remoteAddress !== LOOPBACK || localAddress !== LOOPBACK) return null;
   for (let look = 0; look < LOOKS; look += 1) {
     if (look > 0) await sleep(20);
     for (const name of ['tcp', 'tcp6']) {

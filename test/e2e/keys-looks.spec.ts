@@ -144,6 +144,8 @@ test('keys are kept with the keyboard alone', async ({ profile }) => {
   };
   await tabTo(/^Keys$/);
   await page.keyboard.press('Enter');
+  // A screen is loaded when it is asked for: Tab before it stands goes round the rail.
+  await expect(page.getByRole('button', { name: 'Add key files…' })).toBeVisible();
   await tabTo(/^Add key files…$/);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Take in' })).toHaveCount(2);

@@ -161,7 +161,7 @@ describe.skipIf(!mounts)(name, () => {
     await until(() => freeOf(disk) === 0, 'the disk is full');
     await pause(1_500);
     rmSync(run.at('workers/0/code/big'));
-    expect(await run.ended()).toMatchObject({ state: 'finished' });
+    expect(await run.ended(), run.read('events.jsonl')).toMatchObject({ state: 'finished' });
     const log = run.read('logs/worker-0.log');
     expect(log.startsWith('before\n')).toBe(true);
     expect(log).toMatch(

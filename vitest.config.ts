@@ -8,8 +8,9 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for processes and tokens: three at once keep two cores busy.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    teardownTimeout: 10_000,
+    // Long, since these machines are shared: a test that passes waits for nothing.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
+    teardownTimeout: 20_000,
   },
 });

@@ -231,7 +231,7 @@ describe('the environment of the login shell', () => {
       expect(captured.shell).toBeNull();
       expect(captured.warning?.message).toContain(shell);
     }
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
   test('what its start-up files set is there, and noise is not', async () => {
     const home = await mkdtemp(path.join(root, 'home-'));

@@ -116,7 +116,7 @@ describe('the answer', () => {
     const slow = await get();
     expect(slow.body.equals(content)).toBe(true);
     expect(slow.endMs - slow.firstByteMs).toBeGreaterThan(800);
-    expect(slow.endMs).toBeLessThan(3000);
+    expect(slow.endMs).toBeLessThan(15_000);
   });
 
   test('a reset after so many bytes; after none there is no header either', async () => {

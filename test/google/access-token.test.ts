@@ -123,7 +123,7 @@ describe('mintToken', () => {
     const started = performance.now();
     const minted = await mintToken(key, 'read', endpoints, { signal, timeoutMs: 500 });
     expect(minted.ok || minted.problem.code).toBe('network.timeout');
-    expect(performance.now() - started).toBeLessThan(2_500);
+    expect(performance.now() - started).toBeLessThan(8_000);
   });
 
   test('a port where nobody listens is told as unreachable', async () => {
@@ -163,7 +163,7 @@ describe('mintToken', () => {
     const started = performance.now();
     const minted = await mintToken(key, 'read', endpoints, { signal: controller.signal });
     expect(minted.ok || minted.problem.code).toBe('job.cancelled');
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(8_000);
   });
 
   test('no problem repeats the assertion, the key or a token of the answer', async () => {

@@ -124,7 +124,7 @@ describe.each(asks)('$operation', (ask) => {
     ]);
     const started = performance.now();
     const result = await ask.run(1_500);
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(performance.now() - started).toBeLessThan(8_000);
     expect(result).toMatchObject({
       ok: false,
       problem: {
@@ -141,7 +141,7 @@ describe.each(asks)('$operation', (ask) => {
     ]);
     const started = performance.now();
     expect(await requestsOf(ask, () => ask.run(10_000))).toBe(1);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(8_000);
   });
 
   test.each([
@@ -153,7 +153,7 @@ describe.each(asks)('$operation', (ask) => {
     await emulator.setFaults([{ operation: ask.operation, fault }]);
     const started = performance.now();
     const result = await ask.run(600);
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(performance.now() - started).toBeLessThan(8_000);
     expect(result).toMatchObject({
       problem: { code: 'network.timeout' },
     });
@@ -170,7 +170,7 @@ describe.each(asks)('$operation', (ask) => {
       const started = performance.now();
       const result = await ask.run(60_000, controller.signal);
       expect(result).toMatchObject({ problem: { code: 'job.cancelled' } });
-      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(performance.now() - started).toBeLessThan(8_000);
     }
   });
 

@@ -174,7 +174,7 @@ describe('download', () => {
     });
     const started = performance.now();
     expect(refusal(await download(wanted)).code).toBe('job.cancelled');
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(15_000);
     value(await download(await options({ ...wanted, signal: new AbortController().signal })));
   });
 

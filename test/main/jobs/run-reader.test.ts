@@ -137,7 +137,7 @@ test('events are read once, from where the last look ended; torn lines wait, str
   );
   const began = Date.now();
   expect((await run.reader.view()).status.stages[0]?.progress?.bytes).toBe(19_999);
-  expect(Date.now() - began).toBeLessThan(4_000);
+  expect(Date.now() - began).toBeLessThan(15_000);
 });
 
 test('a run that cannot be read is listed with the reason, beside the others', async () => {

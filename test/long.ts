@@ -6,6 +6,7 @@ const wanted = process.env['TRAINYARD_TEST_LONG'] === '1' || process.env['CI'] !
 
 const parts = [
   'test/agent/breaking-disk.test.ts',
+  'test/agent/damaged.test.ts',
   'test/agent/disks.test.ts',
   'test/agent/logs.test.ts',
   'test/agent/notebook.test.ts',

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,7 +9,15 @@ import { encodeCrc32c } from './crc32c.ts';
 import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
 import { changedProblem } from './upload-large.ts';
-import { existsProblem, type UploadContext, type UploadItem } from './upload-object.ts';
+import {
+  attemptedEarlier,
+  attemptedOtherwise,
+  damaged,
+  existsProblem,
+  fingerprintOf,
+  type UploadContext,
+  type UploadItem,
+} from './upload-object.ts';
 import type { RefusedFile } from './upload-plan.ts';
 import {
   cancelSession,
@@ -40,6 +49,12 @@ export interface ArchiveReport {
 const STRETCH = 8 * 1024 * 1024;
 const PIECE = 256 * 1024;
 
+/** Whether a file was written, or put in order by hand, between two looks at it. */
+const isChanged = (before: Stats, after: Stats): boolean =>
+  before.size !== after.size ||
+  before.mtimeMs !== after.mtimeMs ||
+  before.ctimeMs !== after.ctimeMs;
+
 async function packFile(
   pack: tar.Pack,
   file: WalkedFile,
@@ -57,7 +72,8 @@ async function packFile(
     return;
   }
   try {
-    const { size, mtimeMs } = await handle.stat();
+    const before = await handle.stat();
+    const { size, mtimeMs } = before;
     const entry = pack.entry({
       name: file.relativePath,
       size,
@@ -77,6 +93,7 @@ async function packFile(
       }
     };
     await pipeline(bytes, entry as unknown as NodeJS.WritableStream);
+    if (isChanged(before, await handle.stat())) throw new DiskFault(changedProblem(file.file));
   } finally {
     await handle.close();
   }
@@ -193,49 +210,40 @@ async function earlierEnd(
   return ok(null);
 }
 
+/** Sends the archive through a session of its own; what the bucket made of it. */
+async function feed(
+  { wire, journal }: UploadContext,
+  item: UploadItem,
+  source: StreamSource,
+): Promise<Result<SessionEnd>> {
+  await journal.intent(fingerprintOf(item));
+  const started = await startSession(wire, item, null);
+  if (!started.ok) return started;
+  if (started.value === 'clash') return ok({ kind: 'clash' });
+  const { address } = started.value;
+  await journal.session(fingerprintOf(item), address);
+  const fed = await feedSession(wire, item, address, source, 0);
+  if (!fed.ok && !wire.signal.aborted) await cancelSession(wire, item.name, address);
+  return fed;
+}
+
+/**
+ * Sends the archive, or hears what became of it in an earlier attempt. The same files are packed to the same bytes, so whatever the bucket
+ * made, now or then, is compared with what is packed now.
+ */
 async function send(
   context: UploadContext,
   item: UploadItem,
   source: StreamSource,
 ): Promise<Result<UploadedObject>> {
   const { wire, journal } = context;
-  const { name, path, size: inputSize, mtimeMs } = item;
-  const fingerprint = { name, path, size: inputSize, mtimeMs };
-  const attempted = journal
-    .of(name)
-    .intents.some((one) => one.mtimeMs === mtimeMs && one.size === inputSize);
+  const { name } = item;
+  const attempted = attemptedEarlier(context, item);
   const earlier = await earlierEnd(context, item);
   if (!earlier.ok) return earlier;
-  let end: SessionEnd;
-  if (earlier.value !== null) end = earlier.value;
-  else {
-    await journal.intent(fingerprint);
-    const started = await startSession(wire, item, null);
-    if (!started.ok) return started;
-    if (started.value === 'clash') end = { kind: 'clash' };
-    else {
-      await journal.session(fingerprint, started.value.address);
-      const fed = await feedSession(wire, item, started.value.address, source, 0);
-      if (!fed.ok) {
-        if (!wire.signal.aborted) await cancelSession(wire, name, started.value.address);
-        return fed;
-      }
-      end = fed.value;
-    }
-  }
-  const done = (fields: { size: number; crc32c: string; generation: string | null }) => ({
-    name,
-    path,
-    mtimeMs,
-    assumed: fields.generation === null,
-    ...fields,
-  });
-  if (end.kind === 'created' && earlier.value !== null) {
-    const { size, crc32c: checksum, generation } = end.created;
-    const completed = done({ size, crc32c: checksum, generation });
-    await journal.done(completed);
-    return ok(uploadedObject(completed));
-  }
+  const ended = earlier.value === null ? await feed(context, item, source) : ok(earlier.value);
+  if (!ended.ok) return ended;
+  const end = ended.value;
   if (end.kind === 'vetoed') return fail(end.problem);
   if (end.kind === 'gone')
     return fail(
@@ -248,27 +256,19 @@ async function send(
         retryable: true,
       }),
     );
-  if (end.kind === 'clash' && !(context.onlyOurs && attempted))
-    return fail(existsProblem(wire, name, journal.of(name).done !== null));
+  const mayBeOurs = context.onlyOurs && attempted && !attemptedOtherwise(context, item);
+  if (end.kind === 'clash' && !mayBeOurs) return fail(existsProblem(wire, name, journal.of(name)));
   const made = await source.drain();
-  if (
-    end.kind === 'created' &&
-    (end.created.crc32c !== made.checksum || end.created.size !== made.size)
-  )
-    return fail(
-      problem({
-        code: 'transfer.checksum',
-        op: 'upload',
-        subject: addressOf(wire.bucket, name),
-        message: 'What the bucket holds is not what was packed: the checksum (CRC32C) is another.',
-        hint: 'Upload it again under another name.',
-      }),
-    );
-  const completed = done({
+  const created = end.kind === 'created' ? end.created : null;
+  if (created !== null && (created.crc32c !== made.checksum || created.size !== made.size))
+    return damaged(context, name, 'was packed');
+  const completed = {
+    ...fingerprintOf(item),
     size: made.size,
     crc32c: made.checksum,
-    generation: end.kind === 'created' ? end.created.generation : null,
-  });
+    generation: created?.generation ?? null,
+    assumed: created === null,
+  };
   await journal.done(completed);
   return ok(uploadedObject(completed));
 }
@@ -299,7 +299,7 @@ export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveRe
     if (earlier !== null)
       return earlier.mtimeMs === mtimeMs
         ? ok(report(uploadedObject(earlier), walk.refused))
-        : fail(existsProblem(wire, name, true));
+        : fail(existsProblem(wire, name, journal.of(name)));
     const meter = singleMeter(options, size);
     const refused = [...walk.refused];
     const stream = packed(walk.files, (count) => meter.bytes(count), refused, wire.signal);

@@ -26,7 +26,7 @@ const doneSchema = z.object({
   assumed: z.boolean(),
 });
 
-/** The bucket was looked at: the object is not there any more, or, `taken`, another one has its name. */
+/** The object is not there any more; or, `taken`, what has its name is another one, or this one as it arrived damaged. */
 const forgottenSchema = z.object({
   kind: z.literal('forgotten'),
   name: z.string(),
@@ -46,9 +46,11 @@ interface Attempted {
   readonly intents: readonly Fingerprint[];
   readonly session: (Fingerprint & { readonly address: string }) | null;
   readonly done: CompletedUpload | null;
+  /** What has the name was seen not to be the file's bytes: it is never taken as this run's. */
+  readonly taken: boolean;
 }
 
-const NOTHING: Attempted = { intents: [], session: null, done: null };
+const NOTHING: Attempted = { intents: [], session: null, done: null, taken: false };
 
 /** What earlier attempts, and this one, did: kept on the disk (0600: a session's address is a credential). */
 export interface UploadJournal {
@@ -57,6 +59,8 @@ export interface UploadJournal {
   intent(file: Fingerprint): Promise<void>;
   session(file: Fingerprint, address: string): Promise<void>;
   done(file: CompletedUpload): Promise<void>;
+  /** What has the name is not what was sent, whoever attempts it again. */
+  taken(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,19 +90,19 @@ function collect(lines: readonly unknown[], bucket: string): Map<string, Attempt
     const forgotten = forgottenSchema.safeParse(line);
     if (forgotten.success) {
       const { name, taken } = forgotten.data;
-      // What was attempted stays known: an upload that gets no answer is told from somebody else's object by it.
-      add(name, ({ intents }) => ({
-        intents: taken ? [...intents, somebodyElses(name)] : intents,
-        session: null,
-        done: null,
-      }));
+      add(name, (before) => forget(before, taken));
     }
   }
   return known;
 }
 
-/** Stands for other bytes under a name, so that the object there is never taken as this run's. */
-const somebodyElses = (name: string): Fingerprint => ({ name, path: '', size: -1, mtimeMs: -1 });
+/** What was attempted stays known: an upload that gets no answer is told from somebody else's object by it. */
+const forget = (before: Attempted, taken: boolean): Attempted => ({
+  intents: before.intents,
+  session: null,
+  done: null,
+  taken: before.taken || taken,
+});
 
 /** Writes down what a look into the bucket found, all on the disk when it resolves. */
 export async function amendUploads(
@@ -144,6 +148,10 @@ export async function openUploadJournal(path: string, bucket: string): Promise<U
     async done(file) {
       known.set(file.name, { ...of(file.name), done: file });
       await journal.append({ kind: 'done', ...file });
+    },
+    async taken(name) {
+      known.set(name, forget(of(name), true));
+      await journal.append({ kind: 'forgotten', name, taken: true });
     },
     close: () => journal.close(),
   };

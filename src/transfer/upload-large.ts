@@ -170,7 +170,7 @@ export async function uploadLarge(
     const outcome: Outcome =
       end.value.kind === 'created' ? { created: end.value.created } : { clash: true };
     if ('clash' in outcome && !doubt.attempted)
-      return fail(existsProblem(wire, item.name, journal.of(item.name).done !== null));
+      return fail(existsProblem(wire, item.name, journal.of(item.name)));
     const checksum = encodeCrc32c(await source.checksum());
     const done = await settle(context, item, outcome, checksum, doubt.attempted);
     if (done.ok) {

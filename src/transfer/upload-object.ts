@@ -57,16 +57,50 @@ export function uploadPath(wire: Wire, type: 'multipart' | 'resumable', name: st
   return `/upload/storage/v1/b/${wire.bucket}/o?${query.toString()}`;
 }
 
-export function existsProblem(wire: Wire, name: string, ours: boolean): Problem {
-  return problem({
-    code: 'storage.exists',
+/** Why an object cannot be made: `known` is what the journal says of its name. */
+export function existsProblem(
+  wire: Wire,
+  name: string,
+  known: { readonly done: CompletedUpload | null; readonly taken: boolean },
+): Problem {
+  const exists = {
+    code: 'storage.exists' as const,
     op: 'upload',
     subject: addressOf(wire.bucket, name),
-    message: ours
-      ? 'The file changed after it was uploaded under this name, and an object is never overwritten.'
-      : 'The bucket has an object of this name already, and an object is never overwritten.',
+  };
+  if (known.done === null && known.taken)
+    return problem({
+      ...exists,
+      message:
+        'The object that the bucket has under this name was found to hold other bytes than the file, and an object is never overwritten.',
+      hint: 'Remove that object with a key that may, then try again; or upload to another prefix or under another name.',
+    });
+  return problem({
+    ...exists,
+    message:
+      known.done === null
+        ? 'The bucket has an object of this name already, and an object is never overwritten.'
+        : 'The file changed after it was uploaded under this name, and an object is never overwritten.',
     hint: 'Upload to another prefix or under another name.',
   });
+}
+
+/** The object is there, complete, and not what was sent. Its name is taken from now on. */
+export async function damaged(
+  { wire, journal }: UploadContext,
+  name: string,
+  what: 'the file has' | 'was packed',
+): Promise<Result<never>> {
+  await journal.taken(name);
+  return fail(
+    problem({
+      code: 'transfer.checksum',
+      op: 'upload',
+      subject: addressOf(wire.bucket, name),
+      message: `What the bucket holds is not what ${what}: the checksum (CRC32C) is another.`,
+      hint: 'It was damaged on the way. Remove the object with a key that may, then upload again; or upload under another name.',
+    }),
+  );
 }
 
 /** What a request for a new object came to. */
@@ -131,8 +165,8 @@ async function unheard(
     await journal.done(done);
     return ok(done);
   }
-  const taken = existsProblem(wire, item.name, journal.of(item.name).done !== null);
-  if (there.ok) return fail(taken);
+  const taken = existsProblem(wire, item.name, journal.of(item.name));
+  if (there.ok || journal.of(item.name).taken) return fail(taken);
   return fail({
     ...taken,
     message:
@@ -158,23 +192,13 @@ export async function settle(
   if ('clash' in outcome) {
     if (!context.onlyOurs && attemptedBefore) return unheard(context, item, checksum);
     if (!attemptedBefore || attemptedOtherwise(context, item))
-      return fail(existsProblem(wire, item.name, journal.of(item.name).done !== null));
+      return fail(existsProblem(wire, item.name, journal.of(item.name)));
     const assumed = { ...fingerprintOf(item), crc32c: checksum, generation: null, assumed: true };
     await journal.done(assumed);
     return ok(assumed);
   }
   const { crc32c, generation, size } = outcome.created;
-  if (crc32c !== checksum || size !== item.size)
-    return fail(
-      problem({
-        code: 'transfer.checksum',
-        op: 'upload',
-        subject: addressOf(wire.bucket, item.name),
-        message:
-          'What the bucket holds is not what the file has: the checksum (CRC32C) is another.',
-        hint: 'Upload it again under another name; the object cannot be replaced with a key that may only create.',
-      }),
-    );
+  if (crc32c !== checksum || size !== item.size) return damaged(context, item.name, 'the file has');
   const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
   await journal.done(done);
   return ok(done);
@@ -184,6 +208,8 @@ export async function settle(
 export const attemptedEarlier = (context: UploadContext, item: UploadItem): boolean =>
   context.journal.of(item.name).intents.some((one) => sameFingerprint(one, fingerprintOf(item)));
 
-/** Whether other bytes were attempted under this name: the file changed before an answer came. */
-const attemptedOtherwise = (context: UploadContext, item: UploadItem): boolean =>
-  context.journal.of(item.name).intents.some((one) => !sameFingerprint(one, fingerprintOf(item)));
+/** Whether what has this name may hold other bytes: the file changed before an answer came, or what is there was seen to be another. */
+export const attemptedOtherwise = (context: UploadContext, item: UploadItem): boolean => {
+  const { intents, taken } = context.journal.of(item.name);
+  return taken || intents.some((one) => !sameFingerprint(one, fingerprintOf(item)));
+};

@@ -204,7 +204,7 @@ async function settleName(
   const taken: Settled = {
     kind: 'failed',
     path: task.relativePath,
-    problem: existsProblem(wire, task.name, true),
+    problem: existsProblem(wire, task.name, journal.of(task.name)),
   };
   const other = options.onTaken?.(task.relativePath) ?? null;
   if (other === null) return taken;
@@ -350,7 +350,9 @@ export function uploadBytes(
     const earlier = journal.of(object).done;
     if (earlier !== null) {
       const same = earlier.size === item.size && earlier.mtimeMs === mtimeMs;
-      return same ? ok(uploadedObject(earlier)) : fail(existsProblem(wire, object, true));
+      return same
+        ? ok(uploadedObject(earlier))
+        : fail(existsProblem(wire, object, journal.of(object)));
     }
     const meter = singleMeter(options, bytes.length);
     const done = await uploadWhole({ ...options, wire, journal, meter }, item, bytes);

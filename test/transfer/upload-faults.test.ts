@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { FaultRuleInput } from '../../src/emulator/faults/rules.ts';
+import { uploadArchive } from '../../src/transfer/upload-archive.ts';
 import { upload } from '../../src/transfer/upload.ts';
-import { OUT, plant, startWorld, value, type World } from './world.ts';
+import { OUT, plant, refusal, startWorld, value, type World } from './world.ts';
 
 const MIB = 1024 * 1024;
 const files = { small: randomBytes(200_000), 'deep/large': randomBytes(20 * MIB + 7), empty: '' };
@@ -63,6 +66,86 @@ it.each(FAULTS)('%s: every file arrives whole, and once', { timeout: 60_000 }, a
   for (const [name, bytes] of Object.entries(files))
     expect((await world.get(OUT, prefix + name)).equals(Buffer.from(bytes)), name).toBe(true);
 });
+
+it.each([true, false])(
+  'a byte that arrives wrong, of a large file, is told for good and never assumed: under a prefix of the run’s own %s',
+  { timeout: 60_000 },
+  async (onlyOurs) => {
+    count += 1;
+    const prefix = `results/damaged-${count}/`;
+    const once = async (account: string) =>
+      value(
+        await upload({
+          endpoints: world.endpoints,
+          tokens: await world.tokens(account, 'write'),
+          bucket: OUT,
+          prefix,
+          source: join(world.folder, 'from'),
+          onlyOurs,
+          journal: join(world.folder, `journal-damaged-${onlyOurs}.jsonl`),
+        }),
+      );
+    await world.emulator.setFaults([
+      {
+        operation: 'upload-chunk',
+        first: 1,
+        fault: { kind: 'wrong-byte', of: 'request', at: 5_000_000 },
+      },
+    ]);
+    const codes = async (account: string) =>
+      (await once(account)).failed.map(({ path, problem }) => `${path} ${problem.code}`);
+    expect(await codes('writer')).toEqual(['deep/large transfer.checksum']);
+    await world.emulator.setFaults([
+      { operation: 'upload-query', first: 1, fault: { kind: 'expired-session' } },
+    ]);
+    for (const account of ['writer', 'writer', 'boss'])
+      expect(await codes(account)).toEqual(['deep/large storage.exists']);
+    // Once somebody removed it, there is room for the right one.
+    await world.remove(OUT, `${prefix}deep/large`);
+    const last = await once('writer');
+    expect(last.failed).toEqual([]);
+    expect(last.objects.filter(({ assumed }) => assumed)).toEqual([]);
+    for (const [name, bytes] of Object.entries(files))
+      expect((await world.get(OUT, prefix + name)).equals(Buffer.from(bytes)), name).toBe(true);
+  },
+);
+
+it(
+  'a file that is written while it is packed, in its length and with its time kept, ends the archive: nothing is made',
+  { timeout: 60_000 },
+  async () => {
+    const source = join(world.folder, 'written');
+    await plant(source, { large: randomBytes(30 * MIB), other: 'x' });
+    const object = 'results/written/worker-0.tar.gz';
+    const file = join(source, 'large');
+    const { mtimeMs, size } = await stat(file);
+    let written = false;
+    const write = () => {
+      if (written) return;
+      written = true;
+      const handle = openSync(file, 'r+');
+      writeSync(handle, 'another', 5);
+      closeSync(handle);
+      utimesSync(file, mtimeMs / 1_000, mtimeMs / 1_000);
+    };
+    const options = {
+      endpoints: world.endpoints,
+      tokens: await world.tokens('writer', 'write'),
+      bucket: OUT,
+      object,
+      source,
+      onlyOurs: true,
+      journal: join(world.folder, 'journal-written.jsonl'),
+    };
+    await utimes(file, mtimeMs / 1_000, mtimeMs / 1_000);
+    const ended = await uploadArchive({ ...options, onProgress: write });
+    expect(written).toBe(true);
+    expect((await stat(file)).size).toBe(size);
+    expect(refusal(ended)).toMatchObject({ code: 'transfer.changed', subject: file });
+    expect(await world.names(OUT, 'results/written/')).toEqual([]);
+    expect(value(await uploadArchive(options)).object).toMatchObject({ assumed: false });
+  },
+);
 
 it(
   'a session that keeps taking back what it said it had is given up',

@@ -115,6 +115,10 @@ export function attemptPath(relativePath: string, attempt: number, ofWorkers: bo
   return `${relativePath.slice(0, slash)}attempt-${attempt}/${relativePath.slice(slash)}`;
 }
 
+/** Whether an object of this name can come into being no more: one is there, the file's damaged bytes maybe. */
+const isNameTaken = ({ code }: Problem): boolean =>
+  code === 'storage.exists' || code === 'transfer.checksum';
+
 /** Uploads the files: `<prefix>worker-<n>/...`, with layout exact and one worker `<prefix>...`. */
 async function sendFiles(
   run: JobRun,
@@ -137,9 +141,9 @@ async function sendFiles(
     first.value.refused.map((file) => ({ name: file.path, reason: file.reason })),
   );
   let report = first.value;
-  // An earlier attempt may have uploaded a file, and died before it heard so, before the file changed.
+  // An earlier attempt may have uploaded a file, and died before it heard so, before the file changed; or it arrived damaged.
   const clashed = new Set(
-    report.failed.flatMap((file) => (file.problem.code === 'storage.exists' ? [file.path] : [])),
+    report.failed.flatMap((file) => (isNameTaken(file.problem) ? [file.path] : [])),
   );
   if (clashed.size > 0 && access.onlyOurs) {
     const others = report.failed.filter((file) => !clashed.has(file.path));
@@ -221,7 +225,10 @@ async function sendArchives(
 const isOf = (name: string, object: string): boolean =>
   object === `${name}.tar.gz` || object.startsWith(`${name}/attempt-`);
 
-/** Tries names in order: one that holds exactly this archive is kept, one that holds another is passed over if it is this run's own. */
+/**
+ * Tries names in order: one that holds exactly this archive is kept, one that holds another is passed over if it is this run's own. One that
+ * arrived damaged is passed over below a prefix of the run's own.
+ */
 async function firstFree(
   names: readonly string[],
   access: UploadAccess,
@@ -229,7 +236,8 @@ async function firstFree(
 ): ReturnType<typeof uploadArchive> {
   let answer = await uploadArchive({ ...access, source, object: names[0] ?? '' });
   for (const object of names.slice(1)) {
-    if (answer.ok || answer.problem.code !== 'storage.exists') return answer;
+    if (answer.ok || !isNameTaken(answer.problem)) return answer;
+    if (!access.onlyOurs && answer.problem.code === 'transfer.checksum') return answer;
     const ours = (await readCompletedUploads(access.journal, access.bucket)).length > 0;
     if (!access.onlyOurs && !ours) return answer;
     answer = await uploadArchive({ ...access, source, object });

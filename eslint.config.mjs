@@ -135,6 +135,17 @@ export default tseslint.config(
     googleLibraries,
   ),
   {
+    // Whatever asks Google goes through the proxy of the environment; `fetchFor` alone knows Node's own `fetch`.
+    files: ['src/{google,transfer,agent}/**/*.ts'],
+    ignores: ['src/google/proxy.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        { name: 'fetch', message: 'Take fetchFor of src/google/proxy.ts: fetch knows no proxy.' },
+      ],
+    },
+  },
+  {
     files: ['test/**/*.{ts,tsx}'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

@@ -4,6 +4,7 @@ import type { StorageAccess } from './client.ts';
 import { explainHttpError, type StorageContext } from './http-error.ts';
 import { cancelledProblem, explainNetworkError, isAborted, parseRetryAfter } from './http.ts';
 import { isObjectName, type ObjectRequest } from './listing.ts';
+import { fetchFor } from './proxy.ts';
 import { withRetry, type Attempt } from './retry.ts';
 
 /** One attempt, its bytes included; milliseconds. */
@@ -24,7 +25,7 @@ export interface ObjectStart {
 }
 
 /**
- * The first bytes of an object, for a look at it; whole objects are fetched by src/transfer, with their checksums. Asks for a range, and
+ * The first bytes of an object, for a look at it, through the proxy of the environment if there is one; whole objects are fetched by src/transfer, with their checksums. Asks for a range, and
  * reads no more than that also where the answer is longer. Needs `storage.objects.get` on it.
  * Errors: `input.object-name`, `storage.object-not-found`, `access.get-refused`, those of `explainHttpError`, `explainNetworkError` and
  * `withRetry`.
@@ -57,7 +58,8 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
   const attempt = async (token: string | null): Promise<Attempt<ObjectStart>> => {
     const deadline = AbortSignal.timeout(Math.min(request.deadlineMs ?? TIMEOUT_MS, TIMEOUT_MS));
     try {
-      const answer = await fetch(address, {
+      const ask = await fetchFor(address);
+      const answer = await ask(address, {
         redirect: 'manual',
         signal: AbortSignal.any([signal, deadline]),
         headers: {

@@ -79,3 +79,18 @@ describe('the import table', () => {
     expect(await refusals(file, specifier)).not.toContain(RULE);
   });
 });
+
+describe('a bare fetch, which knows no proxy', () => {
+  const RESTRICTED = 'no-restricted-globals';
+  const rules = async (filePath: string): Promise<readonly (string | null)[]> => {
+    const [result] = await eslint.lintText(`void fetch('https://example.org');\n`, { filePath });
+    return (result?.messages ?? []).map(({ ruleId }) => ruleId);
+  };
+  it.each(['src/google/x.ts', 'src/google/grant/x.ts', 'src/transfer/x.ts', 'src/agent/x.ts'])(
+    'is refused in %s',
+    async (file) => expect(await rules(file)).toContain(RESTRICTED),
+  );
+  it('stands where it is chosen', async () => {
+    expect(await rules('src/google/proxy.ts')).not.toContain(RESTRICTED);
+  });
+});

@@ -1,7 +1,4 @@
-import { createServer, type Server } from 'node:http';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
@@ -11,41 +8,23 @@ import { isLoopback, proxySettings } from '../../src/google/proxy.ts';
 import { download } from '../../src/transfer/download.ts';
 import { upload } from '../../src/transfer/upload.ts';
 import { startEmulator, type RunningEmulator } from '../emulator/start.ts';
+import { PROXY_VARIABLES, startConnectProxy, type ConnectProxy } from '../support/connect-proxy.ts';
 import { plant, tree, value } from './world.ts';
 
 /** Stands for Google: a name that no name server knows, so that only the proxy can reach it. */
 const AWAY = 'http://storage.trainyard-test.invalid';
-const NAMES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy'];
+const NAMES = PROXY_VARIABLES;
 const before = NAMES.map((name) => [name, process.env[name]] as const);
 
 let emulator: RunningEmulator;
-let proxy: Server;
-let address: string;
+let proxy: ConnectProxy;
 let folder: string;
-let asked: string[] = [];
-const sockets = new Set<Socket>();
 
 beforeAll(async () => {
   for (const name of NAMES) Reflect.deleteProperty(process.env, name);
   emulator = await startEmulator({ open: true });
   folder = await mkdtemp(join(tmpdir(), 'trainyard-proxied-'));
-  const target = new URL(emulator.url);
-  // A proxy of the usual kind: CONNECT, then bytes both ways.
-  proxy = createServer((_, answer) => answer.writeHead(405).end());
-  proxy.on('connect', (request, socket: Socket) => {
-    asked.push(request.url ?? '');
-    const onward = connect(Number(target.port), target.hostname, () => {
-      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      onward.pipe(socket).pipe(onward);
-    });
-    for (const one of [socket, onward]) {
-      sockets.add(one);
-      one.on('error', () => undefined);
-    }
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  proxy = await startConnectProxy(emulator.url);
   const made = await fetch(`${emulator.url}/storage/v1/b?project=p`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -55,12 +34,11 @@ beforeAll(async () => {
 });
 afterEach(() => {
   for (const name of NAMES) Reflect.deleteProperty(process.env, name);
-  asked = [];
+  proxy.forget();
 });
 afterAll(async () => {
   for (const [name, was] of before) if (was !== undefined) process.env[name] = was;
-  for (const socket of sockets) socket.destroy();
-  proxy.close();
+  await proxy.stop();
   await emulator.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -102,30 +80,30 @@ async function there(storage: string, reachable = true) {
 
 describe('a proxy', { timeout: 60_000 }, () => {
   it.each(['HTTP_PROXY', 'http_proxy'])('of %s carries listings and bytes', async (name) => {
-    process.env[name] = address;
+    process.env[name] = proxy.url;
     const { up, down, source, destination } = await there(AWAY);
     expect(value(up).failed).toEqual([]);
     expect(value(down!)).toMatchObject({ objects: 3, failed: [] });
     expect(await tree(destination)).toEqual(await tree(source));
-    expect(asked.length).toBeGreaterThan(1);
-    expect(new Set(asked)).toEqual(new Set(['storage.trainyard-test.invalid:80']));
+    expect(proxy.asked().length).toBeGreaterThan(1);
+    expect(new Set(proxy.asked())).toEqual(new Set(['storage.trainyard-test.invalid:80']));
   });
 
   it('is not asked for hosts of NO_PROXY', async () => {
-    process.env['HTTP_PROXY'] = address;
+    process.env['HTTP_PROXY'] = proxy.url;
     process.env['NO_PROXY'] = 'example.org,.trainyard-test.invalid';
     const { up } = await there(AWAY, false);
     for (const { problem } of value(up).failed) expect(problem.code).toBe('network.unreachable');
     expect(value(up).failed).toHaveLength(2);
-    expect(asked).toEqual([]);
+    expect(proxy.asked()).toEqual([]);
   });
 
   it('is never asked for this machine', async () => {
-    process.env['HTTP_PROXY'] = address;
-    process.env['HTTPS_PROXY'] = address;
+    process.env['HTTP_PROXY'] = proxy.url;
+    process.env['HTTPS_PROXY'] = proxy.url;
     const { down } = await there(emulator.url);
     expect(value(down!)).toMatchObject({ objects: 3, failed: [] });
-    expect(asked).toEqual([]);
+    expect(proxy.asked()).toEqual([]);
   });
 
   it('that is not there is told, and its password is not', async () => {

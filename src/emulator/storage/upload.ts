@@ -201,8 +201,11 @@ export async function startResumable(
     ...[...query].filter(([name]) => name === 'name'),
     ['upload_id', id],
   ]);
+  // Cloud Storage names the host that it was asked at, which is another behind a proxy.
+  const { host } = request.headers;
+  const origin = host === undefined ? emulator.origin : `http://${host}`;
   return empty(200, {
-    location: `${emulator.origin}${prefix}/b/${bucket}/o?${address.toString()}`,
+    location: `${origin}${prefix}/b/${bucket}/o?${address.toString()}`,
     'x-guploader-uploadid': id,
   });
 }

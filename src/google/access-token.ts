@@ -86,6 +86,24 @@ export async function mintToken(
   endpoints: GoogleEndpoints,
   options: MintOptions,
 ): Promise<Result<AccessToken>> {
+  const minted = await mintWithClock(key, purpose, endpoints, options);
+  return minted.ok ? ok(minted.value.access) : minted;
+}
+
+/** A token, and how far this machine's clock is off. */
+export interface Minted {
+  readonly access: AccessToken;
+  /** This machine's clock less Google's as the answer had it, milliseconds; null where it had no date. */
+  readonly skewMs: number | null;
+}
+
+/** {@link mintToken}, which also compares the clocks. */
+export async function mintWithClock(
+  key: ServiceAccountKey,
+  purpose: AccessPurpose | readonly string[],
+  endpoints: GoogleEndpoints,
+  options: MintOptions,
+): Promise<Result<Minted>> {
   const now = options.now ?? Date.now;
   const timeoutMs = options.timeoutMs ?? 20_000;
   const audience =
@@ -93,7 +111,7 @@ export async function mintToken(
   const subject = key.clientEmail;
   const started = performance.now();
 
-  const attempt = async (): Promise<Attempt<AccessToken>> => {
+  const attempt = async (): Promise<Attempt<Minted>> => {
     const sentAt = now();
     const assertion = signAssertion(key, {
       scopes: scopesOf(purpose),
@@ -120,19 +138,22 @@ export async function mintToken(
     );
     if (!sent.ok) return sent;
     const { status, headers, text } = sent.answer;
+    const serverTime = Date.parse(headers.get('date') ?? '');
+    const skewMs = Number.isNaN(serverTime) ? null : now() - serverTime;
     if (status === 200) {
       const parsed = tokenAnswerSchema.safeParse(parseJson(text));
       if (parsed.success)
         return {
           ok: true,
           value: {
-            token: parsed.data.access_token,
-            expiresAt: sentAt + parsed.data.expires_in * 1_000,
+            access: {
+              token: parsed.data.access_token,
+              expiresAt: sentAt + parsed.data.expires_in * 1_000,
+            },
+            skewMs,
           },
         };
     }
-    const serverTime = Date.parse(headers.get('date') ?? '');
-    const skewMs = Number.isNaN(serverTime) ? null : now() - serverTime;
     return {
       ok: false,
       problem: explainTokenRefusal({

@@ -1,21 +1,29 @@
-import type {
-  AccessReport,
-  AccessUse,
-  Rung,
-  RungGrant,
-  RungName,
-  RungState,
-} from '../shared/access-check.ts';
+import type { AccessReport, AccessUse, Rung, RungName } from '../shared/access-check.ts';
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../shared/address.ts';
 import { moreThanNeeded } from '../shared/more-than-needed.ts';
-import { areaOf, ok, type Problem, type Result } from '../shared/problem.ts';
+import { areaOf, isOffline, ok, type Result } from '../shared/problem.ts';
 import type { TokenSource } from './access-token.ts';
+import {
+  addressWords,
+  failed,
+  GRANTABLE,
+  notChecked,
+  offline,
+  pass,
+  refused,
+  rung,
+  settle,
+  unclear,
+  verdictOf,
+  type NotChecked,
+} from './check-rungs.ts';
 import type { StorageAccess } from './client.ts';
 import { grantFor } from './grant/ask.ts';
 import { wantedInput, type WantedInput } from './grant/wish.ts';
 import { listPage } from './listing.ts';
 import { testBucketPermissions } from './permissions.ts';
 import { readObjectStart } from './read-object.ts';
+import { describeSkew, SKEW_TOLERATED_MS } from './token-refusal.ts';
 import { tryCreate } from './try-create.ts';
 
 /** How long a rung waits for the network, attempts included. Milliseconds: with the start of a program all is told within five seconds. */
@@ -23,48 +31,24 @@ export const RUNG_TIME = 3_000;
 /** Empty pages of a listing that are looked through for a first object. */
 const EMPTY_PAGES = 5;
 
+/** Where tokens come from, one of which was minted just now. */
+export interface MintedSource {
+  readonly tokens: TokenSource;
+  /** This machine's clock less Google's as the answer had it, milliseconds; null where it had no date. */
+  readonly skewMs: number | null;
+}
+
 export interface CheckRequest extends Pick<StorageAccess, 'endpoints' | 'signal'> {
   /** As it was typed. */
   readonly address: string;
   readonly for: AccessUse;
   /** A token for the use, by a key: at most {@link RUNG_TIME}. Null: no credential is sent. */
-  readonly mint: ((signal: AbortSignal) => Promise<Result<TokenSource>>) | null;
+  readonly mint: ((signal: AbortSignal) => Promise<Result<MintedSource>>) | null;
   /** The account of the key, for the grants; null without one. */
   readonly account: string | null;
 }
 
 type Ladder = Omit<AccessReport, 'power'>;
-
-const pass = (name: RungName, message: string, hint = ''): Rung => ({
-  name,
-  state: 'pass',
-  message,
-  hint,
-  code: null,
-  grant: null,
-});
-const rung = (
-  name: RungName,
-  state: RungState,
-  message: string,
-  about: { readonly hint?: string; readonly code?: string; readonly grant?: RungGrant | null } = {},
-): Rung => ({
-  name,
-  state,
-  message,
-  hint: about.hint ?? '',
-  code: about.code ?? null,
-  grant: about.grant ?? null,
-});
-
-/** Why nothing more was asked. */
-function notChecked(name: RungName, why: 'offline' | 'earlier'): Rung {
-  return rung(
-    name,
-    'not-checked',
-    why === 'offline' ? 'Not checked: offline.' : 'Not checked: an earlier step failed.',
-  );
-}
 
 /** The rungs that an address and its use need, after `token`. Pure. */
 export function rungsFor(use: AccessUse, input: WantedInput): readonly RungName[] {
@@ -74,7 +58,8 @@ export function rungsFor(use: AccessUse, input: WantedInput): readonly RungName[
 
 /**
  * Finds out, step by step, whether a key can do at an address what a job needs. Nothing is left in the bucket. It ends at the first step that
- * the network did not answer: the rest is `not-checked`. The first rung tells bad input; the ladder then has no other.
+ * nobody answered: the rest is `not-checked`. An answer that decides nothing (a busy server, a page of a proxy) is `could-not-tell`; without a
+ * token it ends there, else the next step is tried. The first rung tells bad input; the ladder then has no other.
  */
 export async function checkAccess(request: CheckRequest): Promise<Ladder> {
   const { account } = request;
@@ -90,12 +75,7 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
     return {
       ...about,
       verdict: 'fail',
-      rungs: [
-        rung('address', 'fail', parsed.problem.message, {
-          hint: parsed.problem.hint,
-          code: parsed.problem.code,
-        }),
-      ],
+      rungs: [failed('address', parsed.problem)],
     };
   const input = wantedInput(parsed.value);
   const address =
@@ -104,18 +84,19 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
       : formatGcsAddress(parsed.value);
   const rungs: Rung[] = [pass('address', `${address} ${addressWords(request.for, input)}.`)];
   const rest = rungsFor(request.for, input);
-  const end = (why: 'offline' | 'earlier'): Ladder => {
+  const end = (why: NotChecked): Ladder => {
     const names = ['token' as const, ...rest].filter(
       (name) => !rungs.some((done) => done.name === name),
     );
     const all = [...rungs, ...names.map((name) => notChecked(name, why))];
-    return { ...about, verdict: why === 'offline' ? 'offline' : 'fail', rungs: all };
+    return { ...about, verdict: why === 'offline' ? 'offline' : verdictOf(rungs), rungs: all };
   };
 
   const minted = await takeToken(request);
   rungs.push(minted.rung);
   if (minted.rung.state === 'not-checked') return end('offline');
-  if (minted.rung.state === 'fail') return end('earlier');
+  if (minted.rung.state === 'fail') return end('failed');
+  if (minted.rung.state === 'could-not-tell') return end('unclear');
   const access: StorageAccess = {
     endpoints: request.endpoints,
     signal: request.signal,
@@ -126,7 +107,7 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
   const permissions = await askPermissions(request, access, input);
   rungs.push(permissions.rung);
   if (permissions.rung.state === 'not-checked') return end('offline');
-  if (permissions.rung.state === 'fail') return end('earlier');
+  if (permissions.rung.state === 'fail') return end('failed');
   const { held } = permissions;
 
   if (request.for === 'output') {
@@ -155,51 +136,36 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
   };
 }
 
-function addressWords(use: AccessUse, { kind, prefix }: WantedInput): string {
-  if (use === 'output') return 'is where new objects are to be created';
-  if (kind === 'archive') return 'is one archive';
-  if (kind === 'either') return 'is a folder or one object';
-  return prefix === '' ? 'is a whole bucket' : 'is everything below it';
-}
-
-/** Pure. */
-function verdictOf(rungs: readonly Rung[]): Ladder['verdict'] {
-  if (rungs.some(({ state }) => state === 'fail')) return 'fail';
-  return rungs.some(({ name, state }) => name !== 'permissions' && state === 'could-not-tell')
-    ? 'could-not-tell'
-    : 'pass';
-}
-
 async function takeToken(
   request: CheckRequest,
 ): Promise<{ readonly rung: Rung; readonly tokens: TokenSource | null }> {
   if (request.mint === null)
     return { rung: pass('token', 'No key was named: no credential is sent.'), tokens: null };
   const minted = await request.mint(request.signal);
-  if (minted.ok)
-    return {
-      rung: pass(
-        'token',
-        `Google gave ${minted.value.email ?? 'the account'} an access token: the key is enabled, the clock is right.`,
-      ),
-      tokens: minted.value,
-    };
+  if (minted.ok) return { rung: tokenRung(minted.value), tokens: minted.value.tokens };
   const { problem } = minted;
   return {
     rung: isOffline(problem)
       ? offline('token', problem)
-      : rung('token', 'fail', problem.message, { hint: problem.hint, code: problem.code }),
+      : areaOf(problem) === 'network'
+        ? unclear('token', problem)
+        : failed('token', problem),
     tokens: null,
   };
 }
 
-const isOffline = (problem: Problem): boolean => areaOf(problem) === 'network';
-
-const offline = (name: RungName, problem: Problem): Rung =>
-  rung(name, 'not-checked', `Not checked: offline. ${problem.message}`, {
-    hint: problem.hint,
-    code: problem.code,
-  });
+/** A token was given; what its answer says of this machine's clock is told, and nothing of it where the answer has no date. */
+function tokenRung({ tokens, skewMs }: MintedSource): Rung {
+  const given = `Google gave ${tokens.email ?? 'the account'} an access token: the key is enabled`;
+  if (skewMs === null) return pass('token', `${given}.`);
+  return Math.abs(skewMs) <= SKEW_TOLERATED_MS
+    ? pass('token', `${given}, the clock is right.`)
+    : pass(
+        'token',
+        `${given}. The clock of this machine is ${describeSkew(skewMs)}.`,
+        'Set it right (switch time synchronisation on): Google takes no key from a clock that is off by much.',
+      );
+}
 
 const PERMISSIONS: Readonly<Record<AccessUse, readonly string[]>> = {
   input: ['storage.objects.list', 'storage.objects.get'],
@@ -231,10 +197,7 @@ async function askPermissions(
     // Whoever asks needs no permission: only a bucket that is not there, or may not be known, decides.
     if (problem.code === 'input.bucket-not-found')
       return { rung: refused(name, problem, grantFor('all', request)), held: [] };
-    return {
-      rung: rung(name, 'could-not-tell', problem.message, { hint: problem.hint }),
-      held: [],
-    };
+    return { rung: unclear(name, problem), held: [] };
   }
   const { held } = answer.value;
   const missing = needed.filter((one) => !held.includes(one));
@@ -252,30 +215,6 @@ async function askPermissions(
     ),
     held,
   };
-}
-
-/** A refusal, in words that cover both: it is missing, or nobody may know. */
-function refused(name: RungName, problem: Problem, grant: RungGrant | null): Rung {
-  const hint =
-    grant === null
-      ? problem.hint
-      : problem.code === 'input.bucket-not-found'
-        ? `Check the name for a typing mistake. Where it is right: ${grant.sentence}`
-        : grant.sentence;
-  return rung(name, 'fail', problem.message, { hint, code: problem.code, grant });
-}
-
-/** Only refusals that a grant ends name one; the others (billing, a policy of the organisation) have advice of their own. */
-const GRANTABLE =
-  /^(access\.(list|get|create|delete|request)-refused|input\.bucket-not-found|storage\.object-not-found|access\.credential-needed)$/;
-
-function settle(name: 'list' | 'read' | 'create', request: CheckRequest, problem: Problem): Rung {
-  if (isOffline(problem)) return offline(name, problem);
-  if (GRANTABLE.test(problem.code)) return refused(name, problem, grantFor(name, request));
-  return rung(name, areaOf(problem) === 'storage' ? 'could-not-tell' : 'fail', problem.message, {
-    hint: problem.hint,
-    code: problem.code,
-  });
 }
 
 interface Listed {
@@ -321,6 +260,20 @@ async function tryTheListing(
   };
 }
 
+/** No object is known that could be read. Only a listing that found none says that there is none. */
+function nothingToRead(listed: Listed, mayReadAll: boolean): Rung {
+  const all = ' Google says that all of the bucket may be read.';
+  if (listed.rung?.state === 'pass')
+    return mayReadAll
+      ? pass('read', `There is no object to try.${all}`)
+      : rung('read', 'could-not-tell', 'There is no object to try.');
+  return rung(
+    'read',
+    'could-not-tell',
+    `Without a listing no object is known that could be tried.${mayReadAll ? all : ''}`,
+  );
+}
+
 async function tryTheReading(
   request: CheckRequest,
   access: StorageAccess,
@@ -330,16 +283,7 @@ async function tryTheReading(
   const { bucket, kind } = input;
   const { listed, held } = known;
   const name = listed.first ?? (kind === 'folder' ? null : input.object);
-  if (name === null)
-    return held.includes('storage.objects.get')
-      ? pass('read', 'There is no object to try; Google says that all of the bucket may be read.')
-      : rung(
-          'read',
-          'could-not-tell',
-          listed.rung?.state === 'fail'
-            ? 'Without a listing no object is known that could be tried.'
-            : 'There is no object to try.',
-        );
+  if (name === null) return nothingToRead(listed, held.includes('storage.objects.get'));
   const read = await readObjectStart({ ...access, bucket, name, maxBytes: 1 });
   if (read.ok) return pass('read', `One byte of gs://${bucket}/${name} was read.`);
   const { problem } = read;
@@ -347,8 +291,8 @@ async function tryTheReading(
     return rung('read', 'could-not-tell', 'The object was deleted a moment ago: check again.');
   // Whether this name is an object's at all is not known.
   if (kind === 'either' && listed.first === null && GRANTABLE.test(problem.code))
-    return listed.rung?.state === 'fail'
-      ? rung('read', 'could-not-tell', 'Without a listing no object is known that could be tried.')
+    return listed.rung?.state !== 'pass'
+      ? nothingToRead(listed, held.includes('storage.objects.get'))
       : problem.code === 'storage.object-not-found'
         ? rung(
             'read',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PowerFinding, PowerReport } from '../shared/access-check.ts';
-import { areaOf, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { isOffline, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { StorageAccess } from './client.ts';
 import { exchange, parseRetryAfter } from './http.ts';
 import { testBucketPermissions } from './permissions.ts';
@@ -187,7 +187,7 @@ async function askProject(
 
 /**
  * Looks for what makes a key an administrator's, on the bucket and the project. Never an error: what cannot be asked is told in `state`, and a
- * network that does not answer is `not-checked`.
+ * network where nobody answers is `not-checked`.
  */
 export async function findPower(request: PowerRequest): Promise<PowerReport> {
   const { project, bucket, ownsBucket = false } = request;
@@ -220,5 +220,5 @@ function stateOf(answers: readonly Result<unknown>[], found: boolean): PowerRepo
   if (found) return 'found';
   const problems = answers.flatMap((answer) => (answer.ok ? [] : [answer.problem]));
   if (problems.length === 0) return 'nothing-found';
-  return problems.some((one) => areaOf(one) === 'network') ? 'not-checked' : 'could-not-tell';
+  return problems.some(isOffline) ? 'not-checked' : 'could-not-tell';
 }

@@ -7,7 +7,7 @@ const errorSchema = z.object({
 });
 
 /** From here on a clock counts as the cause of a refusal, milliseconds: Google tolerates a few minutes. */
-const SKEW_TOLERATED_MS = 60_000;
+export const SKEW_TOLERATED_MS = 60_000;
 
 /** `61 minutes`, `2 hours`, `3 days`: a length of time as a person would say it. */
 export function describeDuration(milliseconds: number): string {
@@ -49,6 +49,11 @@ export interface TokenRefusal {
   readonly op: string;
 }
 
+/** `3 minutes ahead of Google’s`: this machine's clock less Google's, milliseconds. */
+export function describeSkew(skewMs: number): string {
+  return `${describeDuration(skewMs)} ${skewMs > 0 ? 'ahead of' : 'behind'} Google’s`;
+}
+
 /** The problem of a clock that Google does not accept. `skewMs`: this machine's less the server's. */
 export function clockProblem(
   refusal: Pick<TokenRefusal, 'op' | 'email'>,
@@ -57,7 +62,7 @@ export function clockProblem(
   const off =
     skewMs === null || Math.abs(skewMs) < 1_000
       ? 'does not agree with Google’s'
-      : `is ${describeDuration(skewMs)} ${skewMs > 0 ? 'ahead of' : 'behind'} Google’s`;
+      : `is ${describeSkew(skewMs)}`;
   return problem({
     code: 'access.clock',
     op: refusal.op,

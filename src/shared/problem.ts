@@ -80,6 +80,15 @@ export function areaOf(problem: Problem): ProblemArea {
   return PROBLEM_AREAS.find((known) => known === area) ?? 'internal';
 }
 
+const OFFLINE: readonly ProblemCode[] = [
+  'network.unreachable',
+  'network.timeout',
+  'network.broken',
+];
+
+/** Whether nobody answered. A service that is busy, a strange answer and a certificate that is not trusted are answers. */
+export const isOffline = ({ code }: Problem): boolean => OFFLINE.includes(code);
+
 /** The exit status of the command line for a problem: see {@link PROBLEM_AREAS}. */
 export function exitStatusOf(problem: Problem): 1 | 2 | 3 | 4 {
   switch (areaOf(problem)) {

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { keyTokenSource } from '../../src/google/access-token.ts';
+import { keyTokenSource, mintWithClock } from '../../src/google/access-token.ts';
 import { checkAccess, oneToken } from '../../src/google/check-access.ts';
 import { findPower, POWER_SCOPE, testProjectPermissions } from '../../src/google/power.ts';
-import type { AccessUse, Rung, RungName } from '../../src/shared/access-check.ts';
+import { statusOf } from '../../src/cli/commands/check.ts';
+import type { AccessUse, PowerReport, Rung, RungName } from '../../src/shared/access-check.ts';
 import type { GoogleEndpoints } from '../../src/shared/endpoints.ts';
 import type { ServiceAccountKey } from '../../src/shared/key.ts';
 import { ok } from '../../src/shared/problem.ts';
@@ -15,6 +16,7 @@ const OUT = 'artifacts-bucket';
 const READ = `resource.name.startsWith("projects/_/buckets/${IN}/objects/data/")`;
 const WRITE = `resource.name.startsWith("projects/_/buckets/${OUT}/objects/results/")`;
 const signal = new AbortController().signal;
+const POWERLESS: PowerReport = { state: 'nothing-found', findings: [], asked: [] };
 
 const grants: readonly string[] = [
   ['exact', 'roles/storage.objectViewer', IN, READ],
@@ -70,9 +72,13 @@ function check(address: string, use: AccessUse, { name, ...rest }: Asked) {
         ? null
         : async () => {
             const purpose = use === 'input' ? 'read' : 'write';
-            const source = keyTokenSource(key, purpose, endpoints, { timeoutMs: 3_000 });
-            const token = await source.token();
-            return token.ok ? ok(source) : token;
+            const minted = await mintWithClock(key, purpose, endpoints, {
+              signal,
+              timeoutMs: 3_000,
+            });
+            if (!minted.ok) return minted;
+            const { access, skewMs } = minted.value;
+            return ok({ tokens: oneToken(key.clientEmail, access), skewMs });
           },
   });
 }
@@ -157,6 +163,19 @@ describe('the ladder for an input', () => {
     expect(states(empty.rungs)).toMatchObject({ list: 'pass', read: 'could-not-tell' });
     const held = await check(`gs://${IN}/empty/`, 'input', { name: 'wide' });
     expect(states(held.rungs)).toMatchObject({ permissions: 'pass', list: 'pass', read: 'pass' });
+  });
+
+  it('says nothing of reading where the listing could not be had, though all may be read', async () => {
+    await world.emulator.setFaults([
+      { operation: 'list', fault: { kind: 'status', status: 403 }, answered: 'any' },
+    ]);
+    const report = await check(`gs://${IN}/data/`, 'input', { name: 'wide' });
+    expect(states(report.rungs)).toMatchObject({ permissions: 'pass', list: 'fail' });
+    expect(one(report.rungs, 'read')).toMatchObject({
+      state: 'could-not-tell',
+      message:
+        'Without a listing no object is known that could be tried. Google says that all of the bucket may be read.',
+    });
   });
 
   it('notes quietly what is more than the input needs', async () => {
@@ -275,6 +294,113 @@ describe('before the bucket is asked', () => {
     const report = await check(`gs://${IN}/data/`, 'input', { name: 'exact' });
     expect(one(report.rungs, 'token')).toMatchObject({ state: 'fail', code: 'access.clock' });
     expect(one(report.rungs, 'token').message).toMatch(/120 minutes behind|2 hours behind/);
+  });
+});
+
+describe('the clock', () => {
+  const token = async () =>
+    one((await check(`gs://${IN}/data/`, 'input', { name: 'exact' })).rungs, 'token');
+
+  it('is said to be right where Google’s answer agrees', async () => {
+    expect(await token()).toMatchObject({
+      state: 'pass',
+      message: expect.stringContaining('the clock is right') as string,
+    });
+  });
+
+  it('that is off, but not too far for a token, is told by how much', async () => {
+    await world.emulator.setFaults([
+      { operation: 'token', fault: { kind: 'clock', seconds: 600 } },
+    ]);
+    const { state, message, hint } = await token();
+    expect(state).toBe('pass');
+    expect(message).toContain('10 minutes behind Google’s');
+    expect(message).not.toContain('is right');
+    expect(hint).toContain('Set it right');
+  });
+
+  it('is not spoken of where the answer has no date', async () => {
+    const report = await checkAccess({
+      address: `gs://${IN}/data/`,
+      for: 'input',
+      endpoints: world.endpoints,
+      signal,
+      account: emailOf('exact'),
+      mint: async () =>
+        ok({
+          tokens: keyTokenSource(world.key('exact'), 'read', world.endpoints),
+          skewMs: null,
+        }),
+    });
+    expect(one(report.rungs, 'token').message).not.toContain('clock');
+  });
+});
+
+describe('a service that answers, and decides nothing,', () => {
+  const busy = { kind: 'status', status: 503, retryAfter: 60 } as const;
+  const foreign = { kind: 'status', status: 200, body: '<html>Sign in</html>' } as const;
+
+  it.each([
+    ['busy', busy, 'network.server-busy', /answered 503/],
+    ['a page of a proxy', foreign, 'network.unexpected-answer', /not its own answer/],
+  ] as const)('at the token is no denial and not offline: %s', async (_, fault, code, words) => {
+    await world.emulator.setFaults([{ operation: 'token', fault, answered: 'any' }]);
+    const report = await check(`gs://${IN}/data/`, 'input', { name: 'exact' });
+    expect(report.verdict).toBe('could-not-tell');
+    expect(one(report.rungs, 'token')).toMatchObject({ state: 'could-not-tell', code });
+    expect(one(report.rungs, 'token').message).toMatch(words);
+    for (const { state, message } of report.rungs.slice(2)) {
+      expect(state).toBe('not-checked');
+      expect(message).toBe('Not checked: an earlier step could not tell.');
+    }
+    expect(statusOf({ ...report, power: POWERLESS })).toBe(4);
+  });
+
+  it('to the question of permissions alone does not end the ladder', async () => {
+    await world.emulator.setFaults([{ operation: 'permissions', fault: busy, answered: 'any' }]);
+    const report = await check(`gs://${IN}/data/`, 'input', { name: 'exact' });
+    expect(states(report.rungs)).toMatchObject({
+      permissions: 'could-not-tell',
+      list: 'pass',
+      read: 'pass',
+    });
+    expect(one(report.rungs, 'permissions').code).toBe('network.server-busy');
+    expect(report.verdict).toBe('pass');
+    expect(statusOf({ ...report, power: POWERLESS })).toBe(0);
+    const output = await check(`gs://${OUT}/results/`, 'output', { name: 'exact' });
+    expect(states(output.rungs)).toMatchObject({
+      permissions: 'could-not-tell',
+      create: 'pass',
+    });
+  });
+
+  it.each([
+    ['list', 'input', 'list'],
+    ['media', 'input', 'read'],
+    ['upload-start', 'output', 'create'],
+  ] as const)('to %s could not tell', async (operation, use, at) => {
+    await world.emulator.setFaults([{ operation, fault: busy, answered: 'any' }]);
+    const address = use === 'input' ? `gs://${IN}/data/` : `gs://${OUT}/results/`;
+    const report = await check(address, use, { name: 'exact' });
+    expect(report.verdict).toBe('could-not-tell');
+    expect(one(report.rungs, at)).toMatchObject({
+      state: 'could-not-tell',
+      code: 'network.server-busy',
+    });
+    expect(statusOf({ ...report, power: POWERLESS })).toBe(4);
+  });
+
+  it('about power could not tell either', async () => {
+    await world.emulator.setFaults([{ operation: 'permissions', fault: busy, answered: 'any' }]);
+    const report = await findPower({
+      endpoints: world.endpoints,
+      signal,
+      tokens: keyTokenSource(world.key('exact'), [POWER_SCOPE], world.endpoints),
+      project: 'demo-project',
+      bucket: null,
+      deadlineMs: 1_000,
+    });
+    expect(report.state).toBe('could-not-tell');
   });
 });
 

@@ -169,7 +169,11 @@ async function verdict(name: string, address: string, use: AccessUse): Promise<s
     endpoints: world.endpoints,
     signal: new AbortController().signal,
     account: key.clientEmail,
-    mint: async () => ok(keyTokenSource(key, use === 'input' ? 'read' : 'write', world.endpoints)),
+    mint: async () =>
+      ok({
+        tokens: keyTokenSource(key, use === 'input' ? 'read' : 'write', world.endpoints),
+        skewMs: null,
+      }),
   });
   return report.verdict;
 }

@@ -100,12 +100,17 @@ function printReport(output: Output, report: AccessReport): void {
   }
 }
 
-/** 0 where nothing was refused, 2 for an address that is none, 3 refused, 4 no network. Pure. */
+/** 0 where nothing was refused, 2 for an address that is none, 3 refused, 4 where the network kept what decides from being told. Pure. */
 export function statusOf(report: AccessReport): ExitStatus {
   switch (report.verdict) {
     case 'pass':
-    case 'could-not-tell':
       return 0;
+    case 'could-not-tell':
+      return report.rungs.some(
+        ({ name, code }) => name !== 'permissions' && code?.startsWith('network.') === true,
+      )
+        ? 4
+        : 0;
     case 'offline':
       return 4;
     case 'fail':

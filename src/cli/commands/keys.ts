@@ -134,13 +134,16 @@ export function registerKeys(program: Command, run: Run): void {
         const services = await context.services();
         const checked = valueOf(await services.keys.check(name, context.signal));
         const { card } = checked;
-        if (checked.result === 'offline') {
+        if (checked.result !== 'works') {
           // What was found before can be confirmed without a network.
           if (options.acceptAdmin !== undefined)
             valueOf(await confirmOnce(context, accessService(services), card, options.acceptAdmin));
           if (options.json === true)
             output.json({ name: card.name, checked: false, problem: checked.problem });
-          else output.line(`${card.name}: not checked: offline`);
+          else
+            output.line(
+              `${card.name}: ${checked.result === 'offline' ? 'not checked: offline' : 'could not tell'}`,
+            );
           output.note(`  ${checked.problem.message}`);
           if (checked.problem.hint !== '') output.note(`  ${checked.problem.hint}`);
           return 4;

@@ -109,7 +109,7 @@ async function play(stage: Stage): Promise<ExitStatus> {
     `lab: ${card.email}, project ${card.projectId}, fingerprint ${card.fingerprint.slice(0, 16)}…`,
   );
   const check = valueOf(await services.keys.check('lab', signal));
-  if (check.result === 'offline') throw new Error(check.problem.message);
+  if (check.result !== 'works') throw new Error(check.problem.message);
   narrator.detail('The key works: Google gave an access token.');
   await rm(google.keyFiles.trainer);
   narrator.detail(

@@ -1,4 +1,4 @@
-import { keyTokenSource, mintToken } from '../../google/access-token.ts';
+import { mintToken, mintWithClock } from '../../google/access-token.ts';
 import { checkAccess, oneToken, RUNG_TIME } from '../../google/check-access.ts';
 import { findPower, POWER_SCOPE } from '../../google/power.ts';
 import type { AccessReport, AccessUse, PowerReport } from '../../shared/access-check.ts';
@@ -6,7 +6,7 @@ import { parseGcsAddress } from '../../shared/address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { KeyCard, ServiceAccountKey } from '../../shared/key.ts';
 import type { KeyPower } from '../../shared/key-power.ts';
-import { areaOf, ok, type Result } from '../../shared/problem.ts';
+import { isOffline, ok, type Result } from '../../shared/problem.ts';
 import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
 import { powerBook } from './power-book.ts';
 import type { KeyService } from './service.ts';
@@ -60,7 +60,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
     const token = await mintToken(key, [POWER_SCOPE], endpoints, { signal, timeoutMs: RUNG_TIME });
     if (!token.ok)
       return {
-        state: areaOf(token.problem) === 'network' ? 'not-checked' : 'could-not-tell',
+        state: isOffline(token.problem) ? 'not-checked' : 'could-not-tell',
         findings: [],
         asked,
       };
@@ -110,9 +110,11 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
           signal,
           account: card.value.email,
           mint: async () => {
-            const source = keyTokenSource(key.value, purpose, endpoints, { timeoutMs: RUNG_TIME });
-            const token = await source.token({ signal });
-            return token.ok ? ok(source) : token;
+            const at = { signal, timeoutMs: RUNG_TIME };
+            const minted = await mintWithClock(key.value, purpose, endpoints, at);
+            if (!minted.ok) return minted;
+            const { access, skewMs } = minted.value;
+            return ok({ tokens: oneToken(key.value.clientEmail, access), skewMs });
           },
         }),
         powerAt(key.value, { bucket, ownsBucket: request.for === 'output' && path === '' }, signal),

@@ -10,7 +10,7 @@ import {
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { AccessPurpose, AccessToken, KeyCard, ServiceAccountKey } from '../../shared/key.ts';
 import type { KeyUsage, KeyUse } from '../../shared/key-use.ts';
-import { areaOf, ok, type Problem, type Result } from '../../shared/problem.ts';
+import { areaOf, isOffline, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { isoTime, systemClock, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { KeyUseReader, KeyUseWriter } from '../store/key-uses.ts';
@@ -25,10 +25,14 @@ import { useLog } from './use-log.ts';
 import type { Vault } from './vault.ts';
 import { vaultChoice, type ChosenVault } from './vault-choice.ts';
 
-/** What a check of a key says. `offline` is no failure of the key: nothing could be asked. */
+/** What a check of a key says. Neither `offline` (nobody answered) nor `could-not-tell` (a busy server, a page of a proxy) is a failure of the key. */
 export type KeyCheck =
   | { readonly card: KeyCard; readonly result: 'works'; readonly expiresAt: number }
-  | { readonly card: KeyCard; readonly result: 'offline'; readonly problem: Problem };
+  | {
+      readonly card: KeyCard;
+      readonly result: 'offline' | 'could-not-tell';
+      readonly problem: Problem;
+    };
 
 /** How long a check waits for Google: with all else under five seconds. Milliseconds. */
 const CHECK_TIME = 3_000;
@@ -325,9 +329,9 @@ export function keyService(parts: KeyServiceParts): KeyService {
       });
       if (token.ok)
         return ok({ card: card.value, result: 'works', expiresAt: token.value.expiresAt });
-      return areaOf(token.problem) === 'network'
-        ? ok({ card: card.value, result: 'offline', problem: token.problem })
-        : token;
+      if (areaOf(token.problem) !== 'network') return token;
+      const result = isOffline(token.problem) ? 'offline' : 'could-not-tell';
+      return ok({ card: card.value, result, problem: token.problem });
     },
     tokenSource: (card, purpose, reason) => sources.get(card, purpose, reason),
     noteUse: (card, use) => uses.note(card, use),

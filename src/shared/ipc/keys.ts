@@ -59,7 +59,7 @@ export type KeyVault = Readonly<z.infer<typeof vaultSchema>>;
 
 const checkSchema = z.discriminatedUnion('result', [
   z.object({ result: z.literal('works'), expiresAt: z.number() }),
-  z.object({ result: z.literal('offline'), problem: problemSchema }),
+  z.object({ result: z.enum(['offline', 'could-not-tell']), problem: problemSchema }),
 ]);
 export type KeyCheckAnswer = Readonly<z.infer<typeof checkSchema>>;
 

@@ -15,6 +15,7 @@ import { keyRows } from '../../../src/main/store/keys.ts';
 import { openStore } from '../../../src/main/store/open.ts';
 import { settingRows } from '../../../src/main/store/settings.ts';
 import { startEmulator, type RunningEmulator } from '../../emulator/start.ts';
+import { serve } from '../../google/token-server.ts';
 import { problemOf, temporaryFolder, valueOf, writeKeyFile } from '../temp.ts';
 
 /** What the log is told. */
@@ -235,6 +236,25 @@ test('a check without a network says so and fails nothing', async () => {
   expect(check.result).toBe('offline');
   expect(Date.now() - began).toBeLessThan(6_000);
 }, 15_000);
+
+test('a check that a proxy answers in Google’s place could not tell, and is not offline', async () => {
+  const proxy = await serve((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Sign in</html>');
+  });
+  try {
+    const { folder, open } = freshHome();
+    const tokenUri = `${proxy.url}/token`;
+    const keys = open(valueOf(endpointsFromEnvironment({ TRAINYARD_OAUTH_ENDPOINT: tokenUri })));
+    writeKeyFile(join(folder, 'a.json'), { tokenUri });
+    valueOf(await keys.add(join(folder, 'a.json')));
+    expect(valueOf(await keys.check('trainer'))).toMatchObject({
+      result: 'could-not-tell',
+      problem: { code: 'network.unexpected-answer' },
+    });
+  } finally {
+    await proxy.stop();
+  }
+});
 
 describe('with the embedded Google', () => {
   let emulator: RunningEmulator;

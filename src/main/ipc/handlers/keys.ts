@@ -115,7 +115,7 @@ export function keyHandlers(
         await access.powerOfKept(checked.value.card, new AbortController().signal);
       return checked.value.result === 'works'
         ? ok({ result: 'works', expiresAt: checked.value.expiresAt })
-        : ok({ result: 'offline', problem: checked.value.problem });
+        : ok({ result: checked.value.result, problem: checked.value.problem });
     },
 
     'keys-vault': async () => ok(vaultView(await keys.vaultStatus(), paths.vaultFile)),

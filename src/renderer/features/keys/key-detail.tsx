@@ -97,11 +97,11 @@ function age(card: KeyCard, now: number): string {
 }
 
 function CheckAnswer({ answer, now }: { readonly answer: KeyCheckAnswer; readonly now: number }) {
-  if (answer.result === 'offline')
+  if (answer.result !== 'works')
     return (
       <ProblemAlert
         color="gray"
-        message="Not checked: offline"
+        message={answer.result === 'offline' ? 'Not checked: offline' : 'Could not tell'}
         hint={`${answer.problem.message} The key itself is as good as it was.`}
       />
     );

@@ -1,6 +1,7 @@
 import { isCancel, text } from '@clack/prompts';
 import { accessService, type AccessService } from '../main/keys/access-service.ts';
 import type { Services } from '../main/services.ts';
+import type { PowerMark } from '../shared/ipc/access.ts';
 import type { KeyCard, ServiceAccountKey } from '../shared/key.ts';
 import {
   administersProblem,
@@ -18,7 +19,14 @@ import { printable } from './format.ts';
 export const powerWord = ({ acceptedAt }: KeyPower): string =>
   acceptedAt === null ? 'administrator, not confirmed' : 'administrator';
 
-/** Whether the account's address was given, or is typed now. Errors: `access.key-administers`. */
+/** The mark of a job or notebook that uses administrators' keys, one line for each. Pure. */
+export const markLines = (marks: readonly PowerMark[]): readonly string[] =>
+  marks.map(
+    ({ name, email, power }) =>
+      `${printable(name)} (${email}) is an administrator’s key${power.acceptedAt === null ? ', and nobody has confirmed it' : ''}: ${[...new Set(power.findings.map(({ permission }) => permission))].join(', ')}.`,
+  );
+
+/** Tells what is found. Whether the account's address was given, or is typed now. Errors: `access.key-administers`. */
 async function confirm(
   context: Context,
   about: {
@@ -31,7 +39,16 @@ async function confirm(
 ): Promise<Result<void>> {
   const { email, findings, given, command } = about;
   const same = (typed: string): boolean => typed.trim().toLowerCase() === email.toLowerCase();
-  if (given !== undefined && same(given)) return ok();
+  const { output } = context;
+  const tell = (): void => {
+    output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
+    for (const line of findingLines(findings)) output.note(`  - ${printable(line)}`);
+    output.note(`  ${LESSER_KEY}`);
+  };
+  if (given !== undefined && same(given)) {
+    tell();
+    return ok();
+  }
   const refused = administersProblem(
     email,
     findings,
@@ -43,10 +60,7 @@ async function confirm(
       message: `${refused.message}\n"${given}" is not the address of its account.`,
     });
   if (!context.interactive) return fail(refused);
-  const { output } = context;
-  output.warn('This is an administrator’s key. Whoever gets hold of it can do this:');
-  for (const line of findingLines(findings)) output.note(`  - ${printable(line)}`);
-  output.note(`  ${LESSER_KEY}`);
+  tell();
   const typed = await text({
     message: `To go on, type the address of its account (${email}):`,
     output: process.stderr,
@@ -69,13 +83,14 @@ export async function confirmPower(
   key: ServiceAccountKey,
   given: string | undefined,
   command = 'trainyard keys add FILE',
-): Promise<(id: string) => void> {
+): Promise<(card: KeyCard) => void> {
   const access = accessService(services);
   const fingerprint = fingerprintOf(key);
   // What is there already is refused without asking anybody.
   if (valueOf(await services.keys.list()).some((card) => card.fingerprint === fingerprint))
     return () => undefined;
-  const report = await access.powerOf(key, context.signal);
+  const asked = await access.powerOf(key, context.signal);
+  const { report } = asked;
   if (report.state === 'not-checked')
     context.output.note(
       'Not checked whether it can administer: offline. `trainyard keys check` asks when there is a network.',
@@ -89,9 +104,9 @@ export async function confirmPower(
         command,
       }),
     );
-  return (id) => {
-    access.note(id, report);
-    if (report.state === 'found') access.accept(id);
+  return (card) => {
+    access.note(card, asked);
+    if (report.state === 'found') access.accept(card.id);
   };
 }
 

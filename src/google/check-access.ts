@@ -171,8 +171,8 @@ const PERMISSIONS: Readonly<Record<AccessUse, readonly string[]>> = {
   input: ['storage.objects.list', 'storage.objects.get'],
   output: ['storage.objects.create'],
 };
-/** Asked too, to tell what is more than needed. */
-const OTHERS = [
+/** The permissions on objects that are asked about, to tell what is more than needed too. */
+export const OBJECT_PERMISSIONS: readonly string[] = [
   'storage.objects.list',
   'storage.objects.get',
   'storage.objects.create',
@@ -189,7 +189,11 @@ async function askPermissions(
   const needed = PERMISSIONS[request.for].filter(
     (one) => input.kind !== 'archive' || one !== 'storage.objects.list',
   );
-  const answer = await testBucketPermissions({ ...access, bucket, permissions: OTHERS });
+  const answer = await testBucketPermissions({
+    ...access,
+    bucket,
+    permissions: OBJECT_PERMISSIONS,
+  });
   const name = 'permissions';
   if (!answer.ok) {
     const { problem } = answer;

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { KeyUse } from '../../src/shared/key-use.ts';
 import type { KeyCard } from '../../src/shared/key.ts';
 import { emailOf } from '../emulator/start.ts';
 import { startGrantWorld, type GrantWorld } from '../google/grant-world.ts';
+import { writeKeyFile } from '../main/temp.ts';
 import { COMMAND_LINE, makeHome, type TestHome } from './harness.ts';
 
 const OFFLINE = { TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token' };
@@ -15,10 +17,14 @@ let world: GrantWorld;
 let home: TestHome;
 beforeAll(async () => {
   world = await startGrantWorld({
-    accounts: ['lab', 'ruler', 'second', 'third'],
-    grants: ['ruler', 'second', 'third'].map(
-      (name) => `${emailOf(name)}=roles/storage.admin@projects/demo-project`,
-    ),
+    accounts: ['lab', 'ruler', 'second', 'third', 'fourth', 'wide'],
+    grants: [
+      ...['ruler', 'second', 'third', 'fourth'].map(
+        (name) => `${emailOf(name)}=roles/storage.admin@projects/demo-project`,
+      ),
+      `${emailOf('wide')}=roles/storage.objectViewer@artifacts-bucket`,
+      `${emailOf('wide')}=roles/storage.objectCreator@artifacts-bucket`,
+    ],
     buckets: ['artifacts-bucket'],
   });
   home = await makeHome(world.emulator.environment);
@@ -65,6 +71,50 @@ it('its key is kept only for who types its account’s address', async () => {
   expect(await home.json<KeyCard[]>(['keys', 'list'])).toEqual([]);
 }, 60_000);
 
+it('its address given does not keep what it can do from being told, and the document has it', async () => {
+  const file = world.emulator.keyFiles['fourth'] ?? '';
+  const accept = ['--accept-admin', emailOf('fourth'), '--json'];
+  const added = await home.run(['keys', 'add', file, '--name', 'fourth', ...accept]);
+  expect(added, added.stderr).toMatchObject({ status: 0 });
+  expect(added.stderr).toContain(
+    'storage.buckets.setIamPolicy on projects/demo-project: open buckets to anybody',
+  );
+  expect(added.stderr).not.toContain('Error:');
+  const card = JSON.parse(added.stdout) as KeyCard & {
+    admin: { findings: { permission: string }[]; acceptedAt: string | null };
+  };
+  expect(card.name).toBe('fourth');
+  expect(card.admin.acceptedAt).not.toBeNull();
+  expect(card.admin.findings.map(({ permission }) => permission)).toContain(
+    'storage.buckets.setIamPolicy',
+  );
+  // The use that asked is in the log of a key that was kept.
+  const uses = await home.json<KeyUse[]>(['keys', 'log', 'fourth']);
+  expect(uses.map(({ operation, failed }) => `${operation} ${failed ?? 'well'}`).sort()).toEqual([
+    'added well',
+    'check well',
+  ]);
+  await home.json(['keys', 'remove', 'fourth']);
+}, 60_000);
+
+it('a replaced key stays marked in its document, and what was asked offline is in the log as failed', async () => {
+  await addOffline('fourth');
+  const uses = await home.json<KeyUse[]>(['keys', 'log', 'fourth']);
+  expect(uses.find(({ operation }) => operation === 'check')?.failed).toMatch(/^network\./);
+  // Another key of the account, which the emulator does not know, cannot be asked about; the mark is the account's.
+  const found = await home.run(['keys', 'check', 'fourth']);
+  expect(found.status).toBe(3);
+  const newer = path.join(home.folder, 'newer.json');
+  writeKeyFile(newer, {
+    email: emailOf('fourth'),
+    tokenUri: world.emulator.environment['TRAINYARD_OAUTH_ENDPOINT'] ?? '',
+  });
+  const replaced = await home.json<KeyCard & { admin: { acceptedAt: string | null } | null }>([
+    ...['keys', 'replace', 'fourth', newer],
+  ]);
+  expect(replaced.admin).toMatchObject({ acceptedAt: null });
+}, 60_000);
+
 it('the first check that can finds it: new jobs are refused until it is confirmed, earlier ones go on', async () => {
   await addOffline('ruler');
   const file = await jobWith('ruler');
@@ -101,14 +151,42 @@ it('the first check that can finds it: new jobs are refused until it is confirme
   expect(await home.run(['keys', 'check', 'ruler'])).toMatchObject({ status: 0 });
   expect((await home.run(['keys', 'list'])).stdout).toMatch(/^ruler .*administrator/m);
 
-  // Its jobs carry a standing mark.
-  expect(await home.run(['run', file])).toMatchObject({ status: 0 });
+  // Its jobs carry a standing mark: where they start, in the list, by themselves, and in each document.
+  const started = await home.run(['run', file]);
+  expect(started).toMatchObject({ status: 0 });
+  expect(started.stderr).toMatch(
+    /ruler \(.*\) is an administrator’s key: .*storage\.buckets\.delete/,
+  );
+  expect(started.stderr).not.toContain('more than this job needs');
+  expect((await home.run(['jobs'])).stdout).toMatch(
+    /^Id .* Power$[^]*with-ruler .* administrator$/m,
+  );
+  const listed = await home.json<{ admin: { name: string }[] }[]>(['jobs']);
+  expect(listed[0]?.admin).toMatchObject([{ name: 'ruler' }]);
+  const ran = await home.json<{ admin: { name: string }[] }>(['run', file]);
+  expect(ran.admin).toMatchObject([{ name: 'ruler' }]);
+  const detached = await home.json<{ admin: { name: string }[] }>(['run', file, '--detach']);
+  expect(detached.admin).toMatchObject([{ name: 'ruler' }]);
   expect((await home.run(['job', 'latest'])).stdout).toMatch(
     /Careful: ruler \(.*\) is an administrator’s key: .*storage\.buckets\.delete/,
   );
   const marked = await home.json<{ admin: { name: string }[] }>(['job', 'latest']);
   expect(marked.admin).toMatchObject([{ name: 'ruler' }]);
 }, 90_000);
+
+it('a key that can do more than the job needs gets a quieter note, and no mark', async () => {
+  await addOffline('wide');
+  await home.file('go', '');
+  const run = await home.run(['run', await jobWith('wide')]);
+  expect(run, run.stderr).toMatchObject({ status: 0 });
+  expect(run.stderr).toContain('Its keys can do more than this job needs:');
+  expect(run.stderr).toContain(
+    'In gs://artifacts-bucket the key wide can create objects anywhere in the bucket',
+  );
+  expect(run.stderr).not.toContain('administrator');
+  const [last] = await home.json<{ admin: unknown[] }[]>(['jobs']);
+  expect(last?.admin).toEqual([]);
+}, 60_000);
 
 it('a check of an address asks as well', async () => {
   await addOffline('second');

@@ -150,6 +150,7 @@ describe('the life of a key in a terminal', () => {
         'old read-token copy ',
         `old write-token ${waits} access.key-signature`,
         'new replaced  ',
+        'new check check ',
         `new write-token ${waits} `,
       ].sort(),
     );

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
+import type { PowerMark } from '../../shared/ipc/access.ts';
+import type { KeyPower } from '../../shared/key-power.ts';
 import type { JobView } from '../../shared/views.ts';
 import { powerMarks } from '../../main/jobs/power-marks.ts';
 import { accessService } from '../../main/keys/access-service.ts';
+import type { Services } from '../../main/services.ts';
+import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
-import { formatTime, printable } from '../format.ts';
+import { formatTime } from '../format.ts';
 import { findJobId } from '../job-id.ts';
 import { describeJob, stateWord } from '../job-text.ts';
 import { table } from '../output.ts';
@@ -24,14 +28,16 @@ export function registerJobs(program: Command, run: Run): void {
         const { output } = context;
         const services = await context.services();
         const jobs = [...(await services.jobs.list())].sort((a, b) => (a.id < b.id ? 1 : -1));
+        const marks = await marksOfAll(services, jobs);
         if (options.json === true) {
-          output.json(jobs.map(jobJson));
+          output.json(jobs.map((job) => ({ ...jobJson(job), admin: marks.get(job.id) ?? [] })));
           return 0;
         }
         if (jobs.length === 0) {
           output.note('There are no jobs yet. Start one with `trainyard run JOB.yaml`.');
           return 0;
         }
+        const isMarked = (id: string): boolean => (marks.get(id) ?? []).length > 0;
         const lines = table(
           [
             { title: 'Id' },
@@ -40,6 +46,7 @@ export function registerJobs(program: Command, run: Run): void {
             { title: 'Workers', align: 'right' },
             { title: 'Host' },
             { title: 'Submitted' },
+            { title: jobs.some(({ id }) => isMarked(id)) ? 'Power' : '' },
           ],
           jobs.map((job) => [
             job.id,
@@ -48,6 +55,7 @@ export function registerJobs(program: Command, run: Run): void {
             `${job.workers.filter((worker) => worker.state === 'finished').length}/${job.workers.length}`,
             job.host,
             formatTime(job.createdAt),
+            isMarked(job.id) ? 'administrator' : '',
           ]),
           (text) => output.paint('bold', text, output.stdout),
         );
@@ -71,13 +79,38 @@ export function registerJobs(program: Command, run: Run): void {
           return 0;
         }
         for (const line of describeJob(job, context.output)) context.output.line(line);
-        for (const { name, email, power } of marks)
+        for (const line of markLines(marks))
           context.output.line(
-            `\n${context.output.paint('yellow', 'Careful:', context.output.stdout)} ${printable(name)} (${email}) is an administrator’s key${power.acceptedAt === null ? ', and nobody has confirmed it' : ''}: ${[...new Set(power.findings.map(({ permission }) => permission))].join(', ')}.`,
+            `\n${context.output.paint('yellow', 'Careful:', context.output.stdout)} ${line}`,
           );
         return 0;
       }),
     );
+}
+
+/** Plans that are read at a time. */
+const AT_ONCE = 32;
+
+/** The administrators' keys of each job, by its id. */
+async function marksOfAll(
+  services: Services,
+  jobs: readonly JobView[],
+): Promise<ReadonlyMap<string, readonly PowerMark[]>> {
+  const access = accessService(services);
+  const read = new Map<string, KeyPower | null>();
+  const known = (id: string): KeyPower | null => {
+    const power = read.has(id) ? (read.get(id) ?? null) : access.known(id);
+    read.set(id, power);
+    return power;
+  };
+  const marks = new Map<string, readonly PowerMark[]>();
+  for (let from = 0; from < jobs.length; from += AT_ONCE)
+    await Promise.all(
+      jobs.slice(from, from + AT_ONCE).map(async ({ id }) => {
+        marks.set(id, await powerMarks(services.jobs, { known }, id));
+      }),
+    );
+  return marks;
 }
 
 /** A job as `--json` prints it: the fields that scripts rely on first, then everything that a screen shows. */

@@ -49,8 +49,8 @@ export function registerKeyLife(keys: Command, run: Run): void {
               );
         const { live, holding } = await keyDependents(services, earlier);
         const card = valueOf(await services.keys.replace(earlier.id, key));
-        confirmed(card.id);
-        if (options.json === true) output.json(card);
+        confirmed(card);
+        if (options.json === true) output.json({ ...card, admin: access.known(card.id) });
         else printCard(output, card);
         tellOriginal(output, card, file);
         for (const { id, status } of live)

@@ -43,8 +43,9 @@ export function registerKeys(program: Command, run: Run): void {
         const named = options.name === undefined ? {} : { name: options.name };
         const confirmed = await confirmPower(context, services, key, options.acceptAdmin);
         const card = valueOf(await services.keys.addKey(key, { ...named, source: given }));
-        confirmed(card.id);
-        if (options.json === true) output.json(card);
+        confirmed(card);
+        if (options.json === true)
+          output.json({ ...card, admin: accessService(services).known(card.id) });
         else printCard(output, card);
         tellOriginal(output, card, file);
         return 0;

@@ -2,9 +2,13 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { jobFilePlaces, parseJobFile } from '../../main/jobs/job-file.ts';
+import { marksOf, powerMarks } from '../../main/jobs/power-marks.ts';
+import { accessService } from '../../main/keys/access-service.ts';
+import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 import { followJob } from '../follow.ts';
@@ -39,12 +43,14 @@ export function registerRun(program: Command, run: Run): void {
             baseFolder: path.dirname(jobFile),
             placeOf: jobFilePlaces(jobText, { path: file }),
             signal: context.signal,
-            onPlan: (plan, warnings) => {
+            onPlan: (plan, warnings, more) => {
               describePlan(plan, output);
+              tellPower(services, plan, more, output);
               for (const { message, hint } of warnings) output.warn(message, hint);
             },
           }),
         );
+        const admin = await powerMarks(services.jobs, accessService(services), submitted.id);
         if (options.detach === true) {
           tellDetached(
             output,
@@ -53,6 +59,7 @@ export function registerRun(program: Command, run: Run): void {
             options.json === true
               ? {
                   id: submitted.id,
+                  ...(admin.length === 0 ? {} : { admin }),
                   ...(submitted.warnings.length === 0 ? {} : { warnings: submitted.warnings }),
                 }
               : null,
@@ -61,7 +68,11 @@ export function registerRun(program: Command, run: Run): void {
         }
         const { status, job } = await followJob(context, services, submitted.id);
         if (options.json === true && job !== null)
-          output.json({ ...jobJson(job), warnings: submitted.warnings });
+          output.json({
+            ...jobJson(job),
+            admin,
+            warnings: submitted.warnings,
+          });
         return status;
       }),
     );
@@ -89,6 +100,19 @@ async function readJobFile(file: string, shown: string): Promise<Result<string>>
     if (code === 'EACCES') return refuse(`${shown} may not be read.`, 'Check its permissions.');
     return refuse(`${shown} could not be read (${code}).`, 'Check the path.');
   }
+}
+
+/** The standing mark of a job with an administrator's key; and, quietly, what a key can do beyond the job. */
+export function tellPower(
+  services: Services,
+  plan: JobPlan,
+  more: readonly string[],
+  output: Output,
+): void {
+  for (const line of markLines(marksOf(plan, accessService(services)))) output.warn(line);
+  if (more.length === 0) return;
+  output.note('  Its keys can do more than this job needs:');
+  for (const line of more) output.note(`  - ${printable(line)}`);
 }
 
 /** What is about to happen, before it does. */

@@ -19,8 +19,12 @@ export async function powerMarks(
   id: string,
 ): Promise<readonly PowerMark[]> {
   const plan = await jobs.plan(id);
-  if (!plan.ok) return [];
-  return accountsOf(plan.value).flatMap(({ keyId, name, email }) => {
+  return plan.ok ? marksOf(plan.value, access) : [];
+}
+
+/** The same for a plan in hand. */
+export function marksOf(plan: RunPlan, access: Pick<AccessService, 'known'>): readonly PowerMark[] {
+  return accountsOf(plan).flatMap(({ keyId, name, email }) => {
     const power = access.known(keyId);
     return power === null ? [] : [{ name, email, power }];
   });

@@ -63,25 +63,24 @@ export interface LogPiece {
   readonly size: number;
 }
 
+/** Sees a plan before anything starts, what to warn of, and what its keys can do beyond it. */
+export type OnPlan = (plan: JobPlan, warnings: readonly Problem[], more: readonly string[]) => void;
+
 export interface JobService {
   /** Checks, freezes and starts a transfer outside a job. */
   submitTransfer(
     request: TransferRequest,
     signal?: AbortSignal,
   ): Promise<Result<{ readonly id: string }>>;
-  /** Checks, freezes and starts a job. `onPlan` sees the plan, and what to warn of, before anything starts. */
+  /** Checks, freezes and starts a job. */
   submit(
     spec: JobSpec,
-    options: SubmitOptions & {
-      readonly onPlan?: (plan: JobPlan, warnings: readonly Problem[]) => void;
-    },
+    options: SubmitOptions & { readonly onPlan?: OnPlan },
   ): Promise<Result<SubmittedJob>>;
   /** {@link JobService.submit} for a notebook. It can be opened once `status.notebook` is set. */
   submitNotebook(
     request: NotebookRequest,
-    options: SubmitOptions & {
-      readonly onPlan?: (plan: JobPlan, warnings: readonly Problem[]) => void;
-    },
+    options: SubmitOptions & { readonly onPlan?: OnPlan },
   ): Promise<Result<SubmittedJob>>;
   /** Where the Jupyter of a notebook is. Errors: `input.not-a-notebook`, `input.notebook-not-there`. */
   openNotebook(id: string): Promise<Result<OpenNotebook>>;
@@ -212,8 +211,8 @@ export function jobService(given: JobServiceParts): JobService {
     options: Parameters<JobService['submit']>[1],
   ): Promise<Result<SubmittedJob>> => {
     if (!prepared.ok) return prepared;
-    const { host, plan, access, warnings } = prepared.value;
-    options.onPlan?.(plan, warnings);
+    const { host, plan, access, warnings, more } = prepared.value;
+    options.onPlan?.(plan, warnings, more);
     if (options.signal?.aborted === true) return fail(cancelled(plan.id));
     const started = await begin(host, plan, access);
     if (!started.ok) return started;

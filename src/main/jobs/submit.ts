@@ -16,6 +16,7 @@ import { gatherAccess, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
 import { warnOfKeyFile } from './look-for-key-file.ts';
+import { moreThanJobNeeds } from './more-than-job-needs.ts';
 import { lookForTakenNames } from './output-taken.ts';
 import { tryNarrowed } from './try-narrowed.ts';
 import { refuseUnconfirmed } from './unconfirmed.ts';
@@ -47,6 +48,8 @@ export interface PreparedJob {
   readonly access: Access;
   /** What the user should know before the start, though nothing stands in its way. */
   readonly warnings: readonly Problem[];
+  /** What its keys can do in its buckets beyond what it does there, one sentence each: a quiet note. Of administrators' keys nothing, which are marked. */
+  readonly more: readonly string[];
 }
 
 /** How long a bucket may take to answer what the input is. Milliseconds. */
@@ -78,7 +81,7 @@ export async function prepareJob(
     lookForTakenNames(parts, spec, signal),
     warnOfKeyFile(
       spec,
-      'dir' in spec.code && host.name === 'local'
+      options.emptyCode !== true && 'dir' in spec.code && host.name === 'local'
         ? resolve(options.baseFolder, spec.code.dir)
         : null,
       signal,
@@ -126,11 +129,16 @@ export async function prepareJob(
     dispensable: tokensNeeded(plan.value).every(({ purpose }) => purpose === 'write'),
   });
   if (!access.ok) return access;
-  const narrowed = await tryNarrowed(plan.value, access.value.secrets.tokens, signal);
+  const { tokens } = access.value.secrets;
+  const isMarked = ({ keyId }: Account): boolean => parts.powers.read(keyId) !== null;
+  const [narrowed, more] = await Promise.all([
+    tryNarrowed(plan.value, tokens, signal),
+    moreThanJobNeeds(plan.value, tokens, isMarked, signal),
+  ]);
   const told = [...taken, keyFile, access.value.missing, ...narrowed].filter(
     (each) => each !== null,
   );
-  return ok({ host, plan: plan.value, access: access.value, warnings: told });
+  return ok({ host, plan: plan.value, access: access.value, warnings: told, more });
 }
 
 interface Checked {

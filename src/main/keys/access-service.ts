@@ -24,15 +24,21 @@ export interface AccessService {
   /** The ladder, with what the key can do beyond it. What it finds of a kept key's power is taken down. Errors: those of finding and loading the key. */
   check(request: AccessRequest, signal: AbortSignal): Promise<Result<AccessReport>>;
   /** Asks what a key that is not kept yet can do in its own project. Takes at most six seconds; offline is `not-checked`. */
-  powerOf(key: ServiceAccountKey, signal: AbortSignal): Promise<PowerReport>;
+  powerOf(key: ServiceAccountKey, signal: AbortSignal): Promise<AskedPower>;
   /** The same for a kept key, taken down. */
   powerOfKept(card: KeyCard, signal: AbortSignal): Promise<PowerReport>;
   /** What was found of a kept key before; null: nothing. No network. */
   known(id: string): KeyPower | null;
-  /** Takes down what was found of a key that was kept just now. */
-  note(id: string, report: PowerReport): void;
+  /** Takes down what was found of a key that was kept just now, and that it was used to ask. */
+  note(card: KeyCard, asked: AskedPower): void;
   /** Somebody typed the account's address. */
   accept(id: string): void;
+}
+
+/** What was found of a key, and what came of the token that it was asked with. */
+export interface AskedPower {
+  readonly report: PowerReport;
+  readonly token: Result<unknown>;
 }
 
 export interface AccessParts {
@@ -52,7 +58,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
     key: ServiceAccountKey,
     at: { readonly bucket: string | null; readonly ownsBucket?: boolean },
     signal: AbortSignal,
-  ): Promise<PowerReport> => {
+  ): Promise<AskedPower> => {
     const asked = [
       ...(at.bucket === null ? [] : [`gs://${at.bucket}`]),
       `projects/${key.projectId}`,
@@ -60,11 +66,14 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
     const token = await mintToken(key, [POWER_SCOPE], endpoints, { signal, timeoutMs: RUNG_TIME });
     if (!token.ok)
       return {
-        state: isOffline(token.problem) ? 'not-checked' : 'could-not-tell',
-        findings: [],
-        asked,
+        report: {
+          state: isOffline(token.problem) ? 'not-checked' : 'could-not-tell',
+          findings: [],
+          asked,
+        },
+        token,
       };
-    return findPower({
+    const report = await findPower({
       endpoints,
       signal,
       deadlineMs: RUNG_TIME,
@@ -72,6 +81,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
       project: key.projectId,
       ...at,
     });
+    return { report, token: ok() };
   };
 
   return {
@@ -103,7 +113,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
       if (!key.ok) return key;
       const purpose = request.for === 'input' ? 'read' : 'write';
       const { bucket, path } = address.value;
-      const [ladder, power] = await Promise.all([
+      const [ladder, { report: power }] = await Promise.all([
         checkAccess({
           ...request,
           endpoints,
@@ -126,12 +136,15 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
     async powerOfKept(card, signal) {
       const key = await keys.load(card.id, CHECK);
       if (!key.ok) return NOTHING;
-      const power = await powerAt(key.value, { bucket: null }, signal);
-      book.note(card.id, power);
-      return power;
+      const { report } = await powerAt(key.value, { bucket: null }, signal);
+      book.note(card.id, report);
+      return report;
     },
     known: (id) => book.read(id),
-    note: (id, report) => void book.note(id, report),
+    note(card, { report, token }) {
+      keys.noteUse(card, CHECK, token);
+      book.note(card.id, report);
+    },
     accept: (id) => book.accept(id),
   };
 }

@@ -82,8 +82,8 @@ export interface KeyService {
     endpoints: GoogleEndpoints,
     options: { readonly signal?: AbortSignal; readonly timeoutMs?: number; readonly use: KeyUsage },
   ): Promise<Result<AccessToken>>;
-  /** Takes down one more use of a key that is in hand already. */
-  noteUse(card: KeyCard, use: KeyUsage): void;
+  /** Takes down one more use of a key that is in hand already, and what came of it where that can go wrong. */
+  noteUse(card: KeyCard, use: KeyUsage, outcome?: Result<unknown>): void;
   /**
    * What a key was used for, the newest first, by its name, id or e-mail address; by the last name of one that was removed, too.
    * Errors: those of {@link find}.
@@ -334,7 +334,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       return ok({ card: card.value, result, problem: token.problem });
     },
     tokenSource: (card, purpose, reason) => sources.get(card, purpose, reason),
-    noteUse: (card, use) => uses.note(card, use),
+    noteUse: (card, use, outcome) => uses.note(card, use, outcome),
     async uses(wanted, limit) {
       const card = await find(wanted);
       if (card.ok) return uses.list(card.value.id, limit);

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { HandlersOf } from '../../../shared/ipc.ts';
-import type { PowerReport } from '../../../shared/access-check.ts';
 import type { ACCESS_CALLS } from '../../../shared/ipc/access.ts';
 import { USES_SHOWN, type KEY_CALLS, type KeyVault } from '../../../shared/ipc/keys.ts';
 import type { ServiceAccountKey } from '../../../shared/key.ts';
 import { administersProblem } from '../../../shared/key-power.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
-import { accessService } from '../../keys/access-service.ts';
+import { accessService, type AskedPower } from '../../keys/access-service.ts';
 import { keyDependents } from '../../jobs/key-dependents.ts';
 import { keyCandidates } from '../../keys/candidates.ts';
 import type { ChosenVault } from '../../keys/vault-choice.ts';
@@ -26,9 +25,9 @@ export function keyHandlers(
   const { keys, jobs, paths } = services;
   const candidates = keyCandidates(keys);
   const access = accessService(services);
-  const reports = new Map<string, Promise<PowerReport>>();
+  const reports = new Map<string, Promise<AskedPower>>();
   /** Asked once for each key that came in. */
-  const powerOf = (handle: string, key: ServiceAccountKey): Promise<PowerReport> => {
+  const powerOf = (handle: string, key: ServiceAccountKey): Promise<AskedPower> => {
     const asked = reports.get(handle) ?? access.powerOf(key, new AbortController().signal);
     reports.set(handle, asked);
     return asked;
@@ -70,7 +69,8 @@ export function keyHandlers(
       const key = candidates.key(handle);
       if (!key.ok) return key;
       const email = key.value.clientEmail;
-      const report = await powerOf(handle, key.value);
+      const asked = await powerOf(handle, key.value);
+      const { report } = asked;
       const isAccepted = acceptAdmin?.trim().toLowerCase() === email.toLowerCase();
       if (report.state === 'found' && !isAccepted)
         return fail(
@@ -78,7 +78,7 @@ export function keyHandlers(
         );
       const card = await candidates.take(handle, name);
       if (card.ok) {
-        access.note(card.value.id, report);
+        access.note(card.value, asked);
         if (report.state === 'found') access.accept(card.value.id);
       }
       return card;
@@ -86,10 +86,16 @@ export function keyHandlers(
     'access-candidate': async ({ handle }) => {
       const key = candidates.key(handle);
       if (!key.ok) return key;
-      const report = await powerOf(handle, key.value);
+      const { report } = await powerOf(handle, key.value);
       return ok({ ...report, findings: [...report.findings], asked: [...report.asked] });
     },
-    'keys-replace': ({ handle, id }) => candidates.replace(handle, id),
+    'keys-replace': async ({ handle, id }) => {
+      const card = await candidates.replace(handle, id);
+      // Asked when its card arrived.
+      const asked = await reports.get(handle);
+      if (card.ok && asked !== undefined) access.note(card.value, asked);
+      return card;
+    },
     'keys-clear-original': async ({ handle }) => {
       const original = await candidates.original(handle);
       if (!original.ok) return original;

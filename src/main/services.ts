@@ -55,7 +55,7 @@ export interface ServicesOptions {
 /**
  * Opens the services on one home folder. Quick: it makes folders and reads the environment; database, vault and network wait for their
  * first use. Several processes may have the same home open.
- * Errors: `host.home-folder`, `input.endpoint`. A wrong `TRAINYARD_VAULT` is told by the first use of a key.
+ * Errors: `host.home-folder`, `host.home-not-private`, `input.endpoint`. A wrong `TRAINYARD_VAULT` is told by the first use of a key.
  */
 export async function openServices(options: ServicesOptions): Promise<Result<Services>> {
   const { env, version } = options;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { closeFolder, looksLikeHome } from './closed-folder.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -58,13 +59,20 @@ export function pathsBelow(home: string): HomePaths {
 }
 
 /**
- * Decides the home folder and makes it and its folders, 0700 each. A home that is there keeps its mode: it may be a folder
- * that others use, too; what Trainyard puts into it is closed by itself. Errors: `host.home-folder`.
+ * Decides the home folder and makes it and its folders, 0700 each. Those that are there are closed to others, or refused; see `closeFolder`.
+ * Errors: `host.home-folder`, `host.home-not-private`.
  */
 export function homePaths(env: Environment): Result<HomePaths> {
   const paths = pathsBelow(homeFolder(env));
   try {
-    for (const folder of [paths.home, paths.runs, paths.agents, paths.logs]) makeFolders(folder);
+    makeFolders(paths.home);
+    const home = closeFolder(paths.home, looksLikeHome(paths.home));
+    if (!home.ok) return home;
+    for (const folder of [paths.runs, paths.agents, paths.logs]) {
+      makeFolders(folder);
+      const closed = closeFolder(folder, true);
+      if (!closed.ok) return closed;
+    }
   } catch (error) {
     return fail(
       problem({

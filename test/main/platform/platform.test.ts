@@ -29,14 +29,6 @@ test('the home folder is closed to others', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
 });
 
-test('a folder of others that TRAINYARD_HOME names keeps its mode; what is put into it is closed', () => {
-  const home = temporaryFolder();
-  chmodSync(home, 0o777);
-  const paths = valueOf(homePaths({ TRAINYARD_HOME: home }));
-  expect(statSync(home).mode & 0o777).toBe(0o777);
-  expect(statSync(paths.runs).mode & 0o777).toBe(0o700);
-});
-
 test('a home that cannot be made is a problem of the host with its path', () => {
   const file = join(temporaryFolder(), 'file');
   writeFileAtomically(file, 'x');

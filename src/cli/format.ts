@@ -1,3 +1,4 @@
+import { DISTURBS_A_TERMINAL } from '../shared/unseen.ts';
 /** Numbers and times as the terminal shows them. */
 
 export { formatBytes, formatCount, plural } from '../shared/format.ts';
@@ -27,13 +28,12 @@ export function formatTime(iso: string): string {
  * which could move the cursor or hide text, become `\xNN`.
  */
 export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (character) => {
-      const code = character.codePointAt(0) ?? 0;
-      return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
-    },
-  );
+  return text.replace(DISTURBS_A_TERMINAL, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
 }
 
 /** A word for `sh`: quoted only where it must be. */

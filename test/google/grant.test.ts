@@ -114,6 +114,11 @@ describe('the least grants', () => {
     [{ input: 'gs://bucket/a\u2028b/' }, 'input.grant-name'],
     [{ input: 'gs://bucket/a\u202eb/' }, 'input.grant-name'],
     [{ input: 'gs://bucket/a\ud800b/' }, 'input.grant-name'],
+    ...[
+      ...['\u00ad', '\u034f', '\u061c', '\u115f', '\u180e', '\u200b', '\u200d', '\u2060', '\u2066'],
+      ...['\u3164', '\ufe0f', '\ufeff', '\uffa0', '\ufff9', '\u{e0041}', '\u{e0100}', '\u{1d173}'],
+      ...['\u00a0', '\u1680', '\u2003', '\u202f', '\u205f', '\u3000', '\u2800', '\u2028', '\u2029'],
+    ].map((unseen) => [{ input: `gs://bucket/da${unseen}ta/` }, 'input.grant-name'] as const),
     [{ input: 'gs://bucket/data/*' }, 'input.grant-wildcard'],
     [{ input: 'gs://bucket/dat?/', variant: 'managed-folder' }, 'input.grant-wildcard'],
     [{ input: 'gs://buck*/data/' }, 'input.address'],
@@ -130,6 +135,11 @@ describe('the least grants', () => {
     expect(plan.ok ? null : plan.problem.code).toBe(code);
     expect(plan.ok ? 0 : exitStatusOf(plan.problem)).toBe(2);
     expect(plan.ok ? '' : plan.problem.hint).not.toBe('');
+  });
+
+  it('take a plain space, accents, and other writing, which a reader sees', () => {
+    for (const name of ['my data', 'Zürich', 'Zu\u0308rich', '例', 'д', '😀', 'a–b'])
+      expect(planGrants(wish({ input: `gs://bucket/${name}/` })).ok, name).toBe(true);
   });
 
   it('refuse for Terraform a name that Terraform would change', () => {

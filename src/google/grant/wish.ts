@@ -6,8 +6,10 @@ import {
 } from '../../shared/address.ts';
 import type { GrantVariant, GrantWish } from '../../shared/grant.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { holdsUnseen } from '../../shared/unseen.ts';
 import { archiveFormatOf } from '../input.ts';
 import { isExpressible } from '../grants.ts';
+import { isProjectId } from '../project-id.ts';
 
 /** What is asked for, checked: every name in it can stand in an expression, on a shell line and before a reader's eyes. */
 export interface CheckedWish {
@@ -35,12 +37,6 @@ export interface WantedInput {
 
 const OP = 'write the grant';
 const ACCOUNT = /^[a-z0-9][a-z0-9._-]{0,62}@([a-z0-9-]+\.)+gserviceaccount\.com$/;
-/** A project's id; those of some organisations begin with a domain and a colon. */
-const PROJECT = /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/;
-
-/** Characters that turn or hide what stands beside them. */
-const MISLEADING = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/u;
-
 function refuse(code: `input.${string}`, subject: string, message: string, hint: string): Problem {
   return problem({ code, op: OP, subject, message, hint });
 }
@@ -56,11 +52,11 @@ function refuseAddress(option: string, address: GcsAddress, variant: GrantVarian
       `${option}: this name holds a quote, a backslash, a line break or another control character, so it cannot stand in the expression of a condition.`,
       'A condition is code, and such a name could change what it allows. Grant a folder above it whose name is plain, or rename it.',
     );
-  if (MISLEADING.test(path))
+  if (holdsUnseen(path))
     return refuse(
       'input.grant-name',
       text,
-      `${option}: this name holds characters that nobody sees (marks of writing direction, or of no width), so nobody could check the grant by reading it.`,
+      `${option}: this name holds characters that nobody sees as what they are (marks of writing direction or of no width, blanks that are no plain space), so nobody could check the grant by reading it.`,
       'Grant a folder above it whose name is plain, or rename it.',
     );
   if (path.includes('*'))
@@ -131,7 +127,7 @@ export function checkWish(wish: GrantWish): Result<CheckedWish> {
         'It looks like NAME@PROJECT.iam.gserviceaccount.com: `trainyard keys list` shows those of your keys, and client_email in a key file is one.',
       ),
     );
-  if (project !== null && !PROJECT.test(project))
+  if (project !== null && !isProjectId(project))
     return fail(
       refuse(
         'input.grant-project',

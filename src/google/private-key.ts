@@ -107,6 +107,11 @@ function wrong(code: WrongFile['code'], message: string, hint: string): PrivateK
   return { ok: false, wrong: { code, message, hint } };
 }
 
+/** Whether what follows the first line of a PEM block stands on that line too: blanks, or nothing, are where line breaks were. Pure. */
+export function lineBreaksAreGone(pem: string): boolean {
+  return /-----BEGIN [A-Z0-9 ]+-----[^\S\r\n]*[^\s]/.test(pem);
+}
+
 function checkFrame(pem: string): WrongFile | null {
   const frame = readPemFrame(pem);
   if (frame === null)
@@ -133,6 +138,12 @@ function checkFrame(pem: string): WrongFile | null {
       code: 'input.key-private-key-escaped',
       message: 'The line breaks of the private key were escaped twice ("\\\\n" instead of "\\n").',
       hint: 'The file went through a program that escaped it again, for example an environment variable. Use the file as Google gave it.',
+    };
+  if (lineBreaksAreGone(pem))
+    return {
+      code: 'input.key-private-key-one-line',
+      message: 'The private key stands on one line: its line breaks are gone.',
+      hint: 'The file went through a program that took them out or put blanks in their place, for example a form or a variable. Use the file as Google gave it.',
     };
   return null;
 }

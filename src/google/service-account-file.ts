@@ -4,6 +4,7 @@ import type { ServiceAccountKey } from '../shared/key.ts';
 import { ok, type Result } from '../shared/problem.ts';
 import { duplicateField } from './json-scan.ts';
 import { MAKE_A_KEY, refuseKey, type WrongFile } from './key-refusal.ts';
+import { isProjectId } from './project-id.ts';
 import { readPrivateKey } from './private-key.ts';
 import { readJsonText, MAXIMUM_KEY_FILE_BYTES } from './wrong-files.ts';
 import { wrongJson } from './wrong-json.ts';
@@ -26,6 +27,7 @@ type RequiredField = (typeof REQUIRED)[number];
 type Fields = Readonly<Record<RequiredField, string>>;
 
 const EMAIL = /^[A-Za-z0-9][A-Za-z0-9._-]*@([a-z0-9-]+\.)+gserviceaccount\.com$/;
+const KEY_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const FROM_GOOGLE = `Use the file as Google gave it, unchanged. ${MAKE_A_KEY}`;
 
 function kebab(field: string): string {
@@ -87,6 +89,23 @@ function checkEmail(email: string): WrongFile | null {
     message: `The field "client_email"${shown} is not the address of a service account: it must end in ".gserviceaccount.com".`,
     hint: 'A personal or group address cannot have such a key. Use the key file of a service account, unchanged.',
   };
+}
+
+/** The ids that Google gives: of the project and of the key. They stand in addresses, messages and plans. */
+function checkIds({ project_id, private_key_id }: Fields): WrongFile | null {
+  if (!isProjectId(project_id))
+    return {
+      code: 'input.key-project-id',
+      message: 'The field "project_id" is not the id of a project.',
+      hint: `An id has 6 to 30 small letters, digits and "-", with a domain and ":" before it in some organisations. ${FROM_GOOGLE}`,
+    };
+  if (!KEY_ID.test(private_key_id))
+    return {
+      code: 'input.key-private-key-id',
+      message: 'The field "private_key_id" is not the id of a key.',
+      hint: `Google’s ids of keys are letters and digits, 40 as a rule. ${FROM_GOOGLE}`,
+    };
+  return null;
 }
 
 function checkUniverse(value: Readonly<Record<string, unknown>>): WrongFile | null {
@@ -163,7 +182,7 @@ export function parseServiceAccountFile(
   const checked = readFields(value);
   if (!checked.ok) return refuseKey(checked.wrong, fileName);
   const { fields } = checked;
-  const wrong = checkEmail(fields.client_email) ?? checkUniverse(value);
+  const wrong = checkEmail(fields.client_email) ?? checkIds(fields) ?? checkUniverse(value);
   if (wrong !== null) return refuseKey(wrong, fileName);
   const tokenUri = readTokenUri(fields.token_uri, acceptedTokenUris);
   if (!tokenUri.ok) return refuseKey(tokenUri.wrong, fileName);

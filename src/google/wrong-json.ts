@@ -170,8 +170,20 @@ const KINDS: readonly ObjectKind[] = [
   ),
 ];
 
+/** Values that SOPS encrypted in place; the names of the fields stay. */
+const SOPS: WrongFile = {
+  code: 'input.key-sops',
+  message:
+    'The file is encrypted by SOPS: the names of its fields are there, their values are not.',
+  hint: 'Decrypt it first (`sops --decrypt FILE > key.json`), give the decrypted file, and remove it afterwards.',
+};
+const isSops = (value: JsonObject): boolean =>
+  isObject(value['sops']) ||
+  Object.values(value).some((inner) => typeof inner === 'string' && /^ENC\[AES/.test(inner));
+
 /** What a JSON object is when it is no service-account key; null when its `type` says that it is one. */
 export function wrongJson(value: JsonObject): WrongFile | null {
+  if (isSops(value)) return SOPS;
   const type = value['type'];
   if (type === 'service_account') return null;
   if (typeof type === 'string') {

@@ -1,5 +1,5 @@
 import { MAKE_A_KEY, type WrongFile } from './key-refusal.ts';
-import { readPemFrame, type PemKind } from './private-key.ts';
+import { lineBreaksAreGone, readPemFrame, type PemKind } from './private-key.ts';
 
 const GIVE_JSON = `Trainyard takes Google’s JSON key file, which also names the account. ${MAKE_A_KEY}`;
 
@@ -67,6 +67,12 @@ function base64Text(text: string): Buffer | null {
   return Buffer.from(compact, 'base64');
 }
 
+const LINES_GONE: WrongFile = {
+  code: 'input.key-pem-one-line',
+  message: 'The file holds a PEM block alone, and its line breaks are gone.',
+  hint: `It went through a field or variable that holds one line. ${GIVE_JSON}`,
+};
+
 /** Texts that are no JSON, by what gives them away; the first that fits counts. */
 const KINDS: readonly TextKind[] = [
   kind(
@@ -118,6 +124,18 @@ const KINDS: readonly TextKind[] = [
     `It opens a cluster, not a bucket. ${MAKE_A_KEY}`,
   ),
   kind(
+    /^\s*"?type"?\s*=\s*["']?service_account\b/m,
+    'input.key-ini',
+    'The file holds the fields of a key as TOML or INI, such as Streamlit’s secrets, and not as JSON.',
+    `Use the file as Google gave it. ${MAKE_A_KEY}`,
+  ),
+  kind(
+    /^\[[^\]\n]+\]\s*\n(?:[^[][^\n]*\n)*?\s*type\s*=/m,
+    'input.key-rclone',
+    'The file is a configuration of rclone.',
+    `Where it names a service_account_file, give that file. ${MAKE_A_KEY}`,
+  ),
+  kind(
     /\bGOOG[A-Z0-9]{16,}\b|^\s*access ?(key|id)[\s_a-z]*,\s*secret/i,
     'input.key-hmac',
     'The file holds an HMAC key (an access id and a secret).',
@@ -140,6 +158,30 @@ const KINDS: readonly TextKind[] = [
     'input.key-gcloud-configuration',
     'The file is a configuration of gcloud.',
     `It holds settings and no key. ${MAKE_A_KEY}`,
+  ),
+  kind(
+    /^\$ANSIBLE_VAULT;/,
+    'input.key-ansible-vault',
+    'The file is encrypted by Ansible Vault.',
+    'Decrypt it first (`ansible-vault view FILE > key.json`), give the decrypted file, and remove it afterwards.',
+  ),
+  kind(
+    /^-----BEGIN AGE ENCRYPTED FILE-----|^(#.*\n)*AGE-SECRET-KEY-1/,
+    'input.key-age-armour',
+    'The file is a text that age wrote: an encrypted file, or the key that opens such files.',
+    `Decrypt the key file first (\`age --decrypt -i IDENTITY FILE > key.json\`) and give that. ${MAKE_A_KEY}`,
+  ),
+  kind(
+    /^-----BEGIN PGP [A-Z ,/0-9]+-----/,
+    'input.key-pgp',
+    'The file is a message, key or signature of PGP.',
+    `Where a key file is encrypted in it, decrypt that first (\`gpg --decrypt FILE > key.json\`) and give the decrypted file. ${MAKE_A_KEY}`,
+  ),
+  kind(
+    /^version https:\/\/git-lfs\.github\.com\/spec\//,
+    'input.key-git-lfs',
+    'The file is a pointer of Git LFS: the content that it stands for was not fetched.',
+    'Fetch it first (`git lfs pull`). A key in a repository is known to everybody who can read it: better make a new one, and delete that one.',
   ),
   kind(
     (text) =>
@@ -175,6 +217,12 @@ const KINDS: readonly TextKind[] = [
     'Decode it first (`base64 --decode FILE > key.json`), then give the decoded file, and remove both afterwards.',
   ),
   kind(
+    (text) => base64Text(text)?.toString('latin1').startsWith('-----BEGIN ') ?? false,
+    'input.key-base64-pem',
+    'The file is a PEM block, such as a private key alone, encoded in base64.',
+    GIVE_JSON,
+  ),
+  kind(
     (text) => base64Text(text)?.[0] === 0x30,
     'input.key-base64-binary',
     'The file is a key in binary form, encoded in base64.',
@@ -197,13 +245,18 @@ const KINDS: readonly TextKind[] = [
 /** What a text that is not JSON is, where it is known; null otherwise. `text` has no blank space around it. */
 export function wrongText(text: string): WrongFile | null {
   const pem = text.startsWith('{') ? null : readPemFrame(text);
-  if (pem !== null && /^(-----BEGIN|Bag Attributes)/.test(text)) {
+  if (
+    pem !== null &&
+    !/^-----BEGIN (PGP|AGE) /.test(text) &&
+    /^(-----BEGIN|Bag Attributes)/.test(text)
+  ) {
     if (!pem.complete)
       return {
         code: 'input.key-pem-truncated',
         message: 'The file holds a PEM block alone, and it is cut off: its end line is missing.',
         hint: GIVE_JSON,
       };
+    if (lineBreaksAreGone(text)) return LINES_GONE;
     const [code, message, hint] = PEM[pem.kind];
     return { code, message, hint };
   }

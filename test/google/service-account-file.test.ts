@@ -43,6 +43,22 @@ const withFields = (changes: Record<string, unknown>): string =>
 const without = (name: string): string =>
   JSON.stringify(Object.fromEntries(Object.entries(fields).filter(([field]) => field !== name)));
 
+/** Four bytes for each character, its own at `place`. */
+function utf32(content: string, place: 0 | 3): Uint8Array {
+  const bytes = Buffer.alloc(content.length * 4);
+  for (let index = 0; index < content.length; index += 1)
+    bytes[index * 4 + place] = content.charCodeAt(index);
+  return bytes;
+}
+
+/** A tar archive of one file. */
+function tarOf(content: string): Uint8Array {
+  const head = Buffer.alloc(512);
+  head.write('key.json');
+  head.write('ustar', 257);
+  return Buffer.concat([head, Buffer.from(content), Buffer.alloc(1024)]);
+}
+
 /** A PKCS#12 file as Google's console gave it: a SEQUENCE with the content type PKCS#7 data. */
 function p12(): Uint8Array {
   const body = Buffer.concat([
@@ -247,6 +263,110 @@ const wrong: readonly (readonly [string, string | Uint8Array, string])[] = [
     'key-gcloud-database',
   ],
   ['Java key store', Buffer.from([0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]), 'key-java-keystore'],
+  ...(
+    [
+      ['little-endian with mark', [0xff, 0xfe, 0, 0], 0],
+      ['little-endian without mark', [], 0],
+      ['big-endian with mark', [0, 0, 0xfe, 0xff], 3],
+      ['big-endian without mark', [], 3],
+    ] as const
+  ).map(
+    ([name, mark, place]) =>
+      [
+        `UTF-32 ${name}`,
+        Buffer.concat([Buffer.from(mark), utf32(text, place)]),
+        'key-utf32',
+      ] as const,
+  ),
+  ['bzip2', Buffer.concat([Buffer.from('BZh91AY&SY'), Buffer.alloc(50, 7)]), 'key-bzip2'],
+  ['tar', tarOf(text), 'key-tar'],
+  ['7z', Buffer.from([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c, 0, 4, 1, 2, 3, 4]), 'key-7z'],
+  [
+    'KeePass',
+    Buffer.from([0x03, 0xd9, 0xa2, 0x9a, 0x67, 0xfb, 0x4b, 0xb5, 1, 0, 4, 0]),
+    'key-keepass',
+  ],
+  [
+    'Java key store, JCEKS',
+    Buffer.from([0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2]),
+    'key-java-keystore-jceks',
+  ],
+  ...['MESSAGE', 'PRIVATE KEY BLOCK', 'PUBLIC KEY BLOCK', 'SIGNED MESSAGE'].map(
+    (what) =>
+      [
+        `PGP ${what}`,
+        `-----BEGIN PGP ${what}-----\n\nhQEMA\n=abcd\n-----END PGP ${what}-----\n`,
+        'key-pgp',
+      ] as const,
+  ),
+  [
+    'SOPS',
+    JSON.stringify({
+      type: 'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]',
+      private_key: 'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]',
+      sops: { version: '3.9.0' },
+    }),
+    'key-sops',
+  ],
+  [
+    'SOPS with its type left open',
+    withFields({ private_key: 'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]', sops: {} }),
+    'key-sops',
+  ],
+  ['Ansible Vault', '$ANSIBLE_VAULT;1.1;AES256\n6162\n6364\n', 'key-ansible-vault'],
+  ['Ansible Vault, its first line', '$ANSIBLE_VAULT;1.1;AES256', 'key-ansible-vault'],
+  [
+    'age',
+    Buffer.concat([
+      Buffer.from('age-encryption.org/v1\n-> X25519 abc\n--- mac\n'),
+      Buffer.from([0xff, 0xc0, 0x80, 1]),
+    ]),
+    'key-age',
+  ],
+  [
+    'age, armoured',
+    '-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n',
+    'key-age-armour',
+  ],
+  ['base64 of a PEM', Buffer.from(pem).toString('base64'), 'key-base64-pem'],
+  ['PEM alone, on one line', pem.replaceAll('\n', ''), 'key-pem-one-line'],
+  ['PEM alone, with blanks', pem.trim().replaceAll('\n', ' '), 'key-pem-one-line'],
+  [
+    'private_key: on one line',
+    withFields({ private_key: pem.replaceAll('\n', '') }),
+    'key-private-key-one-line',
+  ],
+  [
+    'private_key: blanks for line breaks',
+    withFields({ private_key: pem.replaceAll('\n', ' ') }),
+    'key-private-key-one-line',
+  ],
+  [
+    'Git LFS pointer',
+    'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2390\n',
+    'key-git-lfs',
+  ],
+  [
+    'rclone',
+    '# mine\n[gcs]\ntype = google cloud storage\nservice_account_file = /k.json\n',
+    'key-rclone',
+  ],
+  ['rclone, a remote named default', '[default]\nscope = drive\ntype = drive\n', 'key-rclone'],
+  [
+    'TOML of a key',
+    `[gcp_service_account]\ntype = "service_account"\nproject_id = "x"\n`,
+    'key-ini',
+  ],
+  ['INI of a key', 'type = service_account\nproject_id = x\n', 'key-ini'],
+  ['project_id that is none', withFields({ project_id: 'Demo Project' }), 'key-project-id'],
+  ['project_id with a path', withFields({ project_id: 'demo/../other' }), 'key-project-id'],
+  ['project_id that is a number', withFields({ project_id: '123456789012' }), 'key-project-id'],
+  ['private_key_id with a blank', withFields({ private_key_id: 'abc def' }), 'key-private-key-id'],
+  [
+    'private_key_id that is far too long',
+    withFields({ private_key_id: 'a'.repeat(129) }),
+    'key-private-key-id',
+  ],
   ['bad e-mail', withFields({ client_email: 'someone@gmail.com' }), 'key-email'],
   [
     'e-mail that only contains the suffix',
@@ -393,6 +513,11 @@ describe('a key file as Google writes it', () => {
     expect(read.ok && read.value.clientId).toBe(null);
     expect(parse(text.replaceAll('\n', '\r\n')).ok).toBe(true);
     expect(parse(withFields({ private_key: pem.replaceAll('\n', '\r\n') })).ok).toBe(true);
+  });
+
+  test('may belong to a project of an organisation with a domain', () => {
+    const read = parse(withFields({ project_id: 'example.com:demo-project' }));
+    expect(read.ok && read.value.projectId).toBe('example.com:demo-project');
   });
 
   test('has its old token address replaced', () => {

@@ -3,7 +3,7 @@ import { printable } from './format.ts';
 import type { Output } from './output.ts';
 
 /**
- * The exit status of the command line: 0 done, 1 the job failed or was stopped or part of a copy failed, 2 bad input,
+ * The exit status of the command line: 0 done, 1 the job failed, was stopped or left something out, or part of a copy failed, 2 bad input,
  * 3 access refused, 4 host or network, 130 interrupted by the user, 141 the reader of the output went away, 143 ended by SIGTERM.
  */
 export type ExitStatus = 0 | 1 | 2 | 3 | 4 | 130 | 141 | 143;

@@ -1,4 +1,5 @@
 import type { JobStatus, StageStatus, WorkerStatus } from '../shared/job-status.ts';
+import { leftOutText } from '../shared/left-out.ts';
 import type { JobView } from '../shared/views.ts';
 import { formatBytes, formatCount, formatSeconds, plural, printable } from './format.ts';
 import { codeText, workerEnd } from './job-text.ts';
@@ -16,6 +17,9 @@ interface Dated {
   readonly at: string;
   readonly news: News;
 }
+
+/** How many of what was left out are named at once. */
+const NAMED = 3;
 
 /** Sorts after every time. */
 const NOW = '~';
@@ -49,6 +53,11 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
         worker,
       ),
     );
+  // What of the output was left out is told at the end.
+  for (const left of status.leftOut.filter(({ what }) => what !== 'output')) {
+    const known = before?.status.leftOut.find(({ what }) => what === left.what);
+    if (JSON.stringify(known) !== JSON.stringify(left)) warn(leftOutText(left, NAMED));
+  }
   status.warnings.slice(before?.status.warnings.length ?? 0).forEach(warn);
   if (status.stopRequested && before?.status.stopRequested !== true) step(null, 'stop asked for');
   const awaited = status.accessAwaited;

@@ -6,6 +6,7 @@ import { reportProblem, type ExitStatus } from './exit.ts';
 import { liveText, newsBetween } from './follow-news.ts';
 import { formatBytes, plural, formatSeconds } from './format.ts';
 import { workerEnd } from './job-text.ts';
+import { tellLeftOut } from './left-out.ts';
 import type { Output } from './output.ts';
 import { sleep } from '../google/sleep.ts';
 import { watchJob } from './watch-job.ts';
@@ -125,7 +126,8 @@ export function tellEnd(output: Output, job: JobView): ExitStatus {
   if (job.state === 'finished') {
     output.note(`${output.paint('green', 'Finished')}${took}.`);
     tellOutput(output, job);
-    return 0;
+    tellLeftOut(output, job);
+    return status.leftOut.length === 0 ? 0 : 1;
   }
   if (job.state === 'interrupted') {
     output.note(`${output.paint('red', 'Interrupted:')} nothing carries the job ${job.id} on.`);
@@ -141,6 +143,7 @@ export function tellEnd(output: Output, job: JobView): ExitStatus {
   if (status.problem !== null) reportProblem(output, status.problem, false);
   const produced = job.workers.length === 0 || job.workers.some((worker) => worker.starts > 0);
   if (produced) tellOutput(output, job);
+  tellLeftOut(output, job);
   if (status.problem?.code === 'storage.exists') {
     output.note(
       '  A retry finds the same names taken. Rename or remove what is in the way in the bucket first,',

@@ -1,5 +1,6 @@
 import { hasEnded, type JobStatus, type WorkerStatus } from '../shared/job-status.ts';
 import type { WorkerKeyMode } from '../shared/job-spec.ts';
+import { leftOutText } from '../shared/left-out.ts';
 import type { JobView } from '../shared/views.ts';
 import { progressText } from './progress.ts';
 import { formatBytes, formatSeconds, formatTime, plural, printable } from './format.ts';
@@ -24,6 +25,9 @@ export const MODE_TEXT: Readonly<Record<WorkerKeyMode, string>> = {
   'account-token': 'tokens for everything that the account may do',
   'key-file': 'the whole key, in a file',
 };
+
+/** How many of what was left out are named. */
+const LEFT_OUT_NAMED = 20;
 
 /** Everything of one job, for people. */
 export function describeJob(job: JobView, output: Output): readonly string[] {
@@ -84,6 +88,7 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
       ),
     );
   const notes = [
+    ...status.leftOut.map((left) => leftOutText(left, LEFT_OUT_NAMED)),
     ...status.warnings,
     ...(status.accessAwaited === null ? [] : [status.accessAwaited]),
     ...(status.problem === null ? [] : [status.problem]),

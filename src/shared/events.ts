@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { gpuSchema } from './gpu.ts';
+import { leftOutSchema } from './left-out.ts';
 import { RUN_FORMAT } from './plan.ts';
 import { problemSchema } from './problem.ts';
 import { processIdentitySchema } from './process-identity.ts';
@@ -68,6 +69,8 @@ const kinds = {
   'output-checked': { objects: z.int(), missing: z.int() },
   'output-uploaded': { objects: z.int(), bytes: z.int(), seconds: z.number() },
   'manifest-uploaded': { object: z.string() },
+  /** What of the code, the data or the output was left out at the last try; nothing any more where both counts are 0. */
+  'left-out': leftOutSchema.shape,
   'stop-requested': { graceSeconds: z.number() },
   /** The Jupyter of a notebook answers, to its token alone. */
   'notebook-ready': { program: z.string(), version: z.string() },

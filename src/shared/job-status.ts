@@ -1,5 +1,6 @@
 import type { CodeState, Progress, RunEvent } from './events.ts';
 import type { Gpu } from './gpu.ts';
+import type { LeftOut } from './left-out.ts';
 import type { Problem } from './problem.ts';
 import { STAGES, type Stage } from './stages.ts';
 
@@ -59,6 +60,8 @@ export interface JobStatus {
   } | null;
   readonly stopRequested: boolean;
   readonly warnings: readonly { readonly message: string; readonly hint: string }[];
+  /** What was left out of code, data and output, one entry each where it was anything. */
+  readonly leftOut: readonly LeftOut[];
   /** Set while the Jupyter of a notebook answers. */
   readonly notebook: { readonly program: string; readonly version: string } | null;
   readonly startedAt: string | null;
@@ -97,6 +100,7 @@ export function initialStatus(workers: number): JobStatus {
     accessAwaited: null,
     stopRequested: false,
     warnings: [],
+    leftOut: [],
     notebook: null,
     startedAt: null,
     endedAt: null,
@@ -191,6 +195,15 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         ...status,
         warnings: [...status.warnings, { message: event.message, hint: event.hint }],
       };
+    case 'left-out': {
+      const { what, refused, failed, first, list } = event;
+      const others = status.leftOut.filter((one) => one.what !== what);
+      return {
+        ...status,
+        leftOut:
+          refused + failed === 0 ? others : [...others, { what, refused, failed, first, list }],
+      };
+    }
     case 'ended':
       return {
         ...status,

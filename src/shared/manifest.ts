@@ -24,5 +24,7 @@ export const manifestSchema = z.strictObject({
       assumed: z.boolean(),
     }),
   ),
+  /** Files of the output that no object can be made of, by their path below `output/`: they are not in the bucket. */
+  refused: z.array(z.strictObject({ path: z.string(), reason: z.string() })).default([]),
 });
 export type Manifest = Readonly<z.infer<typeof manifestSchema>>;

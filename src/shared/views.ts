@@ -26,3 +26,7 @@ export interface JobView {
 /** Whether a job has something that could be uploaded: an address, and workers that wrote. Pure. */
 export const hasOutputToUpload = (job: JobView): boolean =>
   job.kind !== 'transfer' && job.output !== null && job.workers.some(({ starts }) => starts > 0);
+
+/** Whether some of a job's output is not in its bucket, though all of it was tried. Pure. */
+export const lacksOutput = (job: JobView): boolean =>
+  hasOutputToUpload(job) && job.status.leftOut.some(({ what }) => what === 'output');

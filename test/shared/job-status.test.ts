@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunEvent, RunEventBody } from '../../src/shared/events.ts';
+import { leftOutText } from '../../src/shared/left-out.ts';
 import { deriveJobStatus, type JobStatus } from '../../src/shared/job-status.ts';
 
 const START = Date.parse('2026-01-01T00:00:00.000Z');
@@ -143,5 +144,40 @@ describe('deriveJobStatus', () => {
     ]);
     expect(stopped.state).toBe('stopped');
     expect(stopped.workers[0]?.state).toBe('stopped');
+  });
+});
+
+describe('what was left out', () => {
+  const left = (what: 'data' | 'output', refused: number): RunEventBody => ({
+    kind: 'left-out',
+    what,
+    refused,
+    failed: 0,
+    first: [{ name: 'a\nb', reason: 'the name of an object can hold no line break' }].slice(
+      0,
+      refused,
+    ),
+    list: `journals/${what}-left-out.json`,
+  });
+
+  it('is told of the last try alone, and outlives the attempts after it', () => {
+    const seen = status([started, left('data', 1), left('output', 2), left('output', 3)]);
+    expect(seen.leftOut.map(({ what, refused }) => [what, refused])).toEqual([
+      ['data', 1],
+      ['output', 3],
+    ]);
+    const after = status([started, left('data', 1), left('output', 2), started, left('output', 0)]);
+    expect(after.leftOut.map(({ what }) => what)).toEqual(['data']);
+  });
+
+  it('is said in one sentence, with what no terminal should see written out', () => {
+    const [one] = status([started, left('output', 1)]).leftOut;
+    expect(leftOutText(one!, 5)).toEqual({
+      message:
+        '1 file of the output was left out. "a\\nb": the name of an object can hold no line break.',
+      hint: 'Everything else is in the bucket. Rename or replace them in the output folder of the run directory, then upload again. All are listed in journals/output-left-out.json in the run directory.',
+    });
+    const [many] = status([started, left('output', 1_234)]).leftOut;
+    expect(leftOutText(many!, 5).message).toContain('; and 1,233 more.');
   });
 });

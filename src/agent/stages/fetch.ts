@@ -6,6 +6,7 @@ import { RUN } from '../../shared/run-directory.ts';
 import { download, type DownloadReport } from '../../transfer/download.ts';
 import { makeFolder, writeJsonAtomic } from '../files.ts';
 import type { Run } from '../run.ts';
+import { tellLeftOut } from './left-out.ts';
 import { counted, noteInStageLog } from './stage-log.ts';
 
 /** Milliseconds, and the part of the time passed so far: a long transfer does not fill the events. */
@@ -51,21 +52,6 @@ export function summaryOf(
     ...first.problem,
     op,
     message: `${failed.length} of ${of} files failed. The first, ${first.name}: ${message} Then: ${others.join(', ')}${more > 0 ? `, and ${more} more` : ''}.`,
-  });
-}
-
-/** Tells what was passed over, in one warning. */
-export function tellRefused(
-  run: Run,
-  what: string,
-  refused: readonly { readonly name: string; readonly reason: string }[],
-): void {
-  const first = refused[0];
-  if (first === undefined) return;
-  run.events.append({
-    kind: 'warning',
-    message: `${refused.length} ${what} were left out. The first, ${JSON.stringify(first.name)}: ${first.reason}.`,
-    hint: 'The others are there. Rename what was left out if the job needs it.',
   });
 }
 
@@ -133,14 +119,14 @@ export async function fetchObjects(
   if (!report.ok) return report;
   const { objects, mapped, refused, failed } = report.value;
   tellMapped(run, what, mapped);
-  tellRefused(
-    run,
-    'objects',
-    refused.map(({ object, reason }) => ({ name: object, reason })),
-  );
+  const left = {
+    refused: refused.map(({ object, reason }) => ({ name: object, reason })),
+    failed: failed.map(({ object, problem: cause }) => ({ name: object, problem: cause })),
+  };
+  tellLeftOut(run, what, left);
   const failure = summaryOf(
     what === 'code' ? 'download the code' : 'download the input',
-    failed.map(({ object, problem: cause }) => ({ name: object, problem: cause })),
+    left.failed,
     objects + failed.length,
   );
   return failure === null ? report : fail(failure);

@@ -12,6 +12,7 @@ import {
   readCompletedUploads,
   type CompletedUpload,
 } from '../../transfer/upload-journal.ts';
+import type { RefusedFile } from '../../transfer/upload-plan.ts';
 import {
   upload,
   uploadedObject,
@@ -21,7 +22,8 @@ import {
 import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
 import { readWorker } from '../workers.ts';
-import { progressTeller, summaryOf, tellRefused } from './fetch.ts';
+import { progressTeller, summaryOf } from './fetch.ts';
+import { tellLeftOut } from './left-out.ts';
 import type { LookAccess } from './missing.ts';
 import { lookForOutput, markFinished, NOT_LOOKED, tellLost, type Looked } from './upload-again.ts';
 
@@ -82,8 +84,13 @@ async function sendAll(
     ? await sendArchives(run, output, access)
     : await sendFiles(run, output, access, looked);
   if (!sent.ok) return sent;
-  const { objects, failure } = sent.value;
-  const manifest = keepManifest(run, output, state, objects);
+  const { objects, refused, failed } = sent.value;
+  tellLeftOut(run, 'output', {
+    refused: refused.map(({ path: name, reason }) => ({ name, reason })),
+    failed,
+  });
+  const manifest = keepManifest(run, output, state, sent.value);
+  const failure = summaryOf('upload the output', failed, objects.length + failed.length);
   return failure === null ? ok({ objects, manifest }) : fail(failure);
 }
 
@@ -106,7 +113,9 @@ function accessFor(run: JobRun, output: OutputPlan): UploadAccess & LookAccess {
 interface Sent {
   /** All that are in the bucket, earlier attempts included. */
   readonly objects: readonly UploadedObject[];
-  readonly failure: Problem | null;
+  /** By their paths below `output/`. */
+  readonly refused: readonly RefusedFile[];
+  readonly failed: readonly { readonly name: string; readonly problem: Problem }[];
 }
 
 /** Where a file goes that changed after it was uploaded: beside its worker's others, under the number of this attempt. */
@@ -128,18 +137,15 @@ async function sendFiles(
 ): Promise<Result<Sent>> {
   const alone = output.layout === 'exact' && run.plan.workers.length === 1;
   const source = run.at(alone ? workerOutput(0) : RUN.output);
-  if (!existsSync(source)) return ok({ objects: [], failure: null });
+  const above = (relativePath: string): string =>
+    alone ? `worker-0/${relativePath}` : relativePath;
+  if (!existsSync(source)) return ok({ objects: [], refused: [], failed: [] });
   const completed = await readCompletedUploads(access.journal, output.bucket);
   const taken = (relativePath: string): string =>
     sameUpload(completed, output.prefix, source, relativePath) ??
     attemptPath(relativePath, run.attempt, !alone);
   const first = await upload({ ...access, prefix: output.prefix, source, onTaken: taken });
   if (!first.ok) return first;
-  tellRefused(
-    run,
-    'files of the output',
-    first.value.refused.map((file) => ({ name: file.path, reason: file.reason })),
-  );
   let report = first.value;
   // An earlier attempt may have uploaded a file, and died before it heard so, before the file changed; or it arrived damaged.
   const clashed = new Set(
@@ -166,10 +172,11 @@ async function sendFiles(
   const known = new Set(there.map(({ path: file }) => file));
   const failed = report.failed
     .filter((file) => !known.has(file.path))
-    .map((file) => ({ name: file.path, problem: file.problem }));
+    .map((file) => ({ name: above(file.path), problem: file.problem }));
   return ok({
     objects: [...report.objects, ...there.map(uploadedObject)],
-    failure: summaryOf('upload the output', failed, report.objects.length + failed.length),
+    refused: first.value.refused.map((file) => ({ ...file, path: above(file.path) })),
+    failed,
   });
 }
 
@@ -194,7 +201,8 @@ async function sendArchives(
   output: OutputPlan,
   access: UploadAccess,
 ): Promise<Result<Sent>> {
-  let failure: Problem | null = null;
+  const refused: RefusedFile[] = [];
+  const failed: { name: string; problem: Problem }[] = [];
   for (const worker of run.plan.workers.keys()) {
     const source = run.at(workerOutput(worker));
     if (!existsSync(source)) continue;
@@ -207,18 +215,16 @@ async function sendArchives(
     ];
     const sent = await firstFree(names, access, source);
     if (sent.ok)
-      tellRefused(
-        run,
-        'files of the output',
-        sent.value.refused.map((file) => ({ name: file.path, reason: file.reason })),
-      );
+      for (const file of sent.value.refused)
+        refused.push({ ...file, path: `worker-${worker}/${file.path}` });
     else if (sent.problem.code === 'job.cancelled') return sent;
-    else failure ??= sent.problem;
+    else failed.push({ name: `worker-${worker}.tar.gz`, problem: sent.problem });
   }
   const objects = await readCompletedUploads(access.journal, output.bucket);
   return ok({
     objects: objects.map((done) => ({ ...done, relativePath: done.path })),
-    failure,
+    refused,
+    failed,
   });
 }
 
@@ -253,7 +259,7 @@ function keepManifest(
   run: JobRun,
   output: OutputPlan,
   state: State,
-  objects: readonly UploadedObject[],
+  { objects, refused }: Sent,
 ): Buffer {
   const manifest: Manifest = {
     format: 1,
@@ -275,6 +281,9 @@ function keepManifest(
         assumed,
       }))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    refused: refused
+      .map(({ path: file, reason }) => ({ path: file, reason }))
+      .toSorted((a, b) => (a.path < b.path ? -1 : 1)),
   };
   const file = run.at(RUN.manifest);
   const kept = readJson(file, manifestSchema);
@@ -320,16 +329,12 @@ export async function uploadFolder(
   const { objects, bytes, seconds } = report.value;
   const refused = report.value.refused.filter((file) => isMeant(file.path));
   const failed = report.value.failed.filter((file) => isMeant(file.path));
-  tellRefused(
-    run,
-    'files',
-    refused.map((file) => ({ name: file.path, reason: file.reason })),
-  );
-  const failure = summaryOf(
-    'upload the folder',
-    failed.map((file) => ({ name: file.path, problem: file.problem })),
-    objects.length + failed.length,
-  );
+  const left = {
+    refused: refused.map((file) => ({ name: file.path, reason: file.reason })),
+    failed: failed.map((file) => ({ name: file.path, problem: file.problem })),
+  };
+  tellLeftOut(run, 'output', left);
+  const failure = summaryOf('upload the folder', left.failed, objects.length + failed.length);
   if (failure !== null) return fail(failure);
   run.events.append({ kind: 'output-uploaded', objects: objects.length, bytes, seconds });
   return ok();

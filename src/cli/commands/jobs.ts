@@ -11,6 +11,7 @@ import { valueOf } from '../exit.ts';
 import { formatTime } from '../format.ts';
 import { findJobId } from '../job-id.ts';
 import { describeJob, stateWord } from '../job-text.ts';
+import { transferLists } from '../left-out.ts';
 import { table } from '../output.ts';
 
 interface JsonOption {
@@ -75,7 +76,11 @@ export function registerJobs(program: Command, run: Run): void {
         const job = valueOf(await services.jobs.get(id));
         const marks = await powerMarks(services.jobs, accessService(services), id);
         if (options.json === true) {
-          context.output.json({ ...jobJson(job), admin: marks });
+          context.output.json({
+            ...jobJson(job),
+            ...(await transferLists(services, job)),
+            admin: marks,
+          });
           return 0;
         }
         for (const line of describeJob(job, context.output)) context.output.line(line);

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import type { Services } from '../../main/services.ts';
 import type { Started } from '../../main/jobs/service.ts';
 import type { Result } from '../../shared/problem.ts';
-import type { JobView } from '../../shared/views.ts';
+import { lacksOutput, type JobView } from '../../shared/views.ts';
 import type { Context, Run } from '../context.ts';
 import { valueOf, type ExitStatus } from '../exit.ts';
 import { followJob } from '../follow.ts';
 import { findJobId } from '../job-id.ts';
+import { transferLists } from '../left-out.ts';
 import { jobJson } from './jobs.ts';
 import { tellDetached } from './run.ts';
 
@@ -19,7 +20,8 @@ interface Options {
 export function registerRetry(program: Command, run: Run): void {
   register(program, run, {
     name: 'retry',
-    description: 'go on where a job failed, was stopped or interrupted, or waits for access',
+    description:
+      'go on where a job failed, was stopped or interrupted, waits for access, or left out some of its output',
     begin: ({ jobs }, id, signal) => jobs.retry(id, signal),
     status: ({ status }) => status,
   });
@@ -41,7 +43,9 @@ function wasUploaded(before: JobView | null, job: JobView | null): boolean {
   if (job === null) return false;
   const stage = job.status.stages.find((one) => one.stage === 'uploading');
   return (
-    stage?.state === 'done' && job.status.warnings.length === (before?.status.warnings.length ?? 0)
+    stage?.state === 'done' &&
+    !lacksOutput(job) &&
+    job.status.warnings.length === (before?.status.warnings.length ?? 0)
   );
 }
 
@@ -87,6 +91,7 @@ async function takeUp(
     return 0;
   }
   const { status, job } = await followJob(context, services, id, before);
-  if (options.json === true && job !== null) output.json(jobJson(job));
+  if (options.json === true && job !== null)
+    output.json({ ...jobJson(job), ...(await transferLists(services, job)) });
   return status === 130 ? status : verb.status({ status, before, job });
 }

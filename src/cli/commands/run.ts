@@ -14,6 +14,7 @@ import { valueOf } from '../exit.ts';
 import { followJob } from '../follow.ts';
 import { formatSeconds, formatTime, plural, printable } from '../format.ts';
 import { MODE_TEXT } from '../job-text.ts';
+import { transferLists } from '../left-out.ts';
 import type { Output } from '../output.ts';
 import { jobJson } from './jobs.ts';
 
@@ -71,6 +72,7 @@ export function registerRun(program: Command, run: Run): void {
           output.json({
             ...jobJson(job),
             admin,
+            ...(await transferLists(services, job)),
             warnings: submitted.warnings,
           });
         return status;

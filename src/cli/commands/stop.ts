@@ -6,6 +6,7 @@ import { valueOf } from '../exit.ts';
 import { liveText } from '../follow-news.ts';
 import { findJobId } from '../job-id.ts';
 import { watchJob } from '../watch-job.ts';
+import { tellLeftOut, transferLists } from '../left-out.ts';
 import { jobJson } from './jobs.ts';
 
 /** `trainyard stop ID`: asks the job to stop and waits until it has; its output is still uploaded. */
@@ -43,11 +44,13 @@ export function registerStop(program: Command, run: Run): void {
         for (const { message, hint } of job?.status.warnings.slice(before.status.warnings.length) ??
           [])
           output.warn(message, hint);
+        if (job !== null) tellLeftOut(output, job);
         if (context.signal.aborted || job === null) {
           output.note(`The job ${id} is asked to stop; see \`trainyard job ${id}\`.`);
           return 130;
         }
-        if (options.json === true) output.json(jobJson(job));
+        if (options.json === true)
+          output.json({ ...jobJson(job), ...(await transferLists(services, job)) });
         else if (hasEnded(job.state)) output.line(`${id}: ${job.state}`);
         else output.line(`${id}: stopped; its output is not uploaded yet`);
         if (!hasEnded(job.state)) {

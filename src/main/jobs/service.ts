@@ -5,7 +5,7 @@ import type { NotebookRequest } from '../../shared/notebook.ts';
 import type { JobPlan, RunPlan } from '../../shared/plan.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN, workerLog } from '../../shared/run-directory.ts';
-import { hasOutputToUpload, type JobView } from '../../shared/views.ts';
+import { hasOutputToUpload, lacksOutput, type JobView } from '../../shared/views.ts';
 import type { FilePiece, FolderListing } from '../hosts/types.ts';
 import type { Host } from '../hosts/types.ts';
 import { isoTime, sleep, systemClock } from '../platform/clock.ts';
@@ -106,7 +106,7 @@ export interface JobService {
   watch(listener: (change: RunChange) => void): () => void;
   /** Asks a running job to stop; an interrupted one is taken up and stopped. */
   stop(id: string): Promise<Result<void>>;
-  /** Goes on with a job that failed, was stopped, was interrupted or waits for access. */
+  /** Goes on with a job that failed, was stopped, was interrupted, waits for access, or finished without some of its output. */
   retry(id: string, signal?: AbortSignal): Promise<Result<Retried>>;
   /**
    * Uploads what the bucket lacks of the output of a job that has ended; no worker runs. Errors: `input.job-goes-on`,
@@ -290,7 +290,12 @@ export function jobService(given: JobServiceParts): JobService {
       const plan = await run.value.reader.plan();
       if (!plan.ok) return plan;
       const view = await settledView(run.value);
-      if (view.state === 'finished') return fail(over(view, 'retry'));
+      if (view.state === 'finished') {
+        // What of its output was left out may be uploaded by now: somebody renamed it.
+        if (!lacksOutput(view)) return fail(over(view, 'retry'));
+        const again = await takeUp(run.value, plan.value, view, { uploadAgain: true }, signal);
+        return again.ok ? ok({ how: 'started', ...again.value }) : again;
+      }
       const withSignal = signal === undefined ? {} : { signal };
       if (view.agent !== null && !hasEnded(view.state)) {
         const news = await refreshAccess(parts, run.value, {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { codeStateSchema, progressSchema, STAGES } from '../../shared/events.ts';
 import { gpuSchema } from '../../shared/gpu.ts';
 import { hasEnded, JOB_STATES, WORKER_STATES } from '../../shared/job-status.ts';
+import { leftOutSchema } from '../../shared/left-out.ts';
 import { workerKeysSchema } from '../../shared/job-spec.ts';
 import { problemSchema } from '../../shared/problem.ts';
 import type { JobView } from '../../shared/views.ts';
@@ -57,6 +58,7 @@ const viewSchema = z.strictObject({
       .nullable(),
     stopRequested: z.boolean(),
     warnings: z.array(said),
+    leftOut: z.array(leftOutSchema).default([]),
     notebook: z.strictObject({ program: z.string(), version: z.string() }).nullable().default(null),
     startedAt: time,
     endedAt: time,

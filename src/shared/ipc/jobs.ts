@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../events.ts';
 import { gpuSchema, sampleSchema } from '../gpu.ts';
+import { leftOutSchema } from '../left-out.ts';
 import { workerKeysSchema } from '../job-spec.ts';
 import { JOB_STATES, WORKER_STATES } from '../job-status.ts';
 import { manifestSchema } from '../manifest.ts';
@@ -46,6 +47,7 @@ const jobStatusSchema = z.object({
   accessAwaited: remark.extend({ account: z.string() }).nullable(),
   stopRequested: z.boolean(),
   warnings: z.array(remark),
+  leftOut: z.array(leftOutSchema),
   notebook: z.object({ program: z.string(), version: z.string() }).nullable(),
   startedAt: time,
   endedAt: time,

@@ -1,4 +1,5 @@
 import { Button, Progress } from '@mantine/core';
+import { leftOutText } from '../../../shared/left-out.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
@@ -95,6 +96,9 @@ function TransferRow({ job }: { readonly job: JobView }) {
         <ProblemAlert {...job.status.accessAwaited} color="yellow" />
       )}
       {told !== null && <ProblemAlert message={told.message} hint={told.hint} />}
+      {job.status.leftOut.map((one) => (
+        <ProblemAlert key={one.what} {...leftOutText(one, 5)} color="yellow" />
+      ))}
       {job.status.warnings.map(({ message, hint }, index) => (
         <ProblemAlert key={index} message={message} hint={hint} color="yellow" />
       ))}

@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query';
 import { Suspense, useState } from 'react';
 import type { LogSource } from '../../../shared/ipc.ts';
 import { hasEnded } from '../../../shared/job-status.ts';
+import { leftOutText } from '../../../shared/left-out.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
@@ -32,6 +33,9 @@ const SpecPanel = lazily(async () => (await import('./spec/spec-panel.tsx')).Spe
 const TimelinePanel = lazily(
   async () => (await import('./timeline/timeline-panel.tsx')).TimelinePanel,
 );
+
+/** How many of what was left out are named. */
+const LEFT_OUT_NAMED = 5;
 
 interface JobDetailProps {
   readonly job: JobView;
@@ -64,7 +68,7 @@ export function JobDetail({ job, now }: JobDetailProps) {
   const chooseTab = useView((view) => view.chooseTab);
   const canRunAgain =
     useNavigation((navigation) => navigation.screens.has('new-job')) && job.kind === 'training';
-  const { problem, accessAwaited, warnings } = job.status;
+  const { problem, accessAwaited, leftOut, warnings } = job.status;
 
   return (
     <article className="detail" aria-label={`Job ${job.name}`}>
@@ -119,6 +123,9 @@ export function JobDetail({ job, now }: JobDetailProps) {
               hint={accessAwaited.hint}
             />
           )}
+          {leftOut.map((one) => (
+            <ProblemAlert key={one.what} color="yellow" {...leftOutText(one, LEFT_OUT_NAMED)} />
+          ))}
           {warnings.map((warning) => (
             <ProblemAlert key={`${warning.message}${warning.hint}`} color="yellow" {...warning} />
           ))}

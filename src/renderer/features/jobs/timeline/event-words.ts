@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../../../shared/events.ts';
+import { leftOutText } from '../../../../shared/left-out.ts';
 import { formatBytes, formatCount, formatDuration, plural } from '../../../common/format.ts';
 import { amountOf, STAGE_NAMES } from '../job-view-model.ts';
 
@@ -80,6 +81,11 @@ export function wordsOf(event: RunEvent): EventWords {
       return { title: event.message, detail: event.hint, tone: 'care' };
     case 'access-renewed':
       return plain('Access was renewed');
+    case 'left-out': {
+      if (event.refused + event.failed === 0) return plain('Nothing is left out any more');
+      const { message, hint } = leftOutText(event, 3);
+      return { title: message, detail: hint, tone: 'care' };
+    }
     case 'output-checked':
       return plain(
         'The bucket was looked at',

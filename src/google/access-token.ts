@@ -9,7 +9,7 @@ import {
 } from '../shared/key.ts';
 import { fail, ok, type Result } from '../shared/problem.ts';
 import { cancelledProblem, exchange, isAborted, parseRetryAfter, raceAbort } from './http.ts';
-import { withRetry, type Attempt } from './retry.ts';
+import { withRetry, type Attempt, type RetryNews } from './retry.ts';
 import { explainTokenRefusal } from './token-refusal.ts';
 
 /** Where the tokens of one account come from. The account's e-mail is for messages. */
@@ -22,6 +22,8 @@ export interface TokenSource {
   token(options?: {
     readonly signal?: AbortSignal;
     readonly refused?: string;
+    /** Told of each wait of a mint under way. */
+    readonly onRetry?: (news: RetryNews) => void;
   }): Promise<Result<AccessToken>>;
 }
 
@@ -31,6 +33,8 @@ export interface MintOptions {
   readonly timeoutMs?: number;
   /** The local clock, milliseconds since 1970. */
   readonly now?: () => number;
+  /** Called before each wait. */
+  readonly onRetry?: (news: RetryNews) => void;
 }
 
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -173,6 +177,7 @@ export async function mintWithClock(
     deadlineMs: timeoutMs,
     maxAttempts: 5,
     subject,
+    ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
   });
 }
 
@@ -199,6 +204,8 @@ interface Held {
 interface Flight {
   readonly result: Promise<Result<AccessToken>>;
   readonly controller: AbortController;
+  /** Of those who wait and want to be told. */
+  readonly listeners: Set<(news: RetryNews) => void>;
   waiting: number;
 }
 
@@ -211,7 +218,7 @@ export function keyTokenSource(
 ): TokenSource {
   return cachedTokenSource(
     key.clientEmail,
-    (signal) => mintToken(key, purpose, endpoints, { ...settings, signal }),
+    (signal, onRetry) => mintToken(key, purpose, endpoints, { ...settings, signal, onRetry }),
     settings,
   );
 }
@@ -222,7 +229,7 @@ export function keyTokenSource(
  */
 export function cachedTokenSource(
   email: string,
-  mint: (signal: AbortSignal) => Promise<Result<AccessToken>>,
+  mint: (signal: AbortSignal, onRetry: (news: RetryNews) => void) => Promise<Result<AccessToken>>,
   settings: { readonly now?: () => number } = {},
 ): TokenSource {
   const now = settings.now ?? Date.now;
@@ -231,7 +238,11 @@ export function cachedTokenSource(
 
   const start = (): Flight => {
     const controller = new AbortController();
-    const result = mint(controller.signal)
+    const listeners = new Set<(news: RetryNews) => void>();
+    const tell = (news: RetryNews): void => {
+      for (const listener of listeners) listener(news);
+    };
+    const result = mint(controller.signal, tell)
       .then((minted) => {
         if (minted.ok) {
           const at = now();
@@ -245,18 +256,19 @@ export function cachedTokenSource(
       .finally(() => {
         if (flight?.controller === controller) flight = null;
       });
-    return { result, controller, waiting: 0 };
+    return { result, controller, listeners, waiting: 0 };
   };
 
   return {
     email,
-    async token({ signal, refused } = {}) {
+    async token({ signal, refused, onRetry } = {}) {
       const context = { op: OP, subject: email };
       if (isAborted(signal)) return fail(cancelledProblem(context));
       if (held !== null && held.access.token === refused) held = null;
       if (held !== null && now() < held.refreshAt) return ok(held.access);
       const mine = (flight ??= start());
       mine.waiting += 1;
+      if (onRetry !== undefined) mine.listeners.add(onRetry);
       try {
         const minted = await (signal === undefined ? mine.result : raceAbort(mine.result, signal));
         const usable = stillGood(held, refused, now());
@@ -266,6 +278,7 @@ export function cachedTokenSource(
         throw error;
       } finally {
         mine.waiting -= 1;
+        if (onRetry !== undefined) mine.listeners.delete(onRetry);
         if (mine.waiting === 0 && flight === mine) {
           flight = null;
           mine.controller.abort();

@@ -4,7 +4,7 @@ import { fail, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { TokenSource } from './access-token.ts';
 import { exchange, parseRetryAfter } from './http.ts';
 import { explainHttpError, type StorageContext } from './http-error.ts';
-import { withRetry, type Attempt } from './retry.ts';
+import { withRetry, type Attempt, type RetryNews } from './retry.ts';
 
 /** The whole of one request for a listing or metadata, milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -141,6 +141,8 @@ export interface StorageAccess {
   readonly signal: AbortSignal;
   /** For all attempts, milliseconds; default that of {@link withRetry}. */
   readonly deadlineMs?: number;
+  /** Told of each wait before another attempt. */
+  readonly onRetry?: (news: RetryNews) => void;
 }
 
 /**
@@ -175,6 +177,7 @@ export async function askStorage<T>(
       tokens: access.tokens,
       subject: context.subject ?? `gs://${context.bucket}/`,
       ...(access.deadlineMs === undefined ? {} : { deadlineMs: access.deadlineMs }),
+      ...(access.onRetry === undefined ? {} : { onRetry: access.onRetry }),
     },
   );
 }

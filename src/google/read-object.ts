@@ -100,6 +100,7 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
     tokens,
     subject,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
+    ...(request.onRetry === undefined ? {} : { onRetry: request.onRetry }),
   });
 }
 

@@ -22,6 +22,16 @@ export interface AttemptContext {
   readonly number: number;
 }
 
+/** A wait before another attempt, for logs and screens. */
+export interface RetryNews {
+  /** Why the last attempt failed. */
+  readonly problem: Problem;
+  /** Until the next one, milliseconds. */
+  readonly waitMs: number;
+  /** Of the attempt that failed. */
+  readonly number: number;
+}
+
 export interface RetryOptions {
   readonly signal: AbortSignal;
   /** For all attempts and the waits between them, milliseconds, without the time that {@link tokens} took to answer. Default 60,000. */
@@ -32,12 +42,8 @@ export interface RetryOptions {
   readonly tokens?: TokenSource | null;
   /** What problems of this function itself name as their subject. */
   readonly subject?: string;
-  /** Called before each wait, for logs and screens. */
-  readonly onRetry?: (news: {
-    readonly problem: Problem;
-    readonly waitMs: number;
-    readonly number: number;
-  }) => void;
+  /** Called before each wait, those of the token source included. */
+  readonly onRetry?: (news: RetryNews) => void;
   /** 0 to 1; Math.random by default. */
   readonly random?: () => number;
 }
@@ -124,7 +130,11 @@ export async function withRetry<T>(
     let token: string | null = null;
     if (tokens !== null) {
       const asked = performance.now();
-      const access = await tokens.token({ signal, ...(refused === null ? {} : { refused }) });
+      const access = await tokens.token({
+        signal,
+        ...(refused === null ? {} : { refused }),
+        ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
+      });
       waited += performance.now() - asked;
       if (!access.ok) return access;
       token = access.value.token;

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { openListing, type Listing } from '../../src/renderer/features/buckets/listing.ts';
+import {
+  openListing,
+  type Listing,
+  type PageRequest,
+} from '../../src/renderer/features/buckets/listing.ts';
 import { filterRows, nameOf, rowsOf } from '../../src/renderer/features/buckets/rows.ts';
 import type { BucketPage } from '../../src/shared/ipc/buckets.ts';
 import type { ObjectInfo } from '../../src/shared/object-info.ts';
@@ -19,7 +23,7 @@ const object = (name: string): ObjectInfo => ({
 /** A folder of `total` objects in pages of `size`; `asked` holds the number of each page that was asked for. */
 function folder(total: number, size: number) {
   const asked: number[] = [];
-  const fetchPage = async (token: string | null): Promise<BucketPage> => {
+  const fetchPage = async ({ token }: Pick<PageRequest, 'token'>): Promise<BucketPage> => {
     const page = token === null ? 0 : Number(token);
     asked.push(page);
     const count = Math.min(size, total - page * size);
@@ -94,10 +98,10 @@ test('a failed page is told, asked no more by itself, and asked again on request
   let asked = 0;
   const listing = openListing({
     prefix: 'p/',
-    fetchPage: async (token) => {
+    fetchPage: async ({ token }) => {
       asked += 1;
       if (fails && token !== null) throw new Error('gone');
-      return fetchPage(token);
+      return fetchPage({ token });
     },
   });
   let told = 0;
@@ -120,6 +124,45 @@ test('a failed page is told, asked no more by itself, and asked again on request
   end();
   listing.again();
   expect(told).toBe(before);
+});
+
+test('what is asked can be taken back: called off it is a failure, left behind it is none', async () => {
+  const asked: PageRequest[] = [];
+  const listing = openListing({
+    prefix: 'p/',
+    fetchPage: (request) =>
+      new Promise((_, reject) => {
+        asked.push(request);
+        request.signal.addEventListener('abort', () => reject(new Error('cancelled')));
+      }),
+  });
+  listing.show(0, 0);
+  asked[0]?.onRetry({ failed: 2, message: 'Nobody answers.' });
+  expect(listing.state()).toMatchObject({
+    loading: true,
+    retried: { failed: 2, message: 'Nobody answers.' },
+  });
+  listing.stop();
+  await settled();
+  expect(listing.state()).toMatchObject({
+    loading: false,
+    retried: null,
+    error: new Error('cancelled'),
+  });
+  listing.again();
+  expect(asked).toHaveLength(2);
+  listing.leave();
+  await settled();
+  expect(listing.state()).toMatchObject({ loading: false, error: null });
+  expect(asked).toHaveLength(2);
+  // Who comes back meanwhile waits for an answer, too.
+  listing.show(0, 0);
+  listing.leave();
+  const end = listing.subscribe(() => undefined);
+  await settled();
+  expect(asked).toHaveLength(4);
+  expect(listing.state()).toMatchObject({ loading: true, error: null });
+  end();
 });
 
 test('folders and objects stand in the order of the bucket, without the mark of the folder itself', () => {

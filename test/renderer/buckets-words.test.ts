@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   crumbsOf,
   openAddress,
+  openObject,
   parentOf,
   type Place,
 } from '../../src/renderer/features/buckets/place.ts';
@@ -12,6 +13,8 @@ import {
   previewOf,
   tableOf,
 } from '../../src/renderer/features/buckets/preview-kind.ts';
+import { foldCrumbs } from '../../src/renderer/features/buckets/fold-crumbs.ts';
+import { isMissingGrant, refusalOf } from '../../src/renderer/features/buckets/refusal-words.ts';
 import { withTransfers, wordsOf } from '../../src/renderer/features/buckets/transfer-words.ts';
 import { initialStatus, type JobStatus } from '../../src/shared/job-status.ts';
 import type { JobView } from '../../src/shared/views.ts';
@@ -28,6 +31,7 @@ test('an address becomes a root, and nothing above it leads anywhere', () => {
     root: 'x/y/',
     prefix: 'x/y/',
     maybeObject: 'x/y',
+    object: null,
     key: null,
   });
   expect(placeOf('a-bucket')).toMatchObject({ root: '', maybeObject: null });
@@ -43,6 +47,56 @@ test('an address becomes a root, and nothing above it leads anywhere', () => {
   expect(parentOf(deep)).toBe('x/y/z/');
   expect(parentOf({ ...deep, prefix: 'x/y/' })).toBeNull();
   expect(parentOf({ ...placeOf('a-bucket'), prefix: 'x/' })).toBe('');
+});
+
+test('a link to an object leads to its folder, and goes up as far as the output', () => {
+  const linked = (address: string, below: string) => openObject(address, below, 'k');
+  expect(linked('gs://a-bucket/r/run/worker-0/a.txt', 'gs://a-bucket/r/run/')).toEqual({
+    ok: true,
+    place: {
+      bucket: 'a-bucket',
+      root: 'r/run/',
+      prefix: 'r/run/worker-0/',
+      maybeObject: null,
+      object: 'r/run/worker-0/a.txt',
+      key: 'k',
+    },
+  });
+  // What lies beside the output, as its manifest may, is its own root.
+  expect(linked('gs://a-bucket/r/x.json', 'gs://a-bucket/r/run/')).toMatchObject({
+    place: { root: 'r/', prefix: 'r/' },
+  });
+  expect(linked('gs://a-bucket/top', 'gs://a-bucket/')).toMatchObject({
+    place: { root: '', prefix: '', object: 'top' },
+  });
+  expect(linked('gs://a-bucket/top', 'nowhere').ok).toBe(false);
+});
+
+test('a path without room leaves out its middle, never its end', () => {
+  const fold = (widths: readonly number[], room: number) =>
+    foldCrumbs(widths, { room, separator: 10, mark: 20 }).from;
+  expect(fold([50, 50, 50], 170)).toBe(1);
+  expect(fold([50, 50, 50], 169)).toBe(2);
+  expect(fold([50, 50, 50, 50, 50], 210)).toBe(3);
+  expect(fold([50, 50, 50, 50, 50], 199)).toBe(4);
+  // One longer than all the room is cut by the page.
+  expect(fold([50, 50, 900], 100)).toBe(2);
+  expect(fold([50, 900], 100)).toBe(1);
+  expect(fold([50], 10)).toBe(1);
+});
+
+test('a refusal says what to do about it in the window', () => {
+  expect(isMissingGrant({ code: 'access.get-refused' })).toBe(true);
+  expect(isMissingGrant({ code: 'access.key-signature' })).toBe(false);
+  const refused = { code: 'access.get-refused', message: 'No.', hint: 'Ask.' } as const;
+  expect(refusalOf(refused)).toEqual({
+    message: 'No.',
+    hint: expect.stringMatching(/choose another key above.* Ask\.$/) as string,
+  });
+  expect(refusalOf({ ...refused, code: 'network.timeout' })).toEqual({
+    message: 'No.',
+    hint: 'Ask.',
+  });
 });
 
 const named = (name: string, contentType: string | null = null) => ({ name, contentType });

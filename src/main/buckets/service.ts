@@ -1,5 +1,6 @@
 import type { TokenSource } from '../../google/access-token.ts';
 import type { StorageAccess } from '../../google/client.ts';
+import type { RetryNews } from '../../google/retry.ts';
 import { getObject, listPage, type ListPage } from '../../google/listing.ts';
 import { readObjectStart, type ObjectStart } from '../../google/read-object.ts';
 import type { GcsAddress } from '../../shared/address.ts';
@@ -18,6 +19,10 @@ export interface BucketRequest {
   readonly signal: AbortSignal;
   /** What is taken down of the key's use; default `browse`. */
   readonly reason?: KeyReason;
+  /** Told of each wait before another attempt. */
+  readonly onRetry?: (news: RetryNews) => void;
+  /** For all attempts of the question itself, milliseconds; default that of `withRetry`. */
+  readonly deadlineMs?: number;
 }
 
 export interface BucketListRequest extends BucketRequest {
@@ -63,7 +68,15 @@ export function bucketService(keys: KeyService, endpoints: GoogleEndpoints): Buc
     const tokens = await tokensOf(request);
     if (!tokens.ok) return tokens;
     const { bucket } = request.address;
-    return ask({ endpoints, tokens: tokens.value, signal: request.signal, bucket });
+    const { signal, onRetry, deadlineMs } = request;
+    return ask({
+      endpoints,
+      tokens: tokens.value,
+      signal,
+      bucket,
+      ...(onRetry === undefined ? {} : { onRetry }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    });
   };
   return {
     listPage: (request) =>

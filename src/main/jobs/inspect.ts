@@ -124,7 +124,7 @@ export async function readManifest(
   jobs: Reader,
   id: string,
   offset: number,
-): Promise<Result<ManifestPage | null>> {
+): Promise<Result<Omit<ManifestPage, 'key'> | null>> {
   const file = await jobs.readRunFile(id, RUN.manifest, 0, MAX_MANIFEST);
   if (!file.ok) return file;
   if (file.value === null) return ok(null);

@@ -36,8 +36,8 @@ export function tokenSources(parts: {
     const operation = purpose === 'read' ? 'read-token' : 'write-token';
     const fresh = {
       reason,
-      source: cachedTokenSource(key.value.clientEmail, async (signal) => {
-        const token = await mintToken(key.value, purpose, at, { signal });
+      source: cachedTokenSource(key.value.clientEmail, async (signal, onRetry) => {
+        const token = await mintToken(key.value, purpose, at, { signal, onRetry });
         uses.note(card, { operation, reason: fresh.reason, job: null }, token);
         return token;
       }),

@@ -14,11 +14,15 @@ export type Place =
         readonly key?: string;
       };
     }
-  /** `transfers`: with the list of transfers open. */
+  /**
+   * `address`: a prefix, or whatever the user calls so. `below`: the prefix that is as far up as it goes, where the address is an object's.
+   * `key`: the id or the name of a key, null for none; the one that was used last where it is left out. `transfers`: with their list open.
+   */
   | {
       readonly screen: 'buckets';
       readonly address?: string;
-      readonly key?: string;
+      readonly below?: string;
+      readonly key?: string | null;
       readonly transfers?: true;
     }
   | { readonly screen: 'keys' }

@@ -23,6 +23,9 @@ const id = z.string().min(1).max(128);
 const walk = z.uuid();
 const path = z.string().min(1).max(4_096);
 
+/** Names a question that somebody waits for, so that it can be taken back and its news are told apart. */
+const question = z.uuid();
+
 const walkedSchema = z.object({ objects: z.int(), bytes: z.number() });
 
 const bookmarkSchema = z.object({
@@ -60,17 +63,23 @@ const started = z.object({
 });
 
 export const BUCKET_CALLS = {
-  /** One page of what lies directly below a prefix. */
+  /**
+   * One page of what lies directly below a prefix. This and the next two answer within ten seconds, with `network.*` where nothing came by
+   * then; `buckets-retried` tells of the attempts before, `buckets-cancel` ends them with `job.cancelled`.
+   */
   'buckets-list': call(
-    z.strictObject({ ...place, pageToken: z.string().min(1).max(8_192).nullable() }),
+    z.strictObject({ ...place, question, pageToken: z.string().min(1).max(8_192).nullable() }),
     pageSchema,
   ),
   /** One object's metadata; the address is its name, byte for byte. */
-  'buckets-object': call(z.strictObject(place), objectInfoSchema),
+  'buckets-object': call(z.strictObject({ ...place, question }), objectInfoSchema),
+  /** Takes a question back. */
+  'buckets-cancel': call(z.strictObject({ question }), nothing),
   /** The first bytes of one object, of the generation that was listed. */
   'buckets-preview': call(
     z.strictObject({
       ...place,
+      question,
       generation: z.string().regex(/^\d{1,20}$/),
       maxBytes: z.int().min(1).max(MAX_PREVIEW_BYTES),
     }),
@@ -107,6 +116,8 @@ export const BUCKET_CALLS = {
 } as const;
 
 export const BUCKET_EVENTS = {
+  /** A question had no answer yet: why, and how many attempts have failed. It is asked again by itself. */
+  'buckets-retried': z.object({ question: z.string(), failed: z.int(), message: z.string() }),
   /** How far a count or a search is; `matches` are new ones. */
   'buckets-walked': walkedSchema.extend({ walk: z.string(), matches: z.array(objectInfoSchema) }),
 } as const;

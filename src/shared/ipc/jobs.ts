@@ -112,6 +112,8 @@ export type OutputFolder = Readonly<z.infer<typeof outputFolderSchema>>;
 
 const manifestPageSchema = z.object({
   bucket: z.string(),
+  /** The id of the key that serves the output's account; its name in the plan where it is not there any more; null: no key. */
+  key: z.string().nullable(),
   objects: manifestSchema.shape.objects,
   total: z.int(),
   bytes: z.number(),

@@ -10,9 +10,11 @@ import type { EventBody, HandlersOf } from '../../../shared/ipc.ts';
 import { MAX_MATCHES, type BUCKET_CALLS } from '../../../shared/ipc/buckets.ts';
 import type { InputTarget } from '../../../shared/plan.ts';
 import { fail, ok, problem, type Result } from '../../../shared/problem.ts';
+import { withinAnswerTime, type Asked } from '../../buckets/answer-time.ts';
 import { groupDropped } from '../../buckets/dropped.ts';
 import { throttled, walks } from '../../buckets/walks.ts';
 import type { Services } from '../../services.ts';
+import { questions } from '../questions.ts';
 import type { WindowShell } from '../window-shell.ts';
 
 /** Milliseconds between two news of a count or a search. */
@@ -27,6 +29,7 @@ export function bucketHandlers(
   { push, pick }: WindowShell,
 ): HandlersOf<typeof BUCKET_CALLS> {
   const underWay = walks();
+  const asked = questions();
 
   /** Reads the address, then asks with it. */
   const at = async <T>(
@@ -36,6 +39,19 @@ export function bucketHandlers(
     const address = parseGcsAddress(text);
     return address.ok ? ask(address.value) : address;
   };
+
+  /** Asks for somebody who waits: within the time that one waits, telling of attempts, until it is taken back. */
+  const waitFor = <T>(
+    question: string,
+    op: string,
+    subject: string,
+    ask: Parameters<typeof withinAnswerTime<T>>[1],
+  ): Promise<Result<T>> =>
+    asked.answer(question, (signal) => {
+      const onRetry: Asked['onRetry'] = ({ problem: { message }, number }) =>
+        push('buckets-retried', { question, failed: number, message });
+      return withinAnswerTime({ op, subject, signal, onRetry }, ask);
+    });
 
   const newsOf = (walk: string) =>
     throttled<Walked>(
@@ -69,28 +85,36 @@ export function bucketHandlers(
     });
 
   return {
-    'buckets-list': ({ address, key, pageToken }) =>
+    'buckets-list': ({ address, key, pageToken, question }) =>
       at(address, async (prefix) => {
-        const page = await buckets.listPage({
-          address: prefix,
-          key,
-          recursive: false,
-          signal: new AbortController().signal,
-          ...(pageToken === null ? {} : { pageToken }),
-        });
+        const page = await waitFor(question, 'list objects', address, (bounds) =>
+          buckets.listPage({
+            ...bounds,
+            address: prefix,
+            key,
+            recursive: false,
+            ...(pageToken === null ? {} : { pageToken }),
+          }),
+        );
         if (!page.ok) return page;
         const { objects, prefixes, nextPageToken } = page.value;
         return ok({ objects: [...objects], prefixes: [...prefixes], nextPageToken });
       }),
-    'buckets-object': ({ address, key }) =>
+    'buckets-object': ({ address, key, question }) =>
       at(address, (object) =>
-        buckets.object({ address: object, key, signal: new AbortController().signal }),
+        waitFor(question, 'look at an object', address, (bounds) =>
+          buckets.object({ ...bounds, address: object, key }),
+        ),
       ),
-    'buckets-preview': ({ address, key, generation, maxBytes }) =>
+    'buckets-cancel': async ({ question }) => {
+      asked.cancel(question);
+      return ok(undefined);
+    },
+    'buckets-preview': ({ address, key, generation, maxBytes, question }) =>
       at(address, async (object) => {
-        const signal = new AbortController().signal;
-        const request = { address: object, key, generation, maxBytes, signal };
-        const read = await buckets.readStart(request);
+        const read = await waitFor(question, 'look into an object', address, (bounds) =>
+          buckets.readStart({ ...bounds, address: object, key, generation, maxBytes }),
+        );
         // A view into a larger buffer would cross with all of it.
         return read.ok ? ok({ ...read.value, bytes: Uint8Array.from(read.value.bytes) }) : read;
       }),

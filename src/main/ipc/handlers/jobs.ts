@@ -6,13 +6,14 @@ import { ok } from '../../../shared/problem.ts';
 import { findInLog } from '../../jobs/find-in-log.ts';
 import { listOutput, readEvents, readManifest, readSamples } from '../../jobs/inspect.ts';
 import { specToRunAgain } from '../../jobs/run-again.ts';
+import { outputKey } from '../../jobs/output-key.ts';
 import { saveLog } from '../../jobs/save-log.ts';
 import type { Services } from '../../services.ts';
 import type { WindowShell } from '../window-shell.ts';
 import { withoutValue } from './without-value.ts';
 
 export function jobHandlers(
-  { jobs }: Pick<Services, 'jobs'>,
+  { jobs, keys }: Pick<Services, 'jobs' | 'keys'>,
   shell: Pick<WindowShell, 'saveAs'>,
 ): HandlersOf<typeof JOB_CALLS> {
   return {
@@ -61,7 +62,12 @@ export function jobHandlers(
       return ok({ events: [...lines], ...rest });
     },
     'jobs-output-folder': ({ id, path }) => listOutput(jobs, id, path),
-    'jobs-manifest': ({ id, offset }) => readManifest(jobs, id, offset),
+    'jobs-manifest': async ({ id, offset }) => {
+      const page = await readManifest(jobs, id, offset);
+      if (!page.ok) return page;
+      if (page.value === null) return ok(null);
+      return ok({ ...page.value, key: await outputKey({ jobs, keys }, id) });
+    },
     'jobs-spec': async ({ id }) => {
       const plan = await jobs.plan(id);
       if (!plan.ok) return plan;

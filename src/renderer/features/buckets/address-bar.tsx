@@ -22,18 +22,21 @@ export function AddressBar({ keys, chosen, onRefuse }: AddressBarProps) {
   const chooseKey = usePlace((store) => store.chooseKey);
   const lookAgain = usePlace((store) => store.lookAgain);
   const shown = place === null ? '' : shownAddress(place);
+  const card = keys.find(({ id, name }) => id === chosen || name === chosen);
+  const isGone = chosen !== null && card === undefined;
 
   return (
     <div className="address-bar">
       <NativeSelect
         size="xs"
         aria-label="Key"
-        value={keys.find(({ id, name }) => id === chosen || name === chosen)?.id ?? NO_KEY}
+        value={card?.id ?? chosen ?? NO_KEY}
         onChange={(event) =>
           chooseKey(event.currentTarget.value === NO_KEY ? null : event.currentTarget.value)
         }
         data={[
           ...keys.map(({ id, name }) => ({ value: id, label: name })),
+          ...(isGone ? [{ value: chosen, label: `${chosen} (not there)` }] : []),
           { value: NO_KEY, label: 'No key (public)' },
         ]}
       />

@@ -1,16 +1,17 @@
-import { Button, CloseButton, Loader, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useMemo, useState, type SubmitEvent } from 'react';
 import type { KeyCard } from '../../../shared/key.ts';
+import type { ObjectInfo } from '../../../shared/object-info.ts';
 import { problemOf } from '../../client.ts';
-import { formatCount } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useNow } from '../../common/use-now.ts';
 import { Breadcrumb } from './breadcrumb.tsx';
+import { countNote, SearchNote } from './browser-notes.tsx';
 import { FolderDetails, ObjectDetails } from './details.tsx';
 import { DropUpload } from './drop-upload.tsx';
-import type { Listing } from './listing.ts';
+import { NothingYet, Refusal } from './nothing-yet.tsx';
 import { ObjectTable } from './object-table.tsx';
-import { addressOf, parentOf, type Place } from './place.ts';
+import { addressOf, lastSegment, parentOf, type Place } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { isBucketOrder, sortRows, useObjectView } from './object-view.ts';
 import { filterRows, type Row } from './rows.ts';
@@ -34,16 +35,18 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
 
   const state = listing.state();
   const nothing = listing.count() === 0 && (state.complete || state.error !== null);
-  // What was asked for may be the name of an object: a key may be allowed to read it and not to list.
-  const object = useObject(place, place.maybeObject, nothing);
+  // What was asked for may be the name of an object: a key may be allowed to read it and not to list. Where nothing answers, it is not asked.
+  const mayBeObject =
+    nothing && (state.error === null || problemOf(state.error).code.startsWith('access.'));
+  const object = useObject(place, place.object ?? place.maybeObject, {
+    enabled: place.object !== null || mayBeObject,
+  });
 
   const found = useMemo(() => resultsOf(search.walk, place.prefix), [search.walk, place.prefix]);
   const held = filter === '' || found !== null ? null : listing.held();
   const filtered = held === null ? null : filterRows(held, filter);
   const single: readonly Row[] | null =
-    object.data === undefined
-      ? null
-      : [{ kind: 'object', object: object.data, label: object.data.name }];
+    nothing && object.data !== undefined ? [rowOf(object.data)] : null;
   const order = useObjectView((view) => view.order);
   const plain = single ?? found ?? filtered;
   // Only of what is known whole can be said what is first.
@@ -60,8 +63,20 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
   const count = rows?.length ?? listing.count();
   const rowAt = (index: number): Row | null =>
     rows === null ? listing.rowAt(index) : (rows[index] ?? null);
-  const at = single === null ? selected : 0;
-  const chosen = at === null ? null : rowAt(at);
+  // What a link leads to is chosen until something else is.
+  const linked = useMemo(
+    () => (place.object === null ? -1 : (rows ?? listing.held()).findIndex(isObject(place.object))),
+    // What is held of a listing changes with its count.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- as said above
+    [place.object, rows, listing, entries],
+  );
+  const at = single !== null ? 0 : (selected ?? (linked < 0 ? null : linked));
+  const row = at === null ? null : rowAt(at);
+  const isLinkShown = selected === null && place.object !== null && found === null;
+  // It may lie further below than the table has come.
+  const chosen: Row | null =
+    row ?? (isLinkShown && object.data !== undefined ? rowOf(object.data) : null);
+  const isLinkRefused = isLinkShown && row === null && object.isError;
 
   const openRow = (row: Row): void => {
     if (row.kind === 'folder') goTo(row.prefix);
@@ -70,7 +85,11 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
     const parent = parentOf(place);
     if (parent !== null) goTo(parent);
   };
-  const isAsking = nothing && place.maybeObject !== null && object.isPending;
+  const keyName = keys.find(({ id, name }) => id === place.key || name === place.key)?.name;
+  const again = (): void => {
+    listing.again();
+    if (object.isError) void object.refetch();
+  };
 
   return (
     <div className="browser">
@@ -118,6 +137,7 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
             rowAt={rowAt}
             {...(rows === null ? { onShow: listing.show } : {})}
             selected={at}
+            reveal={selected === null ? at : null}
             onSelect={select}
             onOpen={openRow}
             onUp={up}
@@ -126,22 +146,28 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
             {search.walk === null && filtered === null && (
               <NothingYet
                 listing={listing}
-                isAsking={isAsking}
-                address={addressOf(place, place.prefix)}
+                object={object}
+                place={place}
+                keyName={keyName}
+                onAgain={again}
               />
             )}
           </ObjectTable>
           {listing.count() > 0 && state.error !== null && (
-            <ProblemAlert {...problemOf(state.error)} />
-          )}
-          {listing.count() > 0 && state.error !== null && (
-            <Button size="xs" variant="default" onClick={listing.again}>
-              Try again
-            </Button>
+            <div className="browser-failed">
+              <ProblemAlert {...problemOf(state.error)} />
+              <Button size="xs" variant="default" onClick={listing.again}>
+                Try again
+              </Button>
+            </div>
           )}
         </DropUpload>
         {chosen?.kind === 'object' ? (
           <ObjectDetails place={place} keys={keys} object={chosen.object} onStarted={onStarted} />
+        ) : isLinkRefused && !nothing ? (
+          <aside className="object-detail" aria-label="Details">
+            <Refusal error={object.error} place={place} keyName={keyName} />
+          </aside>
         ) : (
           <FolderDetails
             place={place}
@@ -155,6 +181,18 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
   );
 }
 
+/** An object as a line of its own. */
+const rowOf = (object: ObjectInfo): Row => ({
+  kind: 'object',
+  object,
+  label: lastSegment(object.name) ?? object.name,
+});
+
+const isObject =
+  (name: string) =>
+  (row: Row): boolean =>
+    row.kind === 'object' && row.object.name === name;
+
 /** Matches as lines; null while there is no search. */
 function resultsOf(walk: Walk | null, prefix: string): readonly Row[] | null {
   return (
@@ -164,28 +202,6 @@ function resultsOf(walk: Walk | null, prefix: string): readonly Row[] | null {
       label: object.name.slice(prefix.length),
     })) ?? null
   );
-}
-
-const entries = (count: number): string =>
-  `${formatCount(count)} ${count === 1 ? 'entry' : 'entries'}`;
-
-function countNote(
-  listing: Listing,
-  matching: number | null,
-  held: number,
-  isSingle: boolean,
-): string {
-  const { complete, full, loading } = listing.state();
-  if (isSingle) return 'One object.';
-  if (matching !== null) {
-    const all = complete && held === listing.count();
-    return `${formatCount(matching)} of ${entries(held)} match${all ? '.' : '; the rest of the folder was not looked at: search below here does that.'}`;
-  }
-  if (listing.count() === 0) return loading ? 'Looking…' : ' ';
-  if (full) return `The first ${entries(listing.count())}; there are more than a table can hold.`;
-  return complete
-    ? `${entries(listing.count())}.`
-    : `${entries(listing.count())} so far, more below.`;
 }
 
 function SearchBelow({ onSearch }: { readonly onSearch: (text: string) => void }) {
@@ -208,72 +224,5 @@ function SearchBelow({ onSearch }: { readonly onSearch: (text: string) => void }
         Search
       </Button>
     </form>
-  );
-}
-
-interface SearchNoteProps {
-  readonly walk: Walk;
-  readonly onStop: () => void;
-  readonly onClose: () => void;
-}
-
-function SearchNote({ walk, onStop, onClose }: SearchNoteProps) {
-  const looked = `${formatCount(walk.matches.length)} found in ${formatCount(walk.objects)} objects`;
-  const words: Readonly<Record<Walk['state'], string>> = {
-    running: `${looked} so far…`,
-    done: walk.more
-      ? `The first ${looked}; there may be more: search for something longer.`
-      : `${looked}.`,
-    stopped: `${looked}; stopped.`,
-    failed: `${looked}; ${walk.problem?.message ?? 'it failed.'} ${walk.problem?.hint ?? ''}`,
-  };
-  return (
-    <>
-      {words[walk.state]}
-      {walk.state === 'running' && (
-        <Button size="compact-xs" variant="default" onClick={onStop}>
-          Stop
-        </Button>
-      )}
-      <CloseButton size="sm" aria-label="Leave the search" onClick={onClose} />
-    </>
-  );
-}
-
-interface NothingYetProps {
-  readonly listing: Listing;
-  readonly isAsking: boolean;
-  readonly address: string;
-}
-
-function NothingYet({ listing, isAsking, address }: NothingYetProps) {
-  const { error, complete } = listing.state();
-  if (isAsking || (error === null && !complete))
-    return (
-      <div className="centre">
-        <Loader size="sm" aria-label="The bucket is being asked" />
-      </div>
-    );
-  if (error !== null)
-    return (
-      <div className="centre">
-        <div className="centre-box">
-          <ProblemAlert {...problemOf(error)} />
-          <Button size="xs" mt="sm" variant="default" onClick={listing.again}>
-            Try again
-          </Button>
-        </div>
-      </div>
-    );
-  return (
-    <div className="centre">
-      <div className="centre-box">
-        <h2>Nothing here</h2>
-        <p className="dimmed wrap">
-          There is no object below <span className="code">{address}</span>. Upper and lower case
-          matter. Drop files here to upload them.
-        </p>
-      </div>
-    </div>
   );
 }

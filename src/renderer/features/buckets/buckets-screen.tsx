@@ -7,7 +7,7 @@ import { AddressBar } from './address-bar.tsx';
 import { BookmarkList } from './bookmarks.tsx';
 import { Browser } from './browser.tsx';
 import './buckets.css';
-import { openAddress } from './place.ts';
+import { openAddress, openObject } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { Transfers } from './transfers.tsx';
 import { useKeyChoices } from './use-buckets.ts';
@@ -71,12 +71,15 @@ function useAddressOfNavigation(
   const go = useNavigation((navigation) => navigation.go);
   const open = usePlace((store) => store.open);
   const address = asked.screen === 'buckets' ? asked.address : undefined;
-  const key = asked.screen === 'buckets' ? asked.key : undefined;
+  const below = asked.screen === 'buckets' ? asked.below : undefined;
+  const asksFor = asked.screen === 'buckets' ? asked.key : undefined;
+  const key = asksFor === undefined ? chosen : asksFor;
   useEffect(() => {
     if (address === undefined) return;
-    const opened = openAddress(address, key ?? chosen);
+    const opened =
+      below === undefined ? openAddress(address, key) : openObject(address, below, key);
     refuse(opened.ok ? null : opened.problem);
     if (opened.ok) open(opened.place);
     go({ screen: 'buckets' });
-  }, [address, key, chosen, open, go, refuse]);
+  }, [address, below, key, open, go, refuse]);
 }

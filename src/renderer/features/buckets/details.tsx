@@ -6,7 +6,7 @@ import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
 import { formatBytes, formatCount } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
-import { addressOf, type Place } from './place.ts';
+import { addressOf, lastSegment, type Place } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { PreviewPanel } from './preview.tsx';
 import { useStartTransfer } from './use-transfers.ts';
@@ -222,12 +222,6 @@ function UseInJob({ address, keyName, as }: UseInJobProps) {
 
 const nameOfKey = (key: string | null, keys: readonly KeyCard[]): string | null =>
   keys.find(({ id, name }) => id === key || name === key)?.name ?? null;
-
-const lastSegment = (name: string): string | undefined =>
-  name
-    .split('/')
-    .filter((segment) => segment !== '')
-    .at(-1);
 
 /** In the user's own time, to the second. */
 function wholeTime(iso: string): string {

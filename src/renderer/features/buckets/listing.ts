@@ -18,6 +18,10 @@ export interface Listing {
   readonly state: () => ListingState;
   /** Asks again for what failed. */
   readonly again: () => void;
+  /** Takes back what is being asked; it counts as failed. */
+  readonly stop: () => void;
+  /** Nobody looks any more: what is being asked is taken back, and is no failure. */
+  readonly leave: () => void;
   readonly subscribe: (listener: () => void) => () => void;
   /** Changes with everything that can be seen. */
   readonly version: () => number;
@@ -32,11 +36,27 @@ export interface ListingState {
   readonly full: boolean;
   /** What the last question threw. */
   readonly error: unknown;
+  /** Of a question under way whose first attempts had no answer; null otherwise. */
+  readonly retried: Retried | null;
+}
+
+/** A question had no answer yet and is asked again. */
+export interface Retried {
+  /** Attempts without an answer. */
+  readonly failed: number;
+  /** Why the last of them had none. */
+  readonly message: string;
+}
+
+export interface PageRequest {
+  readonly token: string | null;
+  readonly signal: AbortSignal;
+  readonly onRetry: (news: Retried) => void;
 }
 
 export interface ListingOptions {
   readonly prefix: string;
-  readonly fetchPage: (token: string | null) => Promise<BucketPage>;
+  readonly fetchPage: (request: PageRequest) => Promise<BucketPage>;
   /** Pages in memory. */
   readonly maxPages?: number;
   /** Lines that a table can have: a page of the browser is at most 33,554,432 pixels high. */
@@ -56,6 +76,8 @@ interface Page {
 const AHEAD = 400;
 /** So many forgotten pages are asked for at once: who scrolls far passes most of them. */
 const AGAIN_AT_ONCE = 2;
+/** Why a question was taken back that nobody waits for. */
+const LEFT = 'left';
 
 export function openListing(options: ListingOptions): Listing {
   const { prefix, fetchPage, maxPages = 30, maxRows = 1_150_000 } = options;
@@ -66,6 +88,8 @@ export function openListing(options: ListingOptions): Listing {
   let loadingNext = false;
   let loadingAgain = 0;
   let error: unknown = null;
+  let retried: Retried | null = null;
+  let asking = new AbortController();
   let version = 0;
 
   const count = (): number => {
@@ -99,41 +123,58 @@ export function openListing(options: ListingOptions): Listing {
     }
   };
 
+  const ask = (token: string | null, { signal }: AbortController): Promise<BucketPage> =>
+    fetchPage({
+      token,
+      signal,
+      onRetry: (news) => {
+        retried = news;
+        changed();
+      },
+    });
+  /** Whether somebody waits for the answer to a question. */
+  const isWanted = ({ signal }: AbortController): boolean =>
+    !signal.aborted || (signal.reason === LEFT && listeners.size > 0);
+
   const loadNext = async (token: string | null): Promise<void> => {
+    const mine = asking;
     loadingNext = true;
     changed();
     try {
-      const page = await fetchPage(token);
+      const page = await ask(token, mine);
       const rows = rowsOf(page, prefix);
       pages.push({ token, first: count(), count: rows.length, rows, loading: false });
       nextToken = page.nextPageToken ?? undefined;
       error = null;
       forget();
     } catch (thrown) {
-      error = thrown;
+      if (mine.signal.reason !== LEFT) error = thrown;
     } finally {
       loadingNext = false;
+      retried = null;
       changed();
     }
-    if (error === null) show(visible.first, visible.last);
+    if (error === null && isWanted(mine)) show(visible.first, visible.last);
   };
 
   const loadAgain = async (page: Page): Promise<void> => {
+    const mine = asking;
     page.loading = true;
     loadingAgain += 1;
     try {
       // Where the folder changed meanwhile the lines may be others, but the table stays as long as it was.
-      page.rows = rowsOf(await fetchPage(page.token), prefix).slice(0, page.count);
+      page.rows = rowsOf(await ask(page.token, mine), prefix).slice(0, page.count);
       forget();
     } catch (thrown) {
-      error = thrown;
+      if (mine.signal.reason !== LEFT) error = thrown;
     } finally {
+      retried = null;
       page.loading = false;
       loadingAgain -= 1;
       changed();
     }
     // By now the eye may be elsewhere.
-    if (error === null) show(visible.first, visible.last);
+    if (error === null && isWanted(mine)) show(visible.first, visible.last);
   };
 
   const show = (first: number, last: number): void => {
@@ -149,6 +190,12 @@ export function openListing(options: ListingOptions): Listing {
       void loadNext(nextToken);
   };
 
+  const takeBack = (reason?: string): void => {
+    const mine = asking;
+    asking = new AbortController();
+    mine.abort(reason);
+  };
+
   return {
     count,
     rowAt(index) {
@@ -162,12 +209,15 @@ export function openListing(options: ListingOptions): Listing {
       complete: nextToken === undefined,
       full: nextToken !== undefined && count() >= maxRows,
       error,
+      retried,
     }),
     again() {
       error = null;
       changed();
       show(visible.first, visible.last);
     },
+    stop: () => takeBack(),
+    leave: () => takeBack(LEFT),
     subscribe(listener) {
       listeners.add(listener);
       return () => {

@@ -18,6 +18,8 @@ interface ObjectTableProps {
   /** These lines are visible now. */
   readonly onShow?: (first: number, last: number) => void;
   readonly selected: number | null;
+  /** Scrolled to when it changes; null: nothing is. */
+  readonly reveal?: number | null;
   readonly onSelect: (index: number) => void;
   readonly onOpen: (row: Row) => void;
   readonly onUp: () => void;
@@ -42,6 +44,7 @@ const CHOICES = HEADS.filter(({ column }) => column !== 'name');
 /** Objects and folders, of which only the visible lines are in the page, however many there are. */
 export function ObjectTable(props: ObjectTableProps) {
   const { label, count, rowAt, onShow, selected, onSelect, onOpen, onUp, now, children } = props;
+  const { reveal = null } = props;
   const { hidden, order, orderBy, toggle } = useObjectView();
   const columns = {
     gridTemplateColumns: HEADS.filter(({ column }) => !hidden.includes(column))
@@ -57,6 +60,12 @@ export function ObjectTable(props: ObjectTableProps) {
     overscan: OVERSCAN,
   });
   useEffect(() => onShow?.(first, last), [onShow, first, last, count]);
+
+  useEffect(() => {
+    if (reveal !== null) scrollTo(reveal);
+    // Not anew each time the table is drawn.
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- as said above
+  }, [reveal]);
 
   const choose = (index: number): void => {
     const next = Math.max(0, Math.min(count - 1, index));

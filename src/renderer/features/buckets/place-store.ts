@@ -22,7 +22,9 @@ export const usePlace = create<PlaceStore>((set) => ({
   look: 0,
   open: (place) => set(({ look }) => ({ place, key: place.key, look: look + 1 })),
   goTo: (prefix) =>
-    set(({ place }) => (place === null ? {} : { place: { ...place, prefix, maybeObject: null } })),
+    set(({ place }) =>
+      place === null ? {} : { place: { ...place, prefix, maybeObject: null, object: null } },
+    ),
   chooseKey: (key) =>
     set(({ place }) => ({ key, place: place === null ? null : { ...place, key } })),
   lookAgain: () => set(({ look }) => ({ look: look + 1 })),

@@ -10,6 +10,8 @@ export interface Place {
   readonly prefix: string;
   /** What was asked for when it had no `/` at its end: it may be an object. */
   readonly maybeObject: string | null;
+  /** The object, directly below the prefix, that a link leads to; null: none. */
+  readonly object: string | null;
   /** The id or name of a key; null for none. */
   readonly key: string | null;
 }
@@ -26,8 +28,37 @@ export function openAddress(text: string, key: string | null): Opened {
   const { bucket, path } = parsed.value;
   const prefix = asPrefix(path);
   const maybeObject = path === prefix ? null : path;
-  return { ok: true, place: { bucket, root: prefix, prefix, maybeObject, key } };
+  return { ok: true, place: { bucket, root: prefix, prefix, maybeObject, object: null, key } };
 }
+
+/** Leads to one object, in its folder, from where it goes up as far as the prefix `below`. Pure. */
+export function openObject(address: string, below: string, key: string | null): Opened {
+  const [object, root] = [parseGcsAddress(address), parseGcsAddress(below)];
+  if (!object.ok) return object;
+  if (!root.ok) return root;
+  const { bucket, path } = object.value;
+  const prefix = path.slice(0, path.lastIndexOf('/') + 1);
+  const above = asPrefix(root.value.path);
+  const holds = root.value.bucket === bucket && prefix.startsWith(above);
+  return {
+    ok: true,
+    place: {
+      bucket,
+      root: holds ? above : prefix,
+      prefix,
+      maybeObject: null,
+      object: path,
+      key,
+    },
+  };
+}
+
+/** The last part of a name. Pure. */
+export const lastSegment = (name: string): string | undefined =>
+  name
+    .split('/')
+    .filter((segment) => segment !== '')
+    .at(-1);
 
 export const addressOf = ({ bucket }: Pick<Place, 'bucket'>, path: string): string =>
   formatGcsAddress({ bucket, path });

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { ObjectInfo } from '../../../shared/object-info.ts';
 import { ask } from '../../client.ts';
+import { askBucket } from './ask-bucket.ts';
 import { openListing, type Listing } from './listing.ts';
 import { addressOf, type Place } from './place.ts';
 import { bytesToAsk, previewOf } from './preview-kind.ts';
@@ -17,21 +18,32 @@ export function useListing(place: Place): Listing {
   const listing = useMemo(() => {
     return openListing({
       prefix,
-      fetchPage: (pageToken) =>
-        ask('buckets-list', { address: addressOf({ bucket }, prefix), key, pageToken }),
+      fetchPage: ({ token: pageToken, ...waiting }) =>
+        askBucket(
+          'buckets-list',
+          { address: addressOf({ bucket }, prefix), key, pageToken },
+          waiting,
+        ),
     });
   }, [bucket, prefix, key]);
   useSyncExternalStore(listing.subscribe, listing.version);
-  useEffect(() => listing.show(0, 0), [listing]);
+  useEffect(() => {
+    listing.show(0, 0);
+    return listing.leave;
+  }, [listing]);
   return listing;
 }
 
 /** The object of exactly this name, asked for only while `enabled`. */
-export function useObject(place: Place, name: string | null, enabled: boolean) {
+export function useObject(
+  place: Place,
+  name: string | null,
+  { enabled }: { readonly enabled: boolean },
+) {
   const address = addressOf(place, name ?? '');
   return useQuery({
     queryKey: ['buckets', 'object', address, place.key],
-    queryFn: () => ask('buckets-object', { address, key: place.key }),
+    queryFn: ({ signal }) => askBucket('buckets-object', { address, key: place.key }, { signal }),
     enabled: enabled && name !== null,
     gcTime: 0,
   });
@@ -43,13 +55,9 @@ export function usePreview(place: Pick<Place, 'bucket' | 'key'>, object: ObjectI
   const { generation } = object;
   return useQuery({
     queryKey: ['buckets', 'preview', address, generation, place.key],
-    queryFn: async () => {
-      const { bytes, complete } = await ask('buckets-preview', {
-        address,
-        key: place.key,
-        generation,
-        maxBytes: bytesToAsk(object),
-      });
+    queryFn: async ({ signal }) => {
+      const request = { address, key: place.key, generation, maxBytes: bytesToAsk(object) };
+      const { bytes, complete } = await askBucket('buckets-preview', request, { signal });
       return { shown: previewOf(object, bytes, complete), complete };
     },
     staleTime: Infinity,

@@ -58,7 +58,11 @@ export function ManifestList({ job }: { readonly job: JobView }) {
     <>
       <p className="files-sum dimmed">
         {formatCount(first.total)} objects, {formatBytes(first.bytes)} in{' '}
-        <Address address={output ?? `gs://${first.bucket}/`} text={output ?? first.bucket} />
+        <Address
+          address={output ?? `gs://${first.bucket}/`}
+          text={output ?? first.bucket}
+          keyId={first.key}
+        />
       </p>
       <div ref={box} className="objects" tabIndex={0} role="region" aria-label="Uploaded objects">
         <ul style={{ height: rows.getTotalSize() }}>
@@ -71,7 +75,12 @@ export function ManifestList({ job }: { readonly job: JobView }) {
               : object.name;
             return (
               <li key={item.key} style={{ transform: `translateY(${item.start}px)` }}>
-                <Address address={address} text={name} />
+                <Address
+                  address={address}
+                  below={output ?? `gs://${first.bucket}/`}
+                  text={name}
+                  keyId={first.key}
+                />
                 <span className="tree-size">{formatBytes(object.size)}</span>
               </li>
             );
@@ -82,8 +91,17 @@ export function ManifestList({ job }: { readonly job: JobView }) {
   );
 }
 
+interface AddressProps {
+  readonly address: string;
+  /** Of an object: the prefix that it is shown below. */
+  readonly below?: string;
+  readonly text: string;
+  /** What looks there; null: no key. */
+  readonly keyId: string | null;
+}
+
 /** An address leads into the bucket where that can be browsed; it is copied otherwise. */
-function Address({ address, text }: { readonly address: string; readonly text: string }) {
+function Address({ address, below, text, keyId }: AddressProps) {
   const canBrowse = useNavigation((navigation) => navigation.screens.has('buckets'));
   const go = useNavigation((navigation) => navigation.go);
   if (canBrowse)
@@ -92,7 +110,14 @@ function Address({ address, text }: { readonly address: string; readonly text: s
         type="button"
         className="address"
         title={`Open ${address}`}
-        onClick={() => go({ screen: 'buckets', address })}
+        onClick={() =>
+          go({
+            screen: 'buckets',
+            address,
+            key: keyId,
+            ...(below === undefined ? {} : { below }),
+          })
+        }
       >
         {text}
       </button>

@@ -1,22 +1,13 @@
 import './mantine.css';
 import './style.css';
-import { createTheme, MantineProvider } from '@mantine/core';
+import { MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Application } from './app/application.tsx';
 import { restoreViews } from './app/kept-views.ts';
 import { keepJobs } from './features/jobs/use-jobs.ts';
-
-const theme = createTheme({
-  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
-  fontFamilyMonospace:
-    'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
-  fontSizes: { xs: '11px', sm: '12px', md: '13px', lg: '15px', xl: '18px' },
-  defaultRadius: 'sm',
-  primaryShade: 8,
-  cursorType: 'pointer',
-});
+import { theme } from './theme.ts';
 
 /** Answers come from this machine: a failed one is told at once, and nothing is asked again because the window got the focus. */
 const queries = new QueryClient({

@@ -58,6 +58,5 @@ for (const theme of ['light', 'dark'] as const)
     await page.locator(`tr[data-job="${running().id}"]`).click();
     await page.getByRole('button', { name: 'Stop' }).click();
     await expect(page.getByRole('button', { name: 'Let it run' })).toBeVisible();
-    await page.waitForTimeout(400);
     expect(await mistakes(page)).toEqual([]);
   });

@@ -24,8 +24,6 @@ const SIZES = [
 
 /** What axe-core finds wrong, in words. */
 async function mistakes(page: Page): Promise<readonly string[]> {
-  // Something that is still fading in has less contrast than it will have.
-  await page.waitForTimeout(300);
   const found = await new AxeBuilder({ page }).setLegacyMode().analyze();
   return found.violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
@@ -56,7 +54,6 @@ for (const theme of ['light', 'dark'] as const)
         expect(
           await launched.page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
         ).toBeLessThanOrEqual(0);
-        await launched.page.waitForTimeout(200);
         await launched.page.screenshot({
           path: join('test-results', 'screens', `keys-${name}-${theme}-${size.width}.png`),
         });

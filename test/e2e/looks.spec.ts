@@ -56,6 +56,5 @@ test('the states without a job: empty, failed, asking', async ({ profile }) => {
   await asking.page.getByRole('button', { name: 'Stop' }).click();
   await expect(asking.page.getByRole('dialog')).toBeVisible();
   await expect(asking.page.getByRole('button', { name: 'Let it run' })).toBeInViewport();
-  await asking.page.waitForTimeout(400);
   await asking.page.screenshot({ path: shoot('stop') });
 });

@@ -30,8 +30,9 @@ export function openWindow({ out, frame, onFrame, onCrash }: WindowOptions): Bro
     width: known?.width ?? 1280,
     height: known?.height ?? 800,
     ...(known === null ? {} : { x: known.x, y: known.y }),
-    minWidth: 720,
-    minHeight: 480,
+    // The least that every screen has room in.
+    minWidth: 900,
+    minHeight: 600,
     show: false,
     title: 'Trainyard',
     // Elsewhere the packaged application has one.

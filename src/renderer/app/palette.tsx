@@ -21,13 +21,7 @@ export function Palette() {
   useEffect(() => window.trainyard.subscribe('open-palette', () => setOpen((open) => !open)), []);
   if (!isOpen) return null;
   return (
-    <Modal.Root
-      opened
-      onClose={() => setOpen(false)}
-      size={560}
-      yOffset="12vh"
-      transitionProps={{ duration: 0 }}
-    >
+    <Modal.Root opened onClose={() => setOpen(false)} size={560} yOffset="12vh">
       <Modal.Overlay />
       <Modal.Content aria-label="Command palette">
         <Modal.Body p={0}>

@@ -10,13 +10,7 @@ interface ColumnMenuProps<Column extends string> {
 export function ColumnMenu<Column extends string>(props: ColumnMenuProps<Column>) {
   const { columns, hidden, onToggle } = props;
   return (
-    <Popover
-      position="bottom-end"
-      shadow="md"
-      trapFocus
-      returnFocus
-      transitionProps={{ duration: 0 }}
-    >
+    <Popover position="bottom-end" shadow="md" trapFocus returnFocus>
       <Popover.Target>
         <button type="button" className="column-menu" aria-label="Columns" title="Columns">
           <svg viewBox="0 0 16 16" width="12" height="12" aria-hidden>

@@ -160,7 +160,6 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
             <SegmentedControl
               size="xs"
               aria-label="Form"
-              transitionDuration={0}
               data={FORMS.map((value) => ({ value, label: FORM_NAMES[value] }))}
               value={form}
               onChange={setForm}

@@ -34,7 +34,6 @@ export function Bookmarks({ keys }: { readonly keys: readonly KeyCard[] }) {
       width={420}
       trapFocus
       returnFocus
-      transitionProps={{ duration: 0 }}
     >
       <Popover.Target>
         <Button size="xs" variant="default" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>

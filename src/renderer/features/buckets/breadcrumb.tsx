@@ -112,7 +112,7 @@ interface FoldedCrumbsProps {
 
 function FoldedCrumbs({ crumbs, onGo }: FoldedCrumbsProps) {
   return (
-    <Menu position="bottom-start" transitionProps={{ duration: 0 }}>
+    <Menu position="bottom-start">
       <Menu.Target>
         <button
           type="button"

@@ -54,7 +54,7 @@ export function FolderDetails({
         >
           Download…
         </Button>
-        <Menu position="bottom-start" transitionProps={{ duration: 0 }}>
+        <Menu position="bottom-start">
           <Menu.Target>
             <Button size="compact-sm" variant="default" loading={pickUpload.isPending}>
               Upload…

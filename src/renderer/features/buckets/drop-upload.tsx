@@ -81,7 +81,6 @@ function ConfirmUpload({ address, account, paths, onClose, onStarted }: ConfirmU
       opened
       onClose={onClose}
       title={`Upload ${paths.length === 1 ? 'this' : `these ${formatCount(paths.length)}`}?`}
-      transitionProps={{ duration: 0 }}
     >
       <ul className="drop-paths code">
         {paths.slice(0, SHOWN).map((path) => (

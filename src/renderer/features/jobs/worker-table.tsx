@@ -29,12 +29,12 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
     >
       <Table.Thead>
         <Table.Tr>
-          <Table.Th w={56}>Worker</Table.Th>
+          <Table.Th w={60}>Worker</Table.Th>
           <Table.Th w={88}>State</Table.Th>
-          {hasExits && <Table.Th w={68}>Exit</Table.Th>}
+          {hasExits && <Table.Th className="worker-exit">Exit</Table.Th>}
           {hasGpus && <Table.Th>GPU</Table.Th>}
-          {!hasGpus && <Table.Th>Process</Table.Th>}
-          <Table.Th w={86}>Took</Table.Th>
+          {!hasGpus && <Table.Th className="worker-process">Process</Table.Th>}
+          <Table.Th className="worker-took">Took</Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -55,7 +55,7 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
               </Table.Td>
               {hasExits && <Table.Td title={exitOf(worker)}>{exitOf(worker)}</Table.Td>}
               {hasGpus && <Table.Td title={gpus}>{gpus}</Table.Td>}
-              {!hasGpus && <Table.Td>{worker.pid ?? '–'}</Table.Td>}
+              {!hasGpus && <Table.Td className="worker-process">{worker.pid ?? '–'}</Table.Td>}
               <Table.Td>{took === null ? '–' : formatDuration(took)}</Table.Td>
             </Table.Tr>
           );

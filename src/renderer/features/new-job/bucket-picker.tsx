@@ -44,7 +44,6 @@ export function BucketPicker(props: BucketPickerProps) {
         title={label}
         size="lg"
         closeButtonProps={{ 'aria-label': 'Close' }}
-        transitionProps={{ duration: 0 }}
         centered
       >
         {place !== null && (

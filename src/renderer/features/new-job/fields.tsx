@@ -150,7 +150,7 @@ interface IconButtonProps {
 
 export function IconButton({ label, sign, disabled = false, onClick }: IconButtonProps) {
   return (
-    <Tooltip label={label} openDelay={600} transitionProps={{ duration: 0 }}>
+    <Tooltip label={label} openDelay={600}>
       <button
         type="button"
         className="nj-icon"

@@ -111,7 +111,6 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
             <SegmentedControl
               size="xs"
               aria-label="View"
-              transitionDuration={0}
               data={[
                 { value: 'form', label: 'Form' },
                 { value: 'yaml', label: 'YAML' },

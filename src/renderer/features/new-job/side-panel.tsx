@@ -94,7 +94,7 @@ export function SidePanel(props: SidePanelProps) {
             Start job
           </Button>
           <span className="nj-about">
-            <Kbd size="xs">{MODIFIER}</Kbd> <Kbd size="xs">Enter</Kbd>
+            <Kbd size="sm">{MODIFIER}</Kbd> <Kbd size="sm">Enter</Kbd>
           </span>
         </div>
       </div>

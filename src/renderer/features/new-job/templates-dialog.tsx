@@ -21,7 +21,6 @@ export function TemplatesDialog({ opened, onClose, current, onUse }: TemplatesDi
       onClose={onClose}
       title="Templates"
       closeButtonProps={{ 'aria-label': 'Close' }}
-      transitionProps={{ duration: 0 }}
       centered
     >
       <Templates onClose={onClose} current={current} onUse={onUse} />

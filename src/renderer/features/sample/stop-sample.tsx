@@ -23,7 +23,6 @@ export function StopSample() {
         onClose={close}
         title="Stop using sample data?"
         closeButtonProps={{ 'aria-label': 'Close' }}
-        transitionProps={{ duration: 0 }}
         centered
       >
         <Text size="md" mb="xs">

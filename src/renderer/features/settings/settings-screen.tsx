@@ -45,7 +45,6 @@ export function SettingsScreen() {
             <SegmentedControl
               size="xs"
               aria-label="Theme"
-              transitionDuration={0}
               value={preferences.theme}
               onChange={(theme) => {
                 if (isTheme(theme)) keep.mutate({ ...preferences, theme });

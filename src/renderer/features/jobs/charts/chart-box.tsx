@@ -42,7 +42,7 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
     if (element === null) return undefined;
     const ink = dark ? '#a9a9a9' : '#5c636a';
     const grid = { stroke: dark ? '#333' : '#e6e8ea', width: 1 };
-    const axis = { stroke: ink, grid, ticks: { show: false }, font: '11px system-ui, sans-serif' };
+    const axis = { stroke: ink, grid, ticks: { show: false }, font: '12px system-ui, sans-serif' };
     const made = new uPlot(
       {
         width: Math.max(80, element.clientWidth),

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { chmod, readdir, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KeyCard } from '../../src/shared/key.ts';
 import type { Problem } from '../../src/shared/problem.ts';
@@ -85,6 +85,14 @@ describe('keys without a network', () => {
     const again = await home.run(['keys', 'add', file]);
     expect(again).toMatchObject({ status: 2, stdout: '' });
     expect(again.stderr).toContain('lab');
+    const other = await home.file('other.json', keyFile('other', newKey()));
+    const open = await home.run(['keys', 'add', other, '--name', 'other']);
+    expect(open).toMatchObject({ status: 0 });
+    const taken = await home.run(['keys', 'rename', 'lab', 'other']);
+    expect(taken).toMatchObject({ status: 2 });
+    expect(taken.stderr).toContain('Choose another name');
+    expect(taken.stderr).not.toContain('--name');
+    expect(await home.run(['keys', 'remove', 'other'])).toMatchObject({ status: 0 });
     expect(await home.run(['keys', 'rename', 'lab', 'laboratory'])).toMatchObject({ status: 0 });
     expect((await home.json<KeyCard[]>(['keys', 'list'])).map((card) => card.name)).toEqual([
       'laboratory',
@@ -94,6 +102,31 @@ describe('keys without a network', () => {
     expect(await home.run(['keys', 'remove', 'laboratory'])).toMatchObject({ status: 0 });
     expect(await home.json<KeyCard[]>(['keys', 'list'])).toEqual([]);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'says so where others may read the key file or the passphrase, and nothing where they may not',
+    async () => {
+      const file = await home.file('readable.json', keyFile('readable', newKey()));
+      const passphrase = home.env['TRAINYARD_PASSPHRASE_FILE'] ?? '';
+      const add = async () => {
+        const added = await home.run(['keys', 'add', file, '--name', 'readable']);
+        expect(added, added.stderr).toMatchObject({ status: 0 });
+        await home.json(['keys', 'remove', 'readable']);
+        return added.stderr;
+      };
+      await chmod(file, 0o600);
+      expect(await add()).not.toContain('Other users');
+      await chmod(file, 0o640);
+      const toldOfKey = await add();
+      expect(toldOfKey).toContain(`Other users of this machine may read ${file}.`);
+      expect(toldOfKey).toContain(`chmod 600 ${file}`);
+      expect(toldOfKey).not.toContain(passphrase);
+      await chmod(passphrase, 0o644);
+      expect(await add()).toContain(`may read ${passphrase}, which holds the passphrase`);
+      await chmod(passphrase, 0o600);
+    },
+    60_000,
+  );
 
   it('says "not checked: offline" and exits with 4 within five seconds', async () => {
     const file = await home.file('offline.json', keyFile('offline'));

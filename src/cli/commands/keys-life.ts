@@ -11,6 +11,7 @@ import type { Context, Run } from '../context.ts';
 import { ProblemExit, valueOf } from '../exit.ts';
 import { formatTime, plural, printable, shellWord } from '../format.ts';
 import { table, type Output } from '../output.ts';
+import { tellReadableKey, tellReadablePassphrase } from '../readable-by-others.ts';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -32,8 +33,9 @@ export function registerKeyLife(keys: Command, run: Run): void {
       run(options, async (context) => {
         const { output } = context;
         const services = await context.services();
+        const given = path.resolve(context.folder, file);
         const earlier = valueOf(await services.keys.find(name));
-        const key = valueOf(await services.keys.read(path.resolve(context.folder, file)));
+        const key = valueOf(await services.keys.read(given));
         // Power belongs to the account: what was accepted of the earlier key is not asked again.
         const access = accessService(services);
         const isKnown = (access.known(earlier.id)?.acceptedAt ?? null) !== null;
@@ -53,6 +55,8 @@ export function registerKeyLife(keys: Command, run: Run): void {
         if (options.json === true) output.json({ ...card, admin: access.known(card.id) });
         else printCard(output, card);
         tellOriginal(output, card, file);
+        await tellReadableKey(context, given);
+        await tellReadablePassphrase(context, card);
         for (const { id, status } of live)
           if (status.accessAwaited !== null)
             output.note(`The job ${id} waits for access: trainyard retry ${id}`);

@@ -12,6 +12,7 @@ import { confirmKept, confirmOnce, confirmPower, powerWord } from '../confirm-po
 import { valueOf } from '../exit.ts';
 import { formatTime, plural } from '../format.ts';
 import { table } from '../output.ts';
+import { tellReadableKey, tellReadablePassphrase } from '../readable-by-others.ts';
 import { printCard, registerKeyLife, tellOriginal } from './keys-life.ts';
 
 /** Digits of Google's id of a key in the table: enough to tell the keys of one account apart. */
@@ -48,6 +49,8 @@ export function registerKeys(program: Command, run: Run): void {
           output.json({ ...card, admin: accessService(services).known(card.id) });
         else printCard(output, card);
         tellOriginal(output, card, file);
+        await tellReadableKey(context, given);
+        await tellReadablePassphrase(context, card);
         return 0;
       }),
     );
@@ -149,6 +152,7 @@ export function registerKeys(program: Command, run: Run): void {
           if (checked.problem.hint !== '') output.note(`  ${checked.problem.hint}`);
           return 4;
         }
+        await tellReadablePassphrase(context, card);
         const expiresAt = new Date(checked.expiresAt).toISOString();
         const admin = await confirmKept(context, services, card, options.acceptAdmin);
         if (options.json === true)

@@ -18,14 +18,17 @@ export function checkKeyName(name: string): Result<string> {
   );
 }
 
-export function nameTaken(name: string, by: KeyCard | undefined): Result<never> {
+/** `renaming`: the name is meant for a key that is there already. */
+export function nameTaken(name: string, by: KeyCard | undefined, renaming = false): Result<never> {
   return fail(
     problem({
       code: 'input.key-name-taken',
       op: 'name the key',
       subject: name,
       message: `There is a key named "${name}" already${by === undefined ? '' : ` (${by.email})`}.`,
-      hint: 'Give another name with --name, or rename that one: trainyard keys rename.',
+      hint: renaming
+        ? 'Choose another name, or give that key another one first: trainyard keys rename.'
+        : 'Give another name with --name, or rename that one: trainyard keys rename.',
     }),
   );
 }

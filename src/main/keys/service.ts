@@ -301,7 +301,7 @@ export function keyService(parts: KeyServiceParts): KeyService {
       if (!vaults.ok) return vaults;
       const written = rows.rename(card.value.id, name);
       if (!written.ok) return written;
-      if (written.value === 'taken') return nameTaken(name, undefined);
+      if (written.value === 'taken') return nameTaken(name, undefined, true);
       const renamed = { ...card.value, name };
       const stored = await vaults.value.of(renamed.vault).updateCard(renamed);
       // The row has the name; the copy beside the key only serves after a lost database.

@@ -72,6 +72,11 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
     'storage.buckets.delete',
   );
   await picture(page, 'key');
+  // It was used to ask before it was kept: that is in its log.
+  await detail.getByRole('button', { name: 'Show the log' }).click();
+  await expect(detail.getByRole('group', { name: 'Log of ruler' })).toContainText(
+    'check of what it can do',
+  );
 
   // The form climbs the ladder while it is filled, and leads to what to ask for.
   await page.getByRole('button', { name: 'New job' }).click();
@@ -118,6 +123,25 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
     ];
     await world.admin('PUT', path, { version: 3, bindings });
   }
+  // What was found is of what was asked: it goes with the address, the variant and the account, and comes with no other.
+  const output = page.getByLabel('It creates below');
+  await output.fill('gs://artifacts-bucket/results/other/');
+  await expect(found).toHaveCount(0);
+  await output.fill('gs://artifacts-bucket/results/');
+  await expect(found).toContainText(`Asked as ${emailOf('lab')}`);
+  const account = page.getByLabel('Account', { exact: true });
+  await account.selectOption('owner');
+  await expect(found).toHaveCount(0);
+  await account.selectOption('lab');
+  const variant = page.getByLabel('Listing is allowed by');
+  await variant.selectOption('list-prefix');
+  await expect(found).toHaveCount(0);
+  await variant.selectOption('custom-role');
+  const project = page.getByLabel('Project that owns the buckets');
+  await project.fill('the-owning-project');
+  await expect(text).toContainText("project='the-owning-project'");
+  await project.fill('');
+  await expect(text).not.toContainText('the-owning-project');
   await page.getByRole('button', { name: 'Check now' }).click();
   await expect(found).toContainText('gs://artifacts-bucket/results/: works');
   await expect(found).toContainText('gs://input-data-bucket/data/: works');

@@ -50,6 +50,7 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
   const [input, setInput] = useState(begin?.input ?? '');
   const [output, setOutput] = useState(begin?.output ?? '');
   const [variant, setVariant] = useState<GrantVariant>('custom-role');
+  const [project, setProject] = useState('');
   const [form, setForm] = useState<GrantForm>('message');
   const known = keys.data ?? [];
   const key =
@@ -61,7 +62,7 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
     output: output.trim() === '' ? null : output.trim(),
     account: account.trim(),
     variant,
-    project: null,
+    project: project.trim() === '' ? null : project.trim(),
     form,
   };
   const isEmpty = wish.account === '' || (wish.input === null && wish.output === null);
@@ -73,8 +74,10 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
     placeholderData: keepPreviousData,
     retry: false,
   });
+  // What was found is of this account and these addresses, and shown with them alone.
+  const question = JSON.stringify([key?.name, wish.input, wish.output, variant]);
   const check = useMutation({
-    mutationFn: async (): Promise<readonly AccessReport[]> => {
+    mutationFn: async (_question: string): Promise<readonly AccessReport[]> => {
       const sides: readonly (readonly [AccessUse, string | null])[] = [
         ['input', wish.input],
         ['output', wish.output],
@@ -95,6 +98,7 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
       );
     },
   });
+  const isCurrent = check.variables === question;
   const text = grant.data?.text ?? '';
   return (
     <div className="access">
@@ -154,6 +158,16 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
           <Text size="sm" className="dimmed">
             {VARIANT_WORDS[variant].when}
           </Text>
+          <TextInput
+            size="xs"
+            label="Project that owns the buckets"
+            description="May be left out"
+            placeholder="my-project"
+            value={project}
+            maxLength={128}
+            spellCheck={false}
+            onChange={(event) => setProject(event.currentTarget.value)}
+          />
         </form>
         <section className="access-result" aria-label="What to ask for">
           <div className="access-line">
@@ -179,14 +193,14 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
             <Button
               size="xs"
               disabled={isEmpty || key === undefined}
-              loading={check.isPending}
-              onClick={() => check.mutate()}
+              loading={check.isPending && isCurrent}
+              onClick={() => check.mutate(question)}
             >
               Check now
             </Button>
           </div>
-          {check.error !== null && <ProblemAlert {...problemOf(check.error)} />}
-          {check.data !== undefined && <Reports reports={check.data} />}
+          {isCurrent && check.error !== null && <ProblemAlert {...problemOf(check.error)} />}
+          {isCurrent && check.data !== undefined && <Reports reports={check.data} />}
           {isEmpty ? (
             <Text size="md" className="dimmed">
               Name the account, and what it is to read or where it is to create.
@@ -219,6 +233,9 @@ function Reports({ reports }: { readonly reports: readonly AccessReport[] }) {
         <div key={report.for}>
           <Text size="md" fw={600} className="wrap">
             {report.address}: {VERDICTS[report.verdict]}
+          </Text>
+          <Text size="sm" className="dimmed wrap">
+            {report.account === null ? 'Asked without a key' : `Asked as ${report.account}`}
           </Text>
           <Rungs report={report} />
           {report.power.state === 'found' && <Findings findings={report.power.findings} />}

@@ -13,7 +13,11 @@ export interface GcloudCall {
  * Runs a script by the real bash with a `gcloud` that only writes down how it was called, and a working directory that nothing but the script
  * could have put files into. Returns the calls, what the script printed, and the files that it left.
  */
-export function runScript(script: string): {
+export function runScript(
+  script: string,
+  /** Lines of bash that decide what that `gcloud` answers; without any it says yes. `$TMPDIR` is theirs. */
+  answers = '',
+): {
   readonly calls: readonly GcloudCall[];
   readonly stdout: string;
   readonly files: readonly string[];
@@ -27,6 +31,7 @@ export function runScript(script: string): {
       `#!/usr/bin/env bash
 { printf 'call\\0'; for word in "$@"; do printf '%s\\0' "$word"; case "$word" in
   --condition-from-file=*) printf 'file:'; cat "\${word#*=}"; printf '\\0';; esac; done; } >>'${log}'
+${answers}
 `,
     );
     chmodSync(stub, 0o755);

@@ -149,6 +149,29 @@ describe('the least grants', () => {
     expect(writeGrants(apart, 'gcloud').ok).toBe(true);
   });
 
+  it('take back a custom role that was deleted some days ago, and set it right', () => {
+    const text = grantText(planned({ ...BOTH, project: 'demo-project' }), 'gcloud');
+    // Its name is taken, and it cannot be changed before it is back.
+    const { calls } = runScript(
+      text,
+      `case "$*" in
+        'iam roles create '*) exit 1;;
+        'iam roles undelete '*) : >"$TMPDIR/back";;
+        'iam roles update '*) [[ -e "$TMPDIR/back" ]];;
+      esac`,
+    );
+    const roles = calls
+      .filter(({ argv }) => argv[1] === 'roles')
+      .map(({ argv }) => argv.slice(2, 4));
+    expect(roles).toEqual(
+      ['create', 'undelete', 'update'].map((verb) => [verb, 'trainyardObjectLister']),
+    );
+    // The script went on after it.
+    expect(calls.some(({ argv }) => argv.includes('add-iam-policy-binding'))).toBe(true);
+    const fresh = runScript(text).calls.filter(({ argv }) => argv[1] === 'roles');
+    expect(fresh.map(({ argv }) => argv[2])).toEqual(['create']);
+  });
+
   it('never quote the recipe that lets neighbours in', () => {
     for (const variant of GRANT_VARIANTS)
       for (const form of GRANT_FORMS) {

@@ -5,20 +5,25 @@ import { keyTokenSource } from '../../src/google/access-token.ts';
 import { checkAccess } from '../../src/google/check-access.ts';
 import { planGrants } from '../../src/google/grant/plan.ts';
 import { grantText } from '../../src/google/grant/words.ts';
-import { GRANT_VARIANTS, type GrantVariant } from '../../src/shared/grant.ts';
+import {
+  GRANT_FORMS,
+  GRANT_VARIANTS,
+  type GrantForm,
+  type GrantVariant,
+} from '../../src/shared/grant.ts';
 import type { AccessUse } from '../../src/shared/access-check.ts';
 import { ok } from '../../src/shared/problem.ts';
 import { emailOf } from '../emulator/start.ts';
 import { makeHome, type TestHome } from '../cli/harness.ts';
 import { bindingsOf, runScript, type GcloudCall, type GrantedBinding } from './grant-shell.ts';
+import { readConsole, readMessage, type ReadGrants } from './grant-reader.ts';
 import { startGrantWorld, type GrantWorld } from './grant-world.ts';
 
-/** What the assistant writes, applied to the emulator's policies as gcloud and Terraform would, and then used. */
+/** What the assistant writes, applied to the emulator's policies as gcloud, Terraform and a person who reads it would, and then used. */
 
 const IN = 'input-data-bucket';
 const OUT = 'artifacts-bucket';
-const FORMS = ['gcloud', 'terraform'] as const;
-const CASES = GRANT_VARIANTS.flatMap((variant) => FORMS.map((form) => ({ variant, form })));
+const CASES = GRANT_VARIANTS.flatMap((variant) => GRANT_FORMS.map((form) => ({ variant, form })));
 const accountOf = (variant: GrantVariant, form: string): string => `${variant}-${form}`;
 const OTHERS = ['lone-object', 'lone-archive', 'same-bucket', 'odd-name', 'whole'];
 
@@ -141,11 +146,23 @@ async function applyTerraform(text: string): Promise<void> {
   }
 }
 
+async function applyRead({ customRole, managedFolders, bindings }: ReadGrants): Promise<void> {
+  // The emulator was given the role at its start: it has to be the same.
+  if (customRole !== null)
+    expect(customRole).toEqual({
+      id: 'trainyardObjectLister',
+      permissions: 'storage.objects.list',
+    });
+  for (const { bucket, name } of managedFolders) await makeFolder(bucket, name);
+  expect(bindings.length).toBeGreaterThan(0);
+  for (const binding of bindings) await apply(binding);
+}
+
 async function grant(
   name: string,
   addresses: { readonly input?: string; readonly output?: string },
   variant: GrantVariant = 'custom-role',
-  form: (typeof FORMS)[number] = 'gcloud',
+  form: GrantForm = 'gcloud',
 ): Promise<void> {
   const plan = planGrants({
     input: addresses.input ?? null,
@@ -156,8 +173,16 @@ async function grant(
   });
   if (!plan.ok) throw new Error(plan.problem.message);
   const text = grantText(plan.value, form);
-  if (form === 'gcloud') await applyScript(runScript(text).calls);
-  else await applyTerraform(text);
+  switch (form) {
+    case 'gcloud':
+      return applyScript(runScript(text).calls);
+    case 'terraform':
+      return applyTerraform(text);
+    case 'console':
+      return applyRead(readConsole(text));
+    case 'message':
+      return applyRead(readMessage(text));
+  }
 }
 
 /** The verdict of the ladder at an address. */

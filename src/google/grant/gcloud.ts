@@ -54,8 +54,11 @@ function roleLines(plan: GrantPlan, bucket: string): readonly string[] {
     ...find,
     '',
     `# A role of ${customRole.permissions.join(', ')} and nothing else. Where one of this name is there, it is set to that.`,
-    `gcloud iam roles create ${role} >/dev/null ||`,
+    '# One that was deleted in the last days keeps its name taken: it is taken back first.',
+    `gcloud iam roles create ${role} >/dev/null || {`,
+    `  gcloud iam roles undelete ${customRole.id} --project="$project" --quiet >/dev/null 2>&1 || true`,
     `  gcloud iam roles update ${role} >/dev/null`,
+    '}',
     '',
   ];
 }

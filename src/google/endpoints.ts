@@ -1,23 +1,10 @@
 import { ENDPOINT_VARIABLES, GOOGLE_ENDPOINTS, type GoogleEndpoints } from '../shared/endpoints.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
+import { isLoopback } from './proxy.ts';
 
 /** The part of the URL class that is used here; the address is checked before it is trusted. */
 function parseUrl(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
-}
-
-/**
- * Whether a URL's host can only be this machine: `localhost` and names below it (RFC 6761), 127.0.0.0/8, [::1].
- * The URL parser has already turned other spellings of an IPv4 address (`127.1`, `0x7f.1`) into four decimal numbers.
- */
-export function isLoopback(url: URL): boolean {
-  const host = url.hostname;
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host === '[::1]' ||
-    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
-  );
 }
 
 type EndpointName = keyof typeof ENDPOINT_VARIABLES;
@@ -47,7 +34,7 @@ function readEndpoint(name: EndpointName, text: string): Result<string> {
   if (url === null) return refuse(`${variable} is not an address.`, example);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return refuse(`${variable} is not an http address.`, example);
-  if (!isLoopback(url))
+  if (!isLoopback(url.hostname))
     return refuse(
       `${variable} points to another machine; Trainyard moves Google's addresses only to this one (localhost, 127.0.0.0/8, [::1]).`,
       `Unset ${variable} to work with Google, or point it at an emulator on this machine.`,

@@ -11,11 +11,13 @@ export interface ProxySettings {
 
 const LOOPBACK = 'localhost,127.0.0.1,::1,[::1]';
 
+/**
+ * Whether the host of a URL can only be this machine: `localhost`, 127.0.0.0/8, [::1]. Names below `localhost` are no such: RFC 6761 reserves them,
+ * and resolvers ask name servers for them all the same. The URL parser has already turned other spellings of an IPv4 address (`127.1`, `0x7f.1`)
+ * into four decimal numbers.
+ */
 export const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' ||
-  hostname === '[::1]' ||
-  /^127(\.\d{1,3}){3}$/.test(hostname) ||
-  hostname.endsWith('.localhost');
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 
 /** What an environment says of proxies; null where it names none that can be used. Small letters win, as in other programs. */
 export function proxySettings(

@@ -5,6 +5,7 @@ import { ok, type Result } from '../shared/problem.ts';
 import { duplicateField } from './json-scan.ts';
 import { MAKE_A_KEY, refuseKey, type WrongFile } from './key-refusal.ts';
 import { isProjectId } from './project-id.ts';
+import { isLoopback } from './proxy.ts';
 import { readPrivateKey } from './private-key.ts';
 import { readJsonText, MAXIMUM_KEY_FILE_BYTES } from './wrong-files.ts';
 import { wrongJson } from './wrong-json.ts';
@@ -119,7 +120,9 @@ function checkUniverse(value: Readonly<Record<string, unknown>>): WrongFile | nu
 }
 
 function isLoopbackAddress(address: string): boolean {
-  return /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\//.test(`${address}/`);
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname } = new URL(address);
+  return /^https?:$/.test(protocol) && isLoopback(hostname);
 }
 
 function readTokenUri(

@@ -71,16 +71,15 @@ export function existsProblem(
   if (known.done === null && known.taken)
     return problem({
       ...exists,
-      message:
-        'The object that the bucket has under this name was found to hold other bytes than the file, and an object is never overwritten.',
+      message: `${exists.subject} was found to hold other bytes than the file, and an object is never overwritten.`,
       hint: 'Remove that object with a key that may, then try again; or upload to another prefix or under another name.',
     });
   return problem({
     ...exists,
     message:
       known.done === null
-        ? 'The bucket has an object of this name already, and an object is never overwritten.'
-        : 'The file changed after it was uploaded under this name, and an object is never overwritten.',
+        ? `${exists.subject} is there already, and an object is never overwritten.`
+        : `The file changed after it was uploaded as ${exists.subject}, and an object is never overwritten.`,
     hint: 'Upload to another prefix or under another name.',
   });
 }

@@ -49,6 +49,7 @@ test.each([
   'http://10.0.0.1:9199',
   'http://127.0.0.1.evil.example',
   'http://localhost.evil.example:80',
+  'http://evil.localhost:9199',
   'http://[::ffff:10.0.0.1]',
   'http://0.0.0.0:9199',
   'http://user:pass@127.0.0.1:9199',

@@ -131,9 +131,9 @@ describe('settings of proxies', () => {
     );
   });
   it('know this machine', () => {
-    expect(['localhost', '127.0.0.1', '127.8.0.1', '[::1]', 'x.localhost'].every(isLoopback)).toBe(
-      true,
-    );
-    expect(['127.evil.example', 'localhost.example', '10.0.0.1'].some(isLoopback)).toBe(false);
+    expect(['localhost', '127.0.0.1', '127.8.0.1', '[::1]'].every(isLoopback)).toBe(true);
+    expect(
+      ['127.evil.example', 'localhost.example', 'x.localhost', '10.0.0.1'].some(isLoopback),
+    ).toBe(false);
   });
 });

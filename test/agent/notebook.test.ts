@@ -221,6 +221,13 @@ describe.skipIf(noJupyter !== null)(`a real Jupyter (${noJupyter ?? 'is there'})
       expect(path.relative(run.directory, file)).toMatch(/^private\/notebook\//);
     for (const folder of ['', 'private', 'private/notebook', 'private/notebook/runtime'])
       expect(statSync(run.at(folder)).mode & 0o077).toBe(0);
+    // Jupyter chooses the modes of what it writes at run time; nobody else gets through the folders to it.
+    for (const entry of readdirSync(run.at('private'), { recursive: true, withFileTypes: true })) {
+      const file = path.join(entry.parentPath, entry.name);
+      const ofJupyter = file.startsWith(run.at('private/notebook/runtime/'));
+      if (entry.isDirectory() || !ofJupyter)
+        expect([file, statSync(file).mode & 0o077]).toEqual([file, 0]);
+    }
     for (const file of ['config.json', 'server.json', 'open.html'])
       expect(statSync(run.at(`private/notebook/${file}`)).mode & 0o777).toBe(0o600);
     const pids = pidsOf(run);

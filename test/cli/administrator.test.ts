@@ -143,6 +143,7 @@ it('the first check that can finds it: new jobs are refused until it is confirme
   await home.file('go', '');
   const retried = await home.run(['retry', 'latest']);
   expect(retried, retried.stderr).toMatchObject({ status: 0 });
+  expect(retried.stderr).toContain('administrator’s key, and nobody has confirmed it');
 
   // Without a network nothing new is found; what was found can be confirmed.
   const accept = ['keys', 'check', 'ruler', '--accept-admin', emailOf('ruler')];

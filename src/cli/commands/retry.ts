@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { powerMarks } from '../../main/jobs/power-marks.ts';
+import { accessService } from '../../main/keys/access-service.ts';
 import type { Services } from '../../main/services.ts';
 import type { Started } from '../../main/jobs/service.ts';
 import type { Result } from '../../shared/problem.ts';
 import { lacksOutput, type JobView } from '../../shared/views.ts';
+import { markLines } from '../confirm-power.ts';
 import type { Context, Run } from '../context.ts';
 import { valueOf, type ExitStatus } from '../exit.ts';
 import { followJob } from '../follow.ts';
@@ -83,6 +86,8 @@ async function takeUp(
   // What earlier attempts did was told then.
   const found = await services.jobs.get(id);
   const before = found.ok ? found.value : null;
+  const admin = await powerMarks(services.jobs, accessService(services), id);
+  for (const line of markLines(admin)) output.warn(line);
   const started = valueOf(await verb.begin(services, id, context.signal));
   const { accessMissing } = started;
   if (accessMissing !== null) output.warn(accessMissing.message, accessMissing.hint);
@@ -92,6 +97,6 @@ async function takeUp(
   }
   const { status, job } = await followJob(context, services, id, before);
   if (options.json === true && job !== null)
-    output.json({ ...jobJson(job), ...(await transferLists(services, job)) });
+    output.json({ ...jobJson(job), admin, ...(await transferLists(services, job)) });
   return status === 130 ? status : verb.status({ status, before, job });
 }

@@ -151,8 +151,10 @@ it('the first check that can finds it: new jobs are refused until it is confirme
   expect(await admin('ruler')).toMatchObject({ acceptedAt: expect.any(String) as string });
   expect(await home.run(['keys', 'check', 'ruler'])).toMatchObject({ status: 0 });
   expect((await home.run(['keys', 'list'])).stdout).toMatch(/^ruler .*administrator/m);
+}, 180_000);
 
-  // Its jobs carry a standing mark: where they start, in the list, by themselves, and in each document.
+it('its jobs carry a standing mark: where they start, in the list, by themselves, and in each document', async () => {
+  const file = await jobWith('ruler');
   const started = await home.run(['run', file]);
   expect(started).toMatchObject({ status: 0 });
   expect(started.stderr).toMatch(
@@ -173,7 +175,7 @@ it('the first check that can finds it: new jobs are refused until it is confirme
   );
   const marked = await home.json<{ admin: { name: string }[] }>(['job', 'latest']);
   expect(marked.admin).toMatchObject([{ name: 'ruler' }]);
-}, 90_000);
+}, 180_000);
 
 it('a key that can do more than the job needs gets a quieter note, and no mark', async () => {
   await addOffline('wide');

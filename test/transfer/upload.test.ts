@@ -167,7 +167,7 @@ describe('upload', { timeout: 60_000 }, () => {
       ['model.bin', 'storage.exists'],
     ]);
     for (const { path, problem } of report.failed)
-      expect(problem.message).toMatch(`gs://${OUT}/${wanted.prefix}${path ?? ''} is there already`);
+      expect(problem.message).toMatch(`gs://${OUT}/${wanted.prefix}${path} is there already`);
     expect((await world.get(OUT, `${wanted.prefix}empty`)).toString()).toBe('theirs');
     expect((await world.get(OUT, `${wanted.prefix}model.bin`)).toString()).toBe('theirs');
   });

@@ -75,22 +75,22 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
     retry: false,
   });
   // What was found is of this account and these addresses, and shown with them alone.
-  const question = JSON.stringify([key?.name, wish.input, wish.output, variant]);
+  const question = { key: key?.name ?? null, input: wish.input, output: wish.output, variant };
   const check = useMutation({
-    mutationFn: async (_question: string): Promise<readonly AccessReport[]> => {
+    mutationFn: async (asked: typeof question): Promise<readonly AccessReport[]> => {
       const sides: readonly (readonly [AccessUse, string | null])[] = [
-        ['input', wish.input],
-        ['output', wish.output],
+        ['input', asked.input],
+        ['output', asked.output],
       ];
       return Promise.all(
         sides.flatMap(([use, gcs]) =>
-          gcs === null || key === undefined
+          gcs === null || asked.key === null
             ? []
             : [
                 ask('new-job-check-access', {
                   question: crypto.randomUUID(),
                   gcs,
-                  key: key.name,
+                  key: asked.key,
                   for: use,
                 }),
               ],
@@ -98,7 +98,7 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
       );
     },
   });
-  const isCurrent = check.variables === question;
+  const isCurrent = JSON.stringify(check.variables) === JSON.stringify(question);
   const text = grant.data?.text ?? '';
   return (
     <div className="access">

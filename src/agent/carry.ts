@@ -16,7 +16,7 @@ import { openEventLog } from './event-log.ts';
 import { errorMessage, makeFolder, readAll, removeFile, sleep, writeJsonAtomic } from './files.ts';
 import { readHistory } from './history.ts';
 import { isAlive, ownIdentity } from './identity.ts';
-import { takeLock, type HeldLock } from './lock.ts';
+import { takeLock, type HeldLock } from '../transfer/lock.ts';
 import { captureEnvironment } from './login-shell.ts';
 import { emptyPrivate } from './private-folder.ts';
 import { note, runLockFolder, type Run } from './run.ts';

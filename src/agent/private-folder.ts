@@ -6,7 +6,7 @@ import { lockSchema, workerStartedSchema } from '../shared/agent-protocol.ts';
 import { RUN, workerPid, workerStarted } from '../shared/run-directory.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';
 import { isAlive, ownIdentity } from './identity.ts';
-import { takeLock } from './lock.ts';
+import { takeLock } from '../transfer/lock.ts';
 import { runLockFolder } from './run.ts';
 
 const MEMORY_DISK = '/dev/shm';

@@ -1,17 +1,6 @@
-import { constants } from 'node:fs';
-import {
-  lstat,
-  mkdir,
-  open,
-  readFile,
-  rename,
-  rm,
-  statfs,
-  writeFile,
-  type FileHandle,
-} from 'node:fs/promises';
-import { createHash, randomBytes } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
+import { lstat, mkdir, readFile, rm, statfs, writeFile, type FileHandle } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { crc32c } from './native-crc32c.ts';
 import { PARTIAL_SUFFIX } from './name-mapping.ts';
@@ -26,16 +15,25 @@ export interface DiskContext {
   readonly subject: string;
 }
 
+/** Of what on the disk an error is: the path that it names, else what was worked on; empty where that is an address. */
+function whereOf(error: unknown, { subject }: DiskContext): string {
+  if (error instanceof Error && 'path' in error && typeof error.path === 'string')
+    return error.path;
+  return subject.includes('://') ? '' : subject;
+}
+
 /** What an error of the file system means to a user. */
 export function diskProblem(error: unknown, context: DiskContext): Problem {
   const code = errorCodeOf(error);
+  const where = whereOf(error, context);
+  const disk = where === '' ? 'disk' : `disk of ${where}`;
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
       return problem({
         code: 'transfer.no-room',
         ...context,
-        message: `There is no room left on the disk (${code}).`,
+        message: `There is no room left on the ${disk} (${code}).`,
         hint: 'Free some space, then start again: what is complete stays.',
       });
     case 'EACCES':
@@ -45,7 +43,9 @@ export function diskProblem(error: unknown, context: DiskContext): Problem {
         code: 'transfer.disk-refused',
         ...context,
         message:
-          code === 'EROFS' ? 'The disk is read-only.' : `The system does not allow it (${code}).`,
+          code === 'EROFS'
+            ? `The ${disk} is read-only.`
+            : `The system does not allow it${where === '' ? '' : `: ${where}`} (${code}).`,
         hint: 'Check the permissions of the file and of the folder it lies in.',
       });
     case 'ENAMETOOLONG':
@@ -97,33 +97,6 @@ export async function bootId(): Promise<string | null> {
   } catch {
     return null;
   }
-}
-
-/** The name of a file while it is incomplete: beside its final one, so that a rename completes it. */
-export function partialPath(path: string): string {
-  const name = basename(path);
-  if (Buffer.byteLength(name) + PARTIAL_SUFFIX.length <= 255) return path + PARTIAL_SUFFIX;
-  const short = createHash('sha256').update(name).digest('hex').slice(0, 32);
-  return join(dirname(path), `.${short}${PARTIAL_SUFFIX}`);
-}
-
-/**
- * Gives a complete file its final name. Unless it `replaces` one of ours, nothing may be there: what came there meanwhile is somebody else's,
- * or another object's that this disk takes for the same name.
- */
-export async function putInPlace(partial: string, path: string, replaces: boolean): Promise<void> {
-  const there = replaces ? null : await lstat(path).catch(() => null);
-  if (there !== null)
-    throw new DiskFault(
-      problem({
-        code: 'transfer.exists',
-        op: 'download to',
-        subject: path,
-        message: 'Another file came into its place meanwhile, and nothing is overwritten.',
-        hint: 'Move it away, or download to another folder.',
-      }),
-    );
-  await rename(partial, path);
 }
 
 /** Makes the folder that files go to. Throws a {@link DiskFault}. */
@@ -178,12 +151,6 @@ export async function foldsNames(folder: string): Promise<boolean> {
   }
 }
 
-/** Opens a file to write it, made new and empty unless `keep`; a link in its place is not followed. */
-export function openPartial(path: string, keep: boolean): Promise<FileHandle> {
-  const fresh = keep ? 0 : constants.O_TRUNC;
-  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | fresh, 0o644);
-}
-
 /** Makes folders below `root`, and refuses to pass through a link: one made by somebody else could lead anywhere. */
 export function folderMaker(root: string): (relativePath: string) => Promise<void> {
   const made = new Map<string, Promise<void>>();
@@ -220,7 +187,7 @@ export interface Need {
 }
 
 /** Left free for others: 64 MiB. */
-const RESERVE = 64 * 1024 * 1024;
+export const RESERVE = 64 * 1024 * 1024;
 
 export function formatBytes(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -243,12 +210,12 @@ export function checkRoom(
     fail(problem({ code: 'transfer.no-room', op: 'check for room', subject: path, message, hint }));
   if (need.bytes > 0 && need.bytes + RESERVE > free.bytes)
     return refuse(
-      `There is not enough room: ${formatBytes(need.bytes)} are needed, ${formatBytes(free.bytes)} are free (${formatBytes(RESERVE)} are kept free).`,
+      `There is not enough room on the disk of ${path}: ${formatBytes(need.bytes)} are needed, ${formatBytes(free.bytes)} are free (${formatBytes(RESERVE)} are kept free).`,
       'Free some space, or use a folder on another disk.',
     );
   if (free.filesTotal > 0 && need.files > free.files)
     return refuse(
-      `There is not enough room for so many files: ${need.files} are needed, ${free.files} can still be made (inodes).`,
+      `There is not enough room for so many files on the disk of ${path}: ${need.files} are needed, ${free.files} can still be made (inodes).`,
       'Remove files, or use a folder on another disk.',
     );
   return ok();

@@ -4,7 +4,7 @@ import { getObject } from '../google/listing.ts';
 import type { Progress } from '../shared/events.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { areaOf, fail, ok, type Problem, type Result } from '../shared/problem.ts';
-import { diskProblem, DiskFault, errorCodeOf, folderMaker, partialPath, roomFor } from './disk.ts';
+import { diskProblem, DiskFault, errorCodeOf, folderMaker, roomFor } from './disk.ts';
 import type { DownloadJournal } from './download-journal.ts';
 import {
   bytesLeftBehind,
@@ -23,6 +23,7 @@ import {
 import { stateOf } from './download-state.ts';
 import { downloadWhole, type FetchTask } from './download-whole.ts';
 import { forEachOf, limiter } from './limiter.ts';
+import { partialPath } from './partial-file.ts';
 import { progressMeter } from './progress.ts';
 import type { Wire } from './wire.ts';
 
@@ -37,6 +38,8 @@ export interface DownloadContext {
   readonly wire: Wire;
   readonly destination: string;
   readonly journals: string;
+  /** Of this copy, in the names of incomplete files: partial-file.ts. */
+  readonly partialId: string;
   readonly journal: DownloadJournal;
   readonly boot: string | null;
   readonly onProgress: ((progress: Progress) => void) | undefined;
@@ -109,7 +112,8 @@ async function checkSpace(
 ): Promise<Result<void>> {
   let bytes = 0;
   for (const { object, path } of fetch) {
-    const task = { object, path: join(context.destination, path) };
+    const partial = partialPath(join(context.destination, path), context.partialId);
+    const task = { object, partial };
     bytes += object.size - (object.size >= LARGE ? await bytesLeftBehind(task) : 0);
   }
   const folders = new Set(fetch.map(({ path }) => dirname(path)));
@@ -157,7 +161,7 @@ async function fetchCurrent(
     if (next.value === 'not-replaced') return done;
     // Nothing of the old generation is gone on with.
     await rm(partialJournalPath(journals, wire.bucket, object, task.path), { force: true });
-    await rm(partialPath(task.path), { force: true });
+    await rm(task.partial, { force: true });
     const room = await roomFor(dirname(task.path), { bytes: next.value.size, files: 1 });
     if (!room.ok) return room;
     object = next.value;
@@ -187,7 +191,9 @@ async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Pro
   const fetchOne = async (file: Wanted): Promise<Result<ObjectInfo>> => {
     if (gone !== null) return fail(gone);
     const { object, path, replaces } = file;
-    const task = { object, path: join(destination, path), replaces };
+    const target = join(destination, path);
+    const partial = partialPath(target, context.partialId);
+    const task = { object, path: target, partial, replaces };
     try {
       await makeFolder(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
       return await fetchCurrent(inner, file, task);

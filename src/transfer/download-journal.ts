@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { onDisk } from './disk.ts';
 import { openJournal, readJournal } from './journal.ts';
 
 const beginSchema = z.object({
@@ -39,14 +40,15 @@ export interface DownloadJournalScope {
   readonly boot: string | null;
 }
 
-/** Opens the journal of a download; lines of other buckets and destinations are passed over. */
+/** Opens the journal of a download; lines of other buckets and destinations are passed over. What its disk refuses is a `DiskFault`. */
 export async function openDownloadJournal(
   file: string,
   scope: DownloadJournalScope,
 ): Promise<DownloadJournal> {
   const known = new Map<string, CompletedDownload>();
   let current: z.infer<typeof beginSchema> | null = null;
-  for (const line of await readJournal(file)) {
+  const disk = { op: 'write the journal of the download', subject: file };
+  for (const line of await onDisk(disk, () => readJournal(file))) {
     const begin = beginSchema.safeParse(line);
     if (begin.success) current = begin.data;
     const done = doneSchema.safeParse(line);
@@ -55,10 +57,11 @@ export async function openDownloadJournal(
     const completed = completedSchema.parse(done.data);
     known.set(completed.path, { ...completed, boot: current.boot });
   }
-  const journal = await openJournal(file, false, { format: 1, kind: 'begin', ...scope });
+  const begin = { format: 1, kind: 'begin', ...scope };
+  const journal = await onDisk(disk, () => openJournal(file, false, begin));
   return {
     of: (path) => known.get(path) ?? null,
-    done: (completed) => journal.append({ kind: 'done', ...completed }),
+    done: (completed) => onDisk(disk, () => journal.append({ kind: 'done', ...completed })),
     close: () => journal.close(),
   };
 }

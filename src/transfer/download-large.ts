@@ -6,18 +6,11 @@ import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import { crc32cCombine } from './crc32c.ts';
-import {
-  checksumOf,
-  diskProblem,
-  DiskFault,
-  onDisk,
-  openPartial,
-  partialPath,
-  putInPlace,
-} from './disk.ts';
+import { checksumOf, diskProblem, DiskFault, onDisk } from './disk.ts';
 import { mismatch, type FetchTask } from './download-whole.ts';
 import { openJournal, readJournal, type Journal } from './journal.ts';
 import type { Limiter } from './limiter.ts';
+import { openKept, putInPlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { gapsOf, orderly, type Gap, type Segment } from './segments.ts';
@@ -113,9 +106,11 @@ async function trustedSegments(
 }
 
 /** How many bytes of an object an earlier attempt left on the disk: for the room check. */
-export async function bytesLeftBehind(task: Pick<FetchTask, 'object' | 'path'>): Promise<number> {
+export async function bytesLeftBehind(
+  task: Pick<FetchTask, 'object' | 'partial'>,
+): Promise<number> {
   try {
-    const { blocks, size } = await stat(partialPath(task.path));
+    const { blocks, size } = await stat(task.partial);
     return Math.min(blocks * 512, size, task.object.size);
   } catch {
     return 0;
@@ -215,11 +210,16 @@ async function complete(
   handle: FileHandle,
   journalPath: string,
 ): Promise<Result<void>> {
-  const { object, path } = task;
+  const { object, path, partial } = task;
   const have = await trustedSegments(context, task, journalPath, handle);
   // A segment that is not trusted any more must not be believed next time: the journal is written anew.
   await rm(journalPath, { force: true });
-  const journal = await openJournal(journalPath, false);
+  const disk = { op: 'write the journal of the download', subject: journalPath };
+  const opened = await onDisk(disk, () => openJournal(journalPath, false));
+  const journal: Journal = {
+    append: (line) => onDisk(disk, () => opened.append(line)),
+    close: () => opened.close(),
+  };
   let fetched: Result<readonly Segment[]>;
   try {
     await handle.truncate(object.size);
@@ -243,11 +243,20 @@ async function complete(
   if (wrong !== null) {
     context.meter.bytes(-received.length);
     await rm(journalPath, { force: true });
-    await rm(partialPath(path), { force: true });
+    await rm(partial, { force: true });
     const attempt = wrongBytes<undefined>(mediaRequest(context.wire, object).subject, wrong, true);
     return attempt.ok ? ok() : fail(attempt.problem);
   }
-  await putInPlace(partialPath(path), path, task.replaces);
+  try {
+    await putInPlace(handle, partial, path, task.replaces);
+  } catch (error) {
+    // Its place is somebody else's: nothing is left to go on with.
+    if (error instanceof DiskFault && error.problem.code === 'transfer.exists') {
+      await rm(partial, { force: true });
+      await rm(journalPath, { force: true });
+    }
+    throw error;
+  }
   return ok();
 }
 
@@ -265,7 +274,7 @@ export async function downloadLarge(
   const disk = { op: 'write', subject: task.path };
   try {
     for (let attempt = 1; ; attempt += 1) {
-      const handle = await onDisk(disk, () => openPartial(partialPath(task.path), true));
+      const handle = await onDisk(disk, () => openKept(task.partial));
       let done: Result<void>;
       try {
         done = await complete(context, task, handle, journal);

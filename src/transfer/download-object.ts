@@ -4,6 +4,7 @@ import { cancelledProblem } from '../google/http.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { decodeCrc32c } from './crc32c.ts';
+import { lockDestination, type DestinationLock } from './destination-lock.ts';
 import { bootId, checksumOf, diskProblem, DiskFault, roomFor } from './disk.ts';
 import { downloadLarge, LARGE } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
@@ -11,6 +12,7 @@ import { downloadWhole } from './download-whole.ts';
 import type { DownloadOptions } from './download.ts';
 import { limiter } from './limiter.ts';
 import { listTarget } from './list-target.ts';
+import { dropSecondName, partialId, partialPath } from './partial-file.ts';
 import { progressMeter } from './progress.ts';
 import { addressOf, openWire } from './wire.ts';
 
@@ -30,7 +32,7 @@ export interface DownloadedObject extends ObjectInfo {
 /**
  * Downloads one object to one file, verified, by the rules of {@link download}; a large one goes on where an earlier attempt with the same
  * journal ended. A file that has the object's size and CRC32C is left as it is. Needs `storage.objects.get`.
- * Errors: `transfer.exists` for anything else of that name; those of {@link download}.
+ * Errors: `transfer.exists` for anything else of that name; `transfer.destination-busy`; those of {@link download}.
  */
 export async function downloadObject(
   options: DownloadObjectOptions,
@@ -38,7 +40,12 @@ export async function downloadObject(
   const file = resolve(options.file);
   const subject = addressOf(options.bucket, options.object);
   const wire = openWire(options);
+  let lock: DestinationLock | null = null;
   try {
+    const locked = await lockDestination(file);
+    if (!locked.ok) return locked;
+    lock = locked.value;
+    const partial = partialPath(file, partialId(options.journal));
     const there = await lstat(file).catch(() => null);
     const inTheWay = (message: string) =>
       fail(
@@ -70,15 +77,17 @@ export async function downloadObject(
         }),
       );
     if (there !== null && options.overwrite !== true) {
-      if (there.size === object.size && (await hasChecksum(file, object, wire.signal)))
+      if (there.size === object.size && (await hasChecksum(file, object, wire.signal))) {
+        await dropSecondName(partial, there);
         return ok({ ...object, alreadyThere: true });
+      }
       return inTheWay('the file is there already with other content, and nothing is overwritten.');
     }
     await mkdir(dirname(file), { recursive: true });
     const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
     if (!room.ok) return room;
     const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
-    const task = { object, path: file, replaces: options.overwrite === true };
+    const task = { object, path: file, partial, replaces: options.overwrite === true };
     const requests = limiter(wire.concurrency);
     const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
     const done =
@@ -94,6 +103,7 @@ export async function downloadObject(
       return fail(diskProblem(error, { op: 'download to', subject: basename(file) }));
     throw error;
   } finally {
+    lock?.release();
     await wire.close();
   }
 }

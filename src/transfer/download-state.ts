@@ -5,6 +5,7 @@ import { decodeCrc32c } from './crc32c.ts';
 import { checksumOf, diskProblem, errorCodeOf } from './disk.ts';
 import type { DownloadJournal } from './download-journal.ts';
 import type { PlannedDownload } from './download-plan.ts';
+import { dropSecondName, partialPath } from './partial-file.ts';
 import type { Wire } from './wire.ts';
 
 function inTheWay(path: string, what: string): Problem {
@@ -25,6 +26,7 @@ function inTheWay(path: string, what: string): Problem {
 export async function stateOf(
   context: {
     readonly destination: string;
+    readonly partialId: string;
     readonly journal: DownloadJournal;
     readonly boot: string | null;
     readonly wire: Wire;
@@ -52,6 +54,7 @@ export async function stateOf(
         await handle.close();
       }
       if (sum === decodeCrc32c(object.crc32c)) {
+        await dropSecondName(partialPath(path, context.partialId), stats);
         const { name, generation } = object;
         const { size, mtimeMs } = stats;
         await context.journal.done({ object: name, generation, path: file.path, size, mtimeMs });

@@ -3,7 +3,8 @@ import { ok, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import { decodeCrc32c } from './crc32c.ts';
-import { onDisk, openPartial, partialPath, putInPlace } from './disk.ts';
+import { onDisk } from './disk.ts';
+import { openFresh, putInPlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
@@ -16,6 +17,8 @@ export interface FetchTask {
   readonly object: ObjectInfo;
   /** Absolute. */
   readonly path: string;
+  /** Where it is while it is incomplete: partialPath(). */
+  readonly partial: string;
   /** A file in its place is an older one of ours, and may be replaced. */
   readonly replaces: boolean;
 }
@@ -40,19 +43,17 @@ async function receiveWhole(
   counted: { bytes: number; wrong: number },
   meter: ProgressMeter,
 ): Promise<Attempt<void>> {
-  const { object, path } = task;
+  const { object, path, partial } = task;
   if (answer.statusCode === 404) {
     await answer.body.dump();
     return changedMidway(request.subject);
   }
   if (answer.statusCode !== 200) return refusalOf(wire, request, answer);
   const disk = { op: 'write', subject: path };
-  const partial = partialPath(path);
   try {
-    const handle = await onDisk(disk, () => openPartial(partial, false));
-    let received;
+    const handle = await onDisk(disk, () => openFresh(partial));
     try {
-      received = await receive(answer.body as AsyncIterable<Uint8Array>, {
+      const received = await receive(answer.body as AsyncIterable<Uint8Array>, {
         handle,
         position: 0,
         limit: object.size,
@@ -62,15 +63,15 @@ async function receiveWhole(
           meter.bytes(count);
         },
       });
+      const wrong = mismatch(object, received);
+      if (wrong !== null) {
+        counted.wrong += 1;
+        return wrongBytes(request.subject, wrong, counted.wrong < CHECKSUM_ATTEMPTS);
+      }
+      await onDisk(disk, () => putInPlace(handle, partial, path, task.replaces));
     } finally {
       await onDisk(disk, () => handle.close());
     }
-    const wrong = mismatch(object, received);
-    if (wrong !== null) {
-      counted.wrong += 1;
-      return wrongBytes(request.subject, wrong, counted.wrong < CHECKSUM_ATTEMPTS);
-    }
-    await onDisk(disk, () => putInPlace(partial, path, task.replaces));
     return { ok: true, value: undefined };
   } catch (error) {
     return diskAttempt(error);
@@ -101,6 +102,6 @@ export async function downloadWhole(
     return ok();
   }
   meter.bytes(-counted.bytes);
-  await rm(partialPath(task.path), { force: true }).catch(() => undefined);
+  await rm(task.partial, { force: true }).catch(() => undefined);
   return done;
 }

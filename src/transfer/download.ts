@@ -16,9 +16,11 @@ import {
   type PlacedObject,
 } from './download-files.ts';
 import { openDownloadJournal } from './download-journal.ts';
+import { lockDestination, type DestinationLock } from './destination-lock.ts';
 import { planDownload } from './download-plan.ts';
 import { listTarget } from './list-target.ts';
 import { NAME_PLATFORM } from './name-mapping.ts';
+import { partialId } from './partial-file.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
 
 export interface DownloadOptions {
@@ -93,6 +95,7 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
       wire,
       destination,
       journals: join(options.journal, 'partial'),
+      partialId: partialId(options.journal),
       journal,
       boot,
       onProgress: options.onProgress,
@@ -109,6 +112,12 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
   }
 }
 
+/** What a download has for itself: its folder; of a single object the one file in it, so that others may be fetched beside. */
+const placeOf = ({ target, destination }: DownloadOptions): string =>
+  target.kind === 'object'
+    ? join(destination, target.object.slice(target.object.lastIndexOf('/') + 1))
+    : destination;
+
 /**
  * Downloads what an address turned out to be into a folder: lists, checks the room, fetches in parallel, pinned to the generations listed;
  * a file has its final name only when it is complete and its size and CRC32C are right. An object that is replaced meanwhile is fetched
@@ -117,14 +126,18 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
  *
  * Needs `storage.objects.get`, and `storage.objects.list` on the bucket for a folder.
  *
- * Fails as a whole when the listing fails, when there is no room (`transfer.no-room`), or when cancelled (`job.cancelled`); what befalls
+ * Fails as a whole when the listing fails, when there is no room (`transfer.no-room`), when another download goes there (`transfer.destination-busy`), or when cancelled (`job.cancelled`); what befalls
  * single objects is in the report.
  */
 export async function download(options: DownloadOptions): Promise<Result<DownloadReport>> {
   const started = performance.now();
   const prefix = options.target.kind === 'folder' ? options.target.prefix : undefined;
   const wire = openWire({ ...options, prefix });
+  let lock: DestinationLock | null = null;
   try {
+    const locked = await lockDestination(placeOf(options));
+    if (!locked.ok) return locked;
+    lock = locked.value;
     const done = await downloadListed(wire, options);
     if (!done.ok) return done;
     return ok({ ...done.value, seconds: (performance.now() - started) / 1000 });
@@ -136,6 +149,7 @@ export async function download(options: DownloadOptions): Promise<Result<Downloa
       return fail(diskProblem(error, { op: 'download to', subject: options.destination }));
     throw error;
   } finally {
+    lock?.release();
     await wire.close();
   }
 }

@@ -1,4 +1,3 @@
-import { fork } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,8 +5,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEventLog } from '../../src/agent/event-log.ts';
 import { readHistory } from '../../src/agent/history.ts';
-import { isAlive, ownIdentity } from '../../src/agent/identity.ts';
-import { takeLock, type LockHolder } from '../../src/agent/lock.ts';
 import { captureEnvironment, joinPaths, parseEnvironment } from '../../src/agent/login-shell.ts';
 import { withoutControls } from '../../src/agent/own-environment.ts';
 import { emptyPrivate, placeKeyFile } from '../../src/agent/private-folder.ts';
@@ -156,54 +153,6 @@ describe('events.jsonl', () => {
     });
     expect(history.worker(0)).toEqual({ start: 2, endTold: false, logFullTold: false });
     expect(history.worker(1).start).toBe(0);
-  });
-});
-
-describe('the lock', () => {
-  test('is held once, is free after release, and is taken over from the dead', () => {
-    const folder = path.join(root, 'lock');
-    const holder = (run: string): LockHolder => ({ process: ownIdentity(), run });
-    const alive = (other: LockHolder): boolean => isAlive(other.process);
-    const first = takeLock(folder, holder('a'), alive);
-    if (first.kind !== 'held') throw new Error('busy');
-    expect(takeLock(folder, holder('b'), alive)).toMatchObject({ kind: 'busy', by: { run: 'a' } });
-    first.lock.release();
-    expect(takeLock(folder, holder('b'), alive).kind).toBe('held');
-    expect(takeLock(folder, holder('c'), () => false).kind).toBe('held');
-    expect(takeLock(folder, holder('d'), alive)).toMatchObject({ kind: 'busy', by: { run: 'c' } });
-    expect(readdirSync(folder)).toHaveLength(1);
-  });
-
-  test('processes that race for it never hold it together', async () => {
-    const folder = path.join(root, 'raced');
-    const log = path.join(root, 'raced.log');
-    const module = path.resolve(import.meta.dirname, '../../src/agent/lock.ts');
-    const identityModule = path.resolve(import.meta.dirname, '../../src/agent/identity.ts');
-    const program = path.join(root, 'racer.ts');
-    writeFileSync(
-      program,
-      `import { takeLock } from ${JSON.stringify(module)};
-       import { isAlive, ownIdentity } from ${JSON.stringify(identityModule)};
-       import { writeFileSync, rmSync } from 'node:fs';
-       const process_ = ownIdentity();
-       let wins = 0;
-       for (let n = 0; n < 60; n += 1) {
-         const answer = takeLock(${JSON.stringify(folder)}, { process: process_, run: 'r' }, (o) => isAlive(o.process));
-         if (answer.kind === 'busy') continue;
-         wins += 1;
-         writeFileSync(${JSON.stringify(`${folder}.inside`)}, '', { flag: 'wx' });
-         rmSync(${JSON.stringify(`${folder}.inside`)});
-         answer.lock.release();
-       }
-       writeFileSync(${JSON.stringify(log)}, wins + '\\n', { flag: 'a' });`,
-    );
-    const codes = await Promise.all(
-      Array.from(
-        { length: 4 },
-        () => new Promise<number | null>((resolve) => fork(program).once('exit', resolve)),
-      ),
-    );
-    expect(codes).toEqual([0, 0, 0, 0]);
   });
 });
 

@@ -146,6 +146,7 @@ describe(`a disk${withoutMounts}`, { timeout: 60_000 }, () => {
       const refused = refusal(await download(await downloadOptions(disk)));
       expect(refused).toMatchObject({ code: 'transfer.no-room' });
       expect(refused.message).toContain('inodes');
+      expect(refused.message).toContain(disk);
     });
   });
 
@@ -208,6 +209,8 @@ describe(`a disk${withoutMounts}`, { timeout: 60_000 }, () => {
       expect(new Set(codes(report).map(([, code]) => code))).toEqual(
         new Set(['transfer.disk-refused']),
       );
+      for (const { problem } of report.failed)
+        expect(problem.message).toContain(`disk of ${join(disk, 'to')}`);
       expect(report.failed[0]?.problem.message).toContain('read-only');
       const missing = refusal(await download(await downloadOptions(join(disk, 'new/folder'))));
       expect(missing).toMatchObject({ code: 'transfer.disk-refused' });

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { download, type DownloadOptions } from '../../src/transfer/download.ts';
 import { downloadObject } from '../../src/transfer/download-object.ts';
+import { partialId, partialPath } from '../../src/transfer/partial-file.ts';
 import { startProxy, type Fault } from './proxy.ts';
 import { IN, plant, refusal, startWorld, tree, value, type World } from './world.ts';
 
@@ -142,7 +143,8 @@ describe('download', () => {
     await plant(elsewhere, { keep: '' });
     await plant(wanted.destination, { other: '' });
     await symlink(elsewhere, join(wanted.destination, 'deep'));
-    await symlink(join(elsewhere, 'new'), join(wanted.destination, 'a.txt.trainyard-partial'));
+    const partial = partialPath(join(wanted.destination, 'a.txt'), partialId(wanted.journal));
+    await symlink(join(elsewhere, 'new'), partial);
     const report = value(await download(wanted));
     expect(report.failed.map(({ object }) => object).sort()).toEqual([
       'data/a.txt',
@@ -180,11 +182,12 @@ describe('download', () => {
 
   it('reports a disk that refuses by file', async () => {
     const wanted = await options();
-    await plant(wanted.destination, { 'a.txt.trainyard-partial/x': '' });
+    const partial = partialPath('a.txt', partialId(wanted.journal));
+    await plant(wanted.destination, { [`${partial}/x`]: '' });
     const report = value(await download(wanted));
     expect(report).toMatchObject({
       objects: 5,
-      failed: [{ object: 'data/a.txt', problem: { code: 'transfer.disk' } }],
+      failed: [{ object: 'data/a.txt', problem: { code: 'transfer.exists' } }],
     });
   });
 

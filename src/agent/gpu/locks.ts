@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { ProcessIdentity } from '../../shared/process-identity.ts';
 import { makeFolder } from '../files.ts';
 import { isAlive } from '../identity.ts';
-import { lockHolder, takeLock, type HeldLock, type LockHolder } from '../lock.ts';
+import { lockHolder, takeLock, type HeldLock, type LockHolder } from '../../transfer/lock.ts';
 import { hasLiveWorkers } from '../private-folder.ts';
 
 /** The cards of this host that this run holds, against other runs of the same home. */

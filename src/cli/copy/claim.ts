@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { identityOf, isAlive, parseIdentity } from '../../main/platform/processes.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { diskProblem } from '../../transfer/disk.ts';
+import { isAlive, ownIdentity } from '../../transfer/identity.ts';
+import { takeLock, type LockAnswer } from '../../transfer/lock.ts';
 
 /** The place of one copy's journals, so that it goes on where it stopped when it is started again. */
 export interface Claim {
@@ -11,11 +13,20 @@ export interface Claim {
   release(finished: boolean): Promise<void>;
 }
 
-const HOLDER = 'holder.json';
+/** Behind the name of a copy: its lock, beside the journals, which go at the end. */
+const LOCK_SUFFIX = '.lock';
 /** Milliseconds that journals are kept: sessions of uploads live a week. */
 const KEPT = 30 * 24 * 3_600_000;
 
-/** Claims the journals of the copy from `source` to `target`. Errors: `input.copy-is-running` while another process has them. */
+const lockOf = (folder: string): LockAnswer =>
+  takeLock(`${folder}${LOCK_SUFFIX}`, { process: ownIdentity(), run: folder }, (other) =>
+    isAlive(other.process),
+  );
+
+/**
+ * Claims the journals of the copy from `source` to `target`.
+ * Errors: `input.copy-is-running` while another process has them, `transfer.no-room` and the like where the home's disk refuses.
+ */
 export async function claimJournals(
   home: string,
   source: string,
@@ -23,46 +34,61 @@ export async function claimJournals(
 ): Promise<Result<Claim>> {
   const name = createHash('sha256').update(`${source}\0${target}`).digest('hex').slice(0, 24);
   const folder = path.join(home, 'copies', name);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await utimes(folder, new Date(), new Date());
-  await sweep(path.dirname(folder));
-  const holder = path.join(folder, HOLDER);
-  const own = await identityOf(process.pid);
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    try {
-      await writeFile(holder, JSON.stringify(own), { flag: 'wx', mode: 0o600 });
-      return ok({
-        folder,
-        release: async (finished) => {
-          await rm(finished ? folder : holder, { recursive: true, force: true });
-          // Where nothing was begun there is nothing to go on with.
-          if (!finished) await rmdir(folder).catch(() => undefined);
-        },
-      });
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-      const other = parseIdentity(await readFile(holder, 'utf8').catch(() => ''));
-      if (other !== null && (await isAlive(other))) break;
-      await rm(holder, { force: true });
-    }
+  try {
+    return await claim(folder, target);
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error)
+      return fail(diskProblem(error, { op: 'keep the journal of the copy in', subject: home }));
+    throw error;
   }
-  return fail(
-    problem({
-      code: 'input.copy-is-running',
-      op: 'copy',
-      subject: target,
-      message: 'Another process is doing the same copy.',
-      hint: 'Wait for it, or end it first.',
-    }),
-  );
 }
 
-/** Forgets the journals of copies that nobody took up again for {@link KEPT}. */
+async function claim(folder: string, target: string): Promise<Result<Claim>> {
+  const taken = lockOf(folder);
+  if (taken.kind === 'busy')
+    return fail(
+      problem({
+        code: 'input.copy-is-running',
+        op: 'copy',
+        subject: target,
+        message: `Another process is doing the same copy: ${taken.by.process.pid}.`,
+        hint: 'Wait for it, or end it first.',
+      }),
+    );
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await utimes(folder, new Date(), new Date());
+    await sweep(path.dirname(folder));
+  } catch (error) {
+    taken.lock.remove();
+    throw error;
+  }
+  return ok({
+    folder,
+    release: async (finished) => {
+      try {
+        if (finished) await rm(folder, { recursive: true, force: true });
+        // Where nothing was begun there is nothing to go on with.
+        else await rmdir(folder).catch(() => undefined);
+      } finally {
+        taken.lock.remove();
+      }
+    },
+  });
+}
+
+/** Forgets the journals of copies that nobody took up again for {@link KEPT}, and locks that the dead left. */
 async function sweep(all: string): Promise<void> {
-  for (const name of await readdir(all)) {
-    const folder = path.join(all, name);
-    const status = await stat(folder).catch(() => null);
-    if (status !== null && Date.now() - status.mtimeMs > KEPT)
-      await rm(folder, { recursive: true, force: true });
+  const isOld = async (file: string): Promise<boolean> => {
+    const status = await stat(file).catch(() => null);
+    return status === null || Date.now() - status.mtimeMs > KEPT;
+  };
+  const names = new Set((await readdir(all)).map((name) => path.basename(name, LOCK_SUFFIX)));
+  for (const folder of [...names].map((name) => path.join(all, name))) {
+    if (!(await isOld(folder)) || !(await isOld(`${folder}${LOCK_SUFFIX}`))) continue;
+    const taken = lockOf(folder);
+    if (taken.kind === 'busy') continue;
+    await rm(folder, { recursive: true, force: true });
+    taken.lock.remove();
   }
 }

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import type { z } from 'zod';
+
+/** Small files of state, read and written at once: of locks, runs and copies. */
+
+/** The `code` of a system error (`ENOENT`), or an empty text. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : '';
+}
+
+/** A JSON file as its schema has it; null where it is missing, torn, or something else. */
+export function readJson<T>(file: string, schema: z.ZodType<T>): T | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Puts a JSON file in place whole or not at all: temporary file, fsync, rename, fsync of the folder. Mode 0600.
+ * Throws on a system error.
+ */
+export function writeJsonAtomic(file: string, value: unknown): void {
+  const folder = path.dirname(file);
+  const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
+  const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
+  const fd = openSync(temporary, 'wx', 0o600);
+  try {
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    removeFile(temporary);
+    throw error;
+  }
+  syncFolder(folder);
+}
+
+/** Makes names in a folder durable; a file system that cannot do so is left to itself. */
+export function syncFolder(folder: string): void {
+  try {
+    const fd = openSync(folder, 'r');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Some network file systems refuse fsync on folders.
+  }
+}
+
+/** Removes a file; one that is not there is fine. */
+export function removeFile(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+export function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,89 @@
+import { fork } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { isAlive, ownIdentity } from '../../src/transfer/identity.ts';
+import { takeLock, type LockHolder } from '../../src/transfer/lock.ts';
+
+const root = mkdtempSync(path.join(tmpdir(), 'trainyard-lock-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+describe('the lock', () => {
+  it('is held once, is free after release, and is taken over from the dead', () => {
+    const folder = path.join(root, 'lock');
+    const holder = (run: string): LockHolder => ({ process: ownIdentity(), run });
+    const alive = (other: LockHolder): boolean => isAlive(other.process);
+    const first = takeLock(folder, holder('a'), alive);
+    if (first.kind !== 'held') throw new Error('busy');
+    expect(takeLock(folder, holder('b'), alive)).toMatchObject({ kind: 'busy', by: { run: 'a' } });
+    first.lock.release();
+    expect(takeLock(folder, holder('b'), alive).kind).toBe('held');
+    expect(takeLock(folder, holder('c'), () => false).kind).toBe('held');
+    expect(takeLock(folder, holder('d'), alive)).toMatchObject({ kind: 'busy', by: { run: 'c' } });
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  it('processes that race for it never hold it together', async () => {
+    const folder = path.join(root, 'raced');
+    const log = path.join(root, 'raced.log');
+    const module = path.resolve(import.meta.dirname, '../../src/transfer/lock.ts');
+    const identityModule = path.resolve(import.meta.dirname, '../../src/transfer/identity.ts');
+    const program = path.join(root, 'racer.ts');
+    writeFileSync(
+      program,
+      `import { takeLock } from ${JSON.stringify(module)};
+       import { isAlive, ownIdentity } from ${JSON.stringify(identityModule)};
+       import { writeFileSync, rmSync } from 'node:fs';
+       const process_ = ownIdentity();
+       let wins = 0;
+       for (let n = 0; n < 60; n += 1) {
+         const answer = takeLock(${JSON.stringify(folder)}, { process: process_, run: 'r' }, (o) => isAlive(o.process));
+         if (answer.kind === 'busy') continue;
+         wins += 1;
+         writeFileSync(${JSON.stringify(`${folder}.inside`)}, '', { flag: 'wx' });
+         rmSync(${JSON.stringify(`${folder}.inside`)});
+         if (n % 2) answer.lock.release();
+         else answer.lock.remove();
+       }
+       writeFileSync(${JSON.stringify(log)}, wins + '\\n', { flag: 'a' });`,
+    );
+    const codes = await Promise.all(
+      Array.from(
+        { length: 4 },
+        () => new Promise<number | null>((resolve) => fork(program).once('exit', resolve)),
+      ),
+    );
+    expect(codes).toEqual([0, 0, 0, 0]);
+  });
+
+  it('is given up with its folder', () => {
+    const folder = path.join(root, 'removed');
+    const holder = (run: string): LockHolder => ({ process: ownIdentity(), run });
+    const first = takeLock(folder, holder('a'), () => true);
+    if (first.kind !== 'held') throw new Error('busy');
+    first.lock.remove();
+    expect(existsSync(folder)).toBe(false);
+    expect(takeLock(folder, holder('b'), () => true).kind).toBe('held');
+  });
+
+  it('is not held twice by one that counted its entries before the folder was given up', () => {
+    const folder = path.join(root, 'counted');
+    const holder = (run: string): LockHolder => ({ process: ownIdentity(), run });
+    let others = 0;
+    const alive = (other: LockHolder): boolean => {
+      // While it looks at a dead holder, another gives the folder up and a third takes a new one.
+      if (other.run !== 'dead') return true;
+      if ((others += 1) > 1) return false;
+      rmSync(folder, { recursive: true });
+      expect(takeLock(folder, holder('third'), alive).kind).toBe('held');
+      return false;
+    };
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, '5'), JSON.stringify(holder('dead')));
+    expect(takeLock(folder, holder('first'), alive)).toMatchObject({
+      kind: 'busy',
+      by: { run: 'third' },
+    });
+  });
+});

@@ -4,7 +4,7 @@ import type { InputTarget } from '../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { StorageAccess } from './client.ts';
 import { askForGrant, type GrantSubject } from './grants.ts';
-import { getObject, listPage } from './listing.ts';
+import { getObject, listAll } from './listing.ts';
 
 const OP = 'look at the input';
 
@@ -92,16 +92,14 @@ async function lookBelow(
 ): Promise<Result<Pick<Findings, 'below' | 'marker'>>> {
   const { address, ...access } = request;
   let marker = false;
-  let pageToken: string | undefined;
-  while (true) {
-    const page = await listPage({
-      ...access,
-      bucket: address.bucket,
-      prefix,
-      delimiter: false,
-      pageSize: 2,
-      ...(pageToken === undefined ? {} : { pageToken }),
-    });
+  const pages = listAll({
+    ...access,
+    bucket: address.bucket,
+    prefix,
+    delimiter: false,
+    pageSize: 2,
+  });
+  for await (const page of pages) {
     if (!page.ok)
       return page.problem.code === 'access.list-refused'
         ? fail(
@@ -115,9 +113,8 @@ async function lookBelow(
     marker ||= page.value.objects.some((object) => object.name === prefix);
     if (page.value.objects.some((object) => object.name !== prefix))
       return ok({ below: true, marker });
-    if (page.value.nextPageToken === null) return ok({ below: false, marker });
-    pageToken = page.value.nextPageToken;
   }
+  return ok({ below: false, marker });
 }
 
 /** Whether an object is there, as far as the account may know: refused (403; 401 for one without a credential) counts as not there. */

@@ -1,6 +1,9 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { archiveFormatOf, decideInput } from '../../src/google/input.ts';
+import { archiveFormatOf, decideInput, resolveInput } from '../../src/google/input.ts';
+import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import { formatGcsAddress, parseGcsAddress } from '../../src/shared/address.ts';
 
 test.each([
@@ -76,4 +79,30 @@ test('no text at all makes the reader of addresses throw, and what it accepts is
       },
     ),
   );
+});
+
+test('a listing of empty pages that goes round comes to an end, in words', async () => {
+  const tokens = ['one', 'two', 'one'];
+  let asked = 0;
+  const server = createServer((_, response) => {
+    const nextPageToken = tokens[asked % tokens.length];
+    asked += 1;
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ kind: 'storage#objects', nextPageToken }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const storage = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const found = await resolveInput({
+      endpoints: { ...GOOGLE_ENDPOINTS, storage, emulated: true },
+      tokens: null,
+      address: { ...address, path: 'data/' },
+      signal: AbortSignal.timeout(15_000),
+    });
+    expect(found).toMatchObject({ ok: false, problem: { code: 'network.unexpected-answer' } });
+    expect(asked).toBeLessThan(5);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });

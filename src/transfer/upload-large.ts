@@ -8,7 +8,9 @@ import {
   existsProblem,
   fingerprintOf,
   settle,
+  type Attempted,
   type Outcome,
+  type Uploaded,
   type UploadContext,
   type UploadItem,
 } from './upload-object.ts';
@@ -19,7 +21,7 @@ import {
   type SessionEnd,
   type SessionSource,
 } from './upload-session.ts';
-import { sameFingerprint, type CompletedUpload } from './upload-journal.ts';
+import { sameFingerprint } from './upload-journal.ts';
 import { addressOf, type Wire } from './wire.ts';
 
 /** What one request of a session carries: a multiple of 256 KiB, streamed, so that its length costs no memory. */
@@ -117,7 +119,7 @@ async function run(
   context: UploadContext,
   item: UploadItem,
   source: SessionSource,
-  doubt: { attempted: boolean },
+  doubt: { attempted: Attempted },
 ): Promise<Result<SessionEnd>> {
   for (let attempt = 1; ; attempt += 1) {
     const opened = await session(context, item);
@@ -127,7 +129,7 @@ async function run(
     const end = await feedSession(context.wire, item, address, source, offset);
     if (!end.ok || end.value.kind !== 'gone' || attempt >= 3) return end;
     // It may have been completed and forgotten.
-    doubt.attempted = true;
+    if (doubt.attempted === 'never') doubt.attempted = 'now';
   }
 }
 
@@ -150,9 +152,11 @@ export async function uploadLarge(
   context: UploadContext,
   item: UploadItem,
   file: string,
-): Promise<Result<CompletedUpload>> {
+): Promise<Result<Uploaded>> {
   const { wire, journal, meter } = context;
-  const doubt = { attempted: attemptedEarlier(context, item) };
+  const doubt: { attempted: Attempted } = {
+    attempted: attemptedEarlier(context, item) ? 'earlier' : 'never',
+  };
   await journal.intent(fingerprintOf(item));
   let counted = 0;
   const onOffset = (offset: number) => {
@@ -169,7 +173,7 @@ export async function uploadLarge(
     if (end.value.kind === 'gone') return fail(gone(wire, item.name));
     const outcome: Outcome =
       end.value.kind === 'created' ? { created: end.value.created } : { clash: true };
-    if ('clash' in outcome && !doubt.attempted)
+    if ('clash' in outcome && doubt.attempted === 'never' && context.equalCounts !== true)
       return fail(existsProblem(wire, item.name, journal.of(item.name)));
     const checksum = encodeCrc32c(await source.checksum());
     const done = await settle(context, item, outcome, checksum, doubt.attempted);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { getObject } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
-import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { ProgressMeter } from './progress.ts';
 import {
   sameFingerprint,
@@ -23,8 +23,16 @@ export interface UploadContext {
   readonly journal: UploadJournal;
   /** Nobody else writes below the prefix: a clash with what this run attempted is this run's own object. */
   readonly onlyOurs: boolean;
+  /** An object that has the bytes of the file already counts as uploaded, whoever made it, where the key may read it. */
+  readonly equalCounts?: boolean | undefined;
   readonly meter: ProgressMeter;
 }
+
+/** Whether requests for the same bytes under a name stayed without an answer: of this process, or of one before it. */
+export type Attempted = 'never' | 'earlier' | 'now';
+
+/** An object that is there, and whether this upload sent it. */
+export type Uploaded = CompletedUpload & { readonly sent: boolean };
 
 /** What is to become an object. */
 export interface UploadItem extends Fingerprint {
@@ -149,12 +157,13 @@ export async function readCreated(
 export const mayHaveBeenCreated = (failure: Problem): boolean =>
   failure.code.startsWith('network.') || failure.retryable;
 
-/** What an object is that was in the place of an attempt nobody heard the end of: where the key may read, its size and checksum prove it. */
-async function unheard(
+/** What an object is that was in the place already: where the key may read, its size and checksum prove it. */
+async function compared(
   context: UploadContext,
   item: UploadItem,
   checksum: string,
-): Promise<Result<CompletedUpload>> {
+  attempted: Attempted,
+): Promise<Result<Uploaded>> {
   const { wire, journal } = context;
   const { endpoints, tokens, bucket, signal } = wire;
   const there = await getObject({ endpoints, tokens, bucket, name: item.name, signal });
@@ -162,10 +171,11 @@ async function unheard(
     const { crc32c, generation } = there.value;
     const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
     await journal.done(done);
-    return ok(done);
+    return ok({ ...done, sent: attempted === 'now' });
   }
+  if (!there.ok && areaOf(there.problem) === 'network') return there;
   const taken = existsProblem(wire, item.name, journal.of(item.name));
-  if (there.ok || journal.of(item.name).taken) return fail(taken);
+  if (there.ok || attempted === 'never' || journal.of(item.name).taken) return fail(taken);
   return fail({
     ...taken,
     message:
@@ -175,7 +185,7 @@ async function unheard(
 }
 
 /**
- * Settles what the bucket said. `checksum` is of the bytes that were read; `attemptedBefore` tells whether an earlier request for the same
+ * Settles what the bucket said. `checksum` is of the bytes that were read; `attempted` tells whether an earlier request for the same
  * bytes under this name stayed without an answer. Only then, only under a prefix of the run's own, and only where no other bytes were ever
  * attempted under the name (it could be those) is an object that is there already taken as ours: `assumed`. Elsewhere it is looked at, and the
  * same bytes are taken as ours.
@@ -185,22 +195,23 @@ export async function settle(
   item: UploadItem,
   outcome: Outcome,
   checksum: string,
-  attemptedBefore: boolean,
-): Promise<Result<CompletedUpload>> {
+  attempted: Attempted,
+): Promise<Result<Uploaded>> {
   const { wire, journal } = context;
   if ('clash' in outcome) {
-    if (!context.onlyOurs && attemptedBefore) return unheard(context, item, checksum);
-    if (!attemptedBefore || attemptedOtherwise(context, item))
+    if (!context.onlyOurs && (attempted !== 'never' || context.equalCounts === true))
+      return compared(context, item, checksum, attempted);
+    if (attempted === 'never' || attemptedOtherwise(context, item))
       return fail(existsProblem(wire, item.name, journal.of(item.name)));
     const assumed = { ...fingerprintOf(item), crc32c: checksum, generation: null, assumed: true };
     await journal.done(assumed);
-    return ok(assumed);
+    return ok({ ...assumed, sent: true });
   }
   const { crc32c, generation, size } = outcome.created;
   if (crc32c !== checksum || size !== item.size) return damaged(context, item.name, 'the file has');
   const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
   await journal.done(done);
-  return ok(done);
+  return ok({ ...done, sent: true });
 }
 
 /** Whether an earlier process attempted the same bytes under this name. */

@@ -9,11 +9,12 @@ import {
   readCreated,
   settle,
   uploadPath,
+  type Attempted,
   type Outcome,
+  type Uploaded,
   type UploadContext,
   type UploadItem,
 } from './upload-object.ts';
-import type { CompletedUpload } from './upload-journal.ts';
 import {
   addressOf,
   brokenOff,
@@ -78,11 +79,14 @@ export async function uploadWhole(
   context: UploadContext,
   item: UploadItem,
   bytes: Uint8Array,
-): Promise<Result<CompletedUpload>> {
+): Promise<Result<Uploaded>> {
   const { wire, meter } = context;
   const subject = addressOf(wire.bucket, item.name);
   const checksum = encodeCrc32c(crc32c(bytes, 0));
-  let attempted = attemptedEarlier(context, item);
+  let attempted: Attempted = attemptedEarlier(context, item) ? 'earlier' : 'never';
+  const doubt = () => {
+    if (attempted === 'never') attempted = 'now';
+  };
   await context.journal.intent(fingerprintOf(item));
   let counted = 0;
   const sent = (count: number) => {
@@ -142,10 +146,10 @@ export async function uploadWhole(
           attempt.problem.code !== 'transfer.checksum' &&
           mayHaveBeenCreated(attempt.problem)
         )
-          attempted = true;
+          doubt();
         return attempt;
       } catch (error) {
-        attempted = true;
+        doubt();
         return brokenOff(wire, made, error);
       }
     },

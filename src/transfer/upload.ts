@@ -8,22 +8,16 @@ import { diskProblem, DiskFault } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
 import { forEachOf, limiter, type Limiter } from './limiter.ts';
 import { progressMeter, type ProgressMeter } from './progress.ts';
-import { holdsSameBytes } from './same-bytes.ts';
-import {
-  openUploadJournal,
-  type CompletedUpload,
-  type Fingerprint,
-  type UploadJournal,
-} from './upload-journal.ts';
+import { newestByPath, settleName, type Task } from './settle-name.ts';
+import { openUploadJournal, type CompletedUpload, type UploadJournal } from './upload-journal.ts';
 import { changedProblem, uploadLarge } from './upload-large.ts';
-import { existsProblem, type UploadContext, type UploadItem } from './upload-object.ts';
 import {
-  contentTypeOf,
-  objectNameReason,
-  planUpload,
-  type PlannedUpload,
-  type RefusedFile,
-} from './upload-plan.ts';
+  existsProblem,
+  type Uploaded,
+  type UploadContext,
+  type UploadItem,
+} from './upload-object.ts';
+import { contentTypeOf, planUpload, type RefusedFile } from './upload-plan.ts';
 import { uploadWhole, WHOLE_LIMIT } from './upload-whole.ts';
 import { walkFolder, type WalkedFile } from './walk.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
@@ -40,6 +34,8 @@ export interface UploadAccess {
   readonly journal: string;
   /** Nobody else writes these names: see `settle` in upload-object.ts. */
   readonly onlyOurs: boolean;
+  /** An object that has the bytes of the file already counts as uploaded where the key may read it. Default: it is `storage.exists`. */
+  readonly equalCounts?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Requests at once. Default 16. */
@@ -62,6 +58,9 @@ export interface UploadOptions extends UploadAccess {
   readonly onTaken?: (relativePath: string) => string | null;
 }
 
+/** A file whose object is in the bucket, and whether this upload sent it. */
+export type UploadedFile = UploadedObject & { readonly sent: boolean };
+
 /** An object that is in the bucket. */
 export interface UploadedObject {
   readonly name: string;
@@ -79,7 +78,9 @@ export interface UploadedObject {
 export interface UploadReport {
   /** All that are in the bucket now by this journal, those of earlier attempts included. */
   readonly objects: readonly UploadedObject[];
-  /** Of these objects. */
+  /** The files that are below the source now and in the bucket: each of those is in `files`, `refused` or `failed`. */
+  readonly files: readonly UploadedFile[];
+  /** Of `objects`. */
   readonly bytes: number;
   readonly seconds: number;
   readonly refused: readonly RefusedFile[];
@@ -100,14 +101,14 @@ export const uploadedObject = (done: CompletedUpload): UploadedObject => ({
   assumed: done.assumed,
 });
 
+const uploadedFile = (done: CompletedUpload, sent: boolean): UploadedFile => ({
+  ...uploadedObject(done),
+  sent,
+});
+
 interface Context extends UploadContext {
   readonly memory: Limiter;
   readonly requests: Limiter;
-}
-
-/** A planned object and the file on the disk. */
-interface Task extends PlannedUpload {
-  readonly file: string;
 }
 
 const READ_ATTEMPTS = 3;
@@ -138,7 +139,7 @@ async function readStable(
   }
 }
 
-async function uploadOne(context: Context, task: Task): Promise<Result<CompletedUpload>> {
+async function uploadOne(context: Context, task: Task): Promise<Result<Uploaded>> {
   const { name, relativePath: path, file } = task;
   const item = (size: number, mtimeMs: number): UploadItem => ({
     name,
@@ -169,61 +170,19 @@ async function uploadOne(context: Context, task: Task): Promise<Result<Completed
   }
 }
 
-type Settled =
-  | { readonly kind: 'have' }
-  | { readonly kind: 'upload'; readonly task: Task }
-  | { readonly kind: 'failed'; readonly path: string; readonly problem: Problem };
-
-/** By path, what was uploaded last: where files that changed get other names, one may be there under several. */
-const newestByPath = (
-  journal: UploadJournal,
-  options: Pick<UploadOptions, 'prefix' | 'onTaken'>,
-): Map<string, CompletedUpload> =>
-  new Map(
-    journal
-      .completed()
-      .filter(({ name }) => options.onTaken !== undefined && name.startsWith(options.prefix))
-      .map((done) => [done.path, done]),
-  );
-
-/** Whether a file is in the bucket already, goes up under its name, or under another because it changed. */
-async function settleName(
-  wire: Wire,
-  journal: UploadJournal,
-  task: Task,
-  newest: ReadonlyMap<string, CompletedUpload>,
-  options: Pick<UploadOptions, 'prefix' | 'onTaken'>,
-): Promise<Settled> {
-  const unchanged = (done: Fingerprint) => done.size === task.size && done.mtimeMs === task.mtimeMs;
-  const done = journal.of(task.name).done;
-  if (done !== null && unchanged(done)) return { kind: 'have' };
-  // What was written anew may be the same bytes.
-  const last = newest.get(task.relativePath) ?? done;
-  if (last !== null && (await holdsSameBytes(task.file, task, last))) return { kind: 'have' };
-  if (done === null) return { kind: 'upload', task };
-  const taken: Settled = {
-    kind: 'failed',
-    path: task.relativePath,
-    problem: existsProblem(wire, task.name, journal.of(task.name)),
-  };
-  const other = options.onTaken?.(task.relativePath) ?? null;
-  if (other === null) return taken;
-  const name = options.prefix + other;
-  if (objectNameReason(name) !== null) return taken;
-  const otherDone = journal.of(name).done;
-  if (otherDone === null) return { kind: 'upload', task: { ...task, name } };
-  return unchanged(otherDone) ? { kind: 'have' } : taken;
-}
-
 async function uploadAll(
   context: Context,
   tasks: readonly Task[],
-): Promise<UploadReport['failed']> {
+): Promise<Pick<UploadReport, 'files' | 'failed'>> {
+  const files: UploadedFile[] = [];
   const failed: { path: string; problem: Problem }[] = [];
   let gone: Problem | null = null;
   const work = async (task: Task) => {
     const done = gone === null ? await uploadOne(context, task) : fail(gone);
-    if (done.ok) return;
+    if (done.ok) {
+      files.push(uploadedFile(done.value, done.value.sent));
+      return;
+    }
     failed.push({ path: task.relativePath, problem: done.problem });
     const { signal } = context.wire;
     if (areaOf(done.problem) === 'network' || signal.aborted) gone ??= done.problem;
@@ -241,7 +200,7 @@ async function uploadAll(
       work,
     ),
   ]);
-  return failed;
+  return { files, failed };
 }
 
 async function uploadFolder(
@@ -256,6 +215,7 @@ async function uploadFolder(
   const files = new Map<string, WalkedFile>(walk.files.map((file) => [file.relativePath, file]));
   const plan = planUpload(walk.files, options);
   const tasks: Task[] = [];
+  const have: UploadedFile[] = [];
   const failed: { path: string; problem: Problem }[] = [...walk.failed];
   const newest = newestByPath(journal, options);
   for (const planned of plan.objects) {
@@ -263,19 +223,22 @@ async function uploadFolder(
     const settled = await settleName(wire, journal, { ...planned, file }, newest, options);
     if (settled.kind === 'upload') tasks.push(settled.task);
     else if (settled.kind === 'failed') failed.push(settled);
+    else have.push({ ...uploadedFile(settled.done, false), relativePath: planned.relativePath });
   }
   const bytes = tasks.reduce((sum, { size }) => sum + size, 0);
   const meter = progressMeter({ bytes, objects: tasks.length }, options.onProgress);
-  const { onlyOurs } = options;
+  const { onlyOurs, equalCounts } = options;
   const context: Context = {
     wire,
     journal,
     onlyOurs,
+    equalCounts,
     meter,
     memory: limiter(MEMORY),
     requests: limiter(wire.concurrency),
   };
-  failed.push(...(await uploadAll(context, tasks)));
+  const sent = await uploadAll(context, tasks);
+  failed.push(...sent.failed);
   meter.end();
   if (wire.signal.aborted)
     return fail(
@@ -284,6 +247,7 @@ async function uploadFolder(
   const objects = journal.completed().map(uploadedObject);
   return ok({
     objects,
+    files: [...have, ...sent.files].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     bytes: objects.reduce((sum, { size }) => sum + size, 0),
     refused: [...walk.refused, ...plan.refused],
     failed: failed.map(({ path, problem }) => ({ path, problem })),
@@ -364,26 +328,26 @@ export function uploadBytes(
 /** Uploads one file as one object, under the rules of {@link upload}. An unchanged file is not sent again by the same journal. */
 export function uploadFile(
   options: UploadOneOptions & { readonly file: string },
-): Promise<Result<UploadedObject>> {
+): Promise<Result<UploadedFile>> {
   const { file, object } = options;
   return withUpload(options, file, async (wire, journal) => {
     const { size, mtimeMs } = await stat(file);
     const task: Task = { name: object, relativePath: file, size, mtimeMs, file };
     const settled = await settleName(wire, journal, task, new Map(), { prefix: '' });
-    const earlier = journal.of(object).done;
     if (settled.kind === 'failed') return fail(settled.problem);
-    if (settled.kind === 'have' && earlier !== null) return ok(uploadedObject(earlier));
+    if (settled.kind === 'have') return ok(uploadedFile(settled.done, false));
     const meter = singleMeter(options, size);
     const context: Context = {
       wire,
       journal,
       onlyOurs: options.onlyOurs,
+      equalCounts: options.equalCounts,
       meter,
       memory: limiter(MEMORY),
       requests: limiter(wire.concurrency),
     };
     const done = await uploadOne(context, task);
     meter.end();
-    return done.ok ? ok(uploadedObject(done.value)) : done;
+    return done.ok ? ok(uploadedFile(done.value, done.value.sent)) : done;
   });
 }

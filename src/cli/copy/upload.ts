@@ -43,6 +43,8 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
     journal: path.join(options.journal, 'upload.jsonl'),
     // Others may write below an address that a user gave: an object that is there already is not taken for ours.
     onlyOurs: false,
+    // A copy that is repeated finds its own: equal contents are there already.
+    equalCounts: true,
     signal,
     onProgress,
   };
@@ -56,7 +58,7 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
       objects: 1,
       bytes: done.value.size,
       seconds,
-      skipped: 0,
+      skipped: done.value.sent ? 0 : 1,
       written: [{ object, path: copy.source }],
       mapped: [],
       refused: [],
@@ -65,13 +67,13 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
   }
   const done = await upload({ ...access, source: copy.source, prefix: asPrefix(copy.target.path) });
   if (!done.ok) return done;
-  const { objects, bytes, seconds, refused, failed } = done.value;
+  const { files, seconds, refused, failed } = done.value;
   return ok({
-    objects: objects.length,
-    bytes,
+    objects: files.length,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
     seconds,
-    skipped: 0,
-    written: objects.map(({ name, relativePath }) => ({ object: name, path: relativePath })),
+    skipped: files.filter(({ sent }) => !sent).length,
+    written: files.map(({ name, relativePath }) => ({ object: name, path: relativePath })),
     mapped: [],
     refused,
     failed,

@@ -174,6 +174,10 @@ async function start(paths: HomePaths): Promise<void> {
         clearClipboard: async () => clipboard.clear(),
         openNotebook,
         moveToTrash: (path) => shell.trashItem(path),
+        openFolder: async (path) => {
+          const said = await shell.openPath(path);
+          return said === '' ? null : said;
+        },
         firstPlace: () => {
           const place = waiting;
           waiting = null;

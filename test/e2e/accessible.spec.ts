@@ -48,7 +48,7 @@ for (const theme of ['light', 'dark'] as const)
     const places = page.getByRole('navigation', { name: 'Places' });
     for (const [place, sign] of [
       ['Hosts', 'After a logout'],
-      ['Settings', 'Everything lies in'],
+      ['Settings', 'Logs of Trainyard'],
     ] as const) {
       await places.getByRole('button', { name: place }).click();
       await expect(page.getByText(sign)).toBeVisible({ timeout: 20_000 });

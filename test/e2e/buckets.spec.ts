@@ -151,6 +151,7 @@ test('details and a preview of text, tables, JSON, images and what is neither', 
   world,
 }) => {
   await fill(world);
+  await world.put('input-data-bucket', 'data/damaged.png', 'no image', 'image/png');
   const { page } = await openBuckets(profile, world);
   await open(page, 'input-data-bucket/data/');
   await row(page, 'notes.txt').click();
@@ -167,6 +168,10 @@ test('details and a preview of text, tables, JSON, images and what is neither', 
   await expect
     .poll(() => details.getByRole('img').evaluate((img: HTMLImageElement) => img.naturalWidth))
     .toBe(64);
+  await row(page, 'damaged.png').click();
+  await expect(details).toContainText('Not an image that this window can show');
+  await expect(details.getByLabel('Content')).toContainText('no image');
+  await expect(details.getByRole('img')).toHaveCount(0);
   await row(page, 'weights.bin').click();
   await expect(details.getByLabel('Content')).toContainText('00 01 02 03 ff fe');
   await row(page, 'long.txt').click();

@@ -165,7 +165,16 @@ test('a job from the form to its results in the bucket', async ({ profile }) => 
     'gs://input-data-bucket/data/deep/b.txt',
   );
   await expect(check(page, 'Input')).toContainText('One object, 26 B');
-  await page.locator('#new-job-input-gcs').fill('gs://input-data-bucket/data/');
+  // Without an address it asks for one.
+  await page.locator('#new-job-input-gcs').fill('');
+  await page.getByRole('button', { name: 'Browse the bucket for the input' }).click();
+  await expect(picker.getByText('No bookmarks yet.')).toBeVisible();
+  await page.screenshot({ path: join('test-results', 'screens', 'new-job-where.png') });
+  await picker.getByLabel('Address to begin from').fill('input-data-bucket/data');
+  await page.keyboard.press('Enter');
+  await expect(picker.getByRole('row', { name: /a\.txt/ })).toBeVisible();
+  await picker.getByRole('button', { name: 'Use this' }).click();
+  await expect(page.locator('#new-job-input-gcs')).toHaveValue('gs://input-data-bucket/data/');
 
   await expect(panel(page)).toContainText('2 workers run side by side on this machine');
   await expect(panel(page)).toContainText(
@@ -321,7 +330,7 @@ test('the job file, both ways', async ({ profile }) => {
   ).toBe('evn:');
 
   await yaml.fill(
-    `${good.replace('name: digits', 'name: sweep')}unattended: true\nresources: { gpus: 0 }\n`,
+    `${good.replace('name: digits', 'name: sweep # of November')}unattended: true\nresources: { gpus: 0 }\n`,
   );
   await expect(page.getByText('No mistakes.')).toBeVisible();
   await expect(panel(page)).toContainText('/results/sweep/');
@@ -329,13 +338,20 @@ test('the job file, both ways', async ({ profile }) => {
   await expect(field(page, 'Name')).toHaveValue('sweep');
   await expect(field(page, 'Unattended')).toBeChecked();
 
+  // What was written by hand is there again, also after a change in the form.
+  await field(page, 'GPUs per worker').fill('1');
+  await page.getByText('YAML', { exact: true }).click();
+  await expect(yaml).toHaveValue(/name: sweep # of November\n[^]*gpus: 1/);
+  await page.getByText('Form', { exact: true }).click();
+  await field(page, 'GPUs per worker').fill('0');
+
   // Kept under a name, where the command line finds it too.
   await page.getByRole('button', { name: 'Templates…' }).click();
   await page.getByLabel('Keep the form as').fill('nightly');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('Kept as nightly.')).toBeVisible();
   expect(await readFile(join(profile.home, 'templates', 'nightly.yaml'), 'utf8')).toContain(
-    'name: sweep',
+    'name: sweep # of November',
   );
   await page.getByRole('button', { name: 'Close' }).click();
   await page.getByRole('button', { name: 'Clear' }).click();

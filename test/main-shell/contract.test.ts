@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createHandlers } from '../../src/main/ipc/handlers.ts';
 import type { WindowShell } from '../../src/main/ipc/window-shell.ts';
+import { pathsBelow } from '../../src/main/platform/paths.ts';
 import type { Services } from '../../src/main/services.ts';
 import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import { CALL_NAMES, CALLS, EVENT_NAMES, jobViewSchema } from '../../src/shared/ipc.ts';
@@ -108,6 +109,7 @@ describe('handlers', () => {
     readClipboard: async () => '',
     clearClipboard: async () => undefined,
     moveToTrash: async () => undefined,
+    openFolder: async () => null,
     openNotebook: async () => ok(),
     saveAs: async () => null,
     firstPlace: () => null,
@@ -130,6 +132,34 @@ describe('handlers', () => {
     expect(await handlers['jobs-list']({})).toEqual(ok([job]));
     expect(await handlers['jobs-stop']({ id: 'x' })).toEqual(ok(undefined));
     expect(await handlers['jobs-retry']({ id: 'x' })).toEqual(fail(NO_SUCH_JOB));
+  });
+
+  it('open the folders of the application, and no others', async () => {
+    const opened: string[] = [];
+    const answers: (string | null)[] = [null, 'no application'];
+    const handlers = createHandlers({
+      ...options,
+      services: ok({
+        ...services(new Uint8Array(0)),
+        paths: pathsBelow('/somewhere'),
+      }),
+      shell: {
+        ...shell,
+        openFolder: async (path) => {
+          opened.push(path);
+          return answers.shift() ?? null;
+        },
+      },
+    });
+    expect(await handlers['open-folder']({ folder: 'runs' })).toEqual(ok(undefined));
+    expect(await handlers['open-folder']({ folder: 'logs' })).toMatchObject({
+      ok: false,
+      problem: { code: 'host.open-folder', subject: '/somewhere/logs' },
+    });
+    expect(opened).toEqual(['/somewhere/runs', '/somewhere/logs']);
+    const { args } = CALLS['open-folder'];
+    for (const bad of [{ folder: '/etc' }, { folder: 'agents' }, { folder: '../x' }, {}])
+      expect(args.safeParse(bad).success).toBe(false);
   });
 
   it('send the bytes of a log, not the memory around them', async () => {

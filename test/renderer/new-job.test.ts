@@ -7,6 +7,7 @@ import {
   specOf,
   type JobForm,
 } from '../../src/renderer/features/new-job/form-model.ts';
+import { editJobFile } from '../../src/renderer/features/new-job/edit-job-file.ts';
 import { tellKeyFile } from '../../src/renderer/features/new-job/checks.ts';
 import { checkForm } from '../../src/renderer/features/new-job/form-problems.ts';
 import {
@@ -231,5 +232,80 @@ describe('what will happen', () => {
     expect(tellKeyFile('', 'token', mention)).toMatchObject({ state: 'warning' });
     expect(tellKeyFile('trainer', 'key-file', mention)).toBeNull();
     expect(tellKeyFile('trainer', 'token', null)).toBeNull();
+  });
+});
+
+describe('a job file that was written by hand', () => {
+  const TEXT = `# The sweep of November.
+name: sweep # see the wiki
+host: local
+code:
+  dir: /home/me/project
+workers:
+  # The baseline.
+  - python train.py --lr 0.1
+  - python train.py --lr 0.01 # the one that diverged
+env:
+  SEED: "7"   # for the paper
+output:
+  gcs: gs://a-bucket/results
+  # Said for whoever reads this.
+  archive: false
+`;
+  const said = (source: string): JobForm => {
+    const read = readJobFile(source);
+    if (read.spec === null) throw new Error(JSON.stringify(read.mistakes));
+    return formOf(read.spec);
+  };
+  const form = said(TEXT);
+  const written = { text: TEXT, spec: specOf(form) };
+
+  it('stays as it is, letter by letter, while the form says the same', () => {
+    expect(editJobFile(written, specOf(form))).toBe(TEXT);
+    expect(editJobFile(null, specOf(form))).toBe(writeJobFile(specOf(form)));
+  });
+
+  it('keeps its comments where the form changes something else', () => {
+    const changed: JobForm = {
+      ...form,
+      name: 'sweep-2',
+      workers: [{ command: 'python train.py --lr 0.01' }, { command: 'python train.py --lr 1' }],
+      env: [...form.env, { name: 'DEPTH', value: '50' }],
+      input: { ...form.input, type: 'dir', dir: '/data' },
+    };
+    const text = editJobFile(written, specOf(changed));
+    for (const comment of [
+      '# The sweep of November.',
+      '# see the wiki',
+      '# the one that diverged',
+      '# for the paper',
+      '# Said for whoever reads this.',
+    ])
+      expect(text).toContain(comment);
+    expect(text).toContain('archive: false');
+    expect(specOf(said(text))).toEqual(specOf(changed));
+  });
+
+  it('loses what the form took away, and is written anew where a mark stands for several places', () => {
+    const { output: _, ...rest } = specOf(form);
+    const without = editJobFile(written, rest);
+    expect(without).not.toContain('output');
+    expect(without).toContain('# see the wiki');
+    const shared = `name: &n x\nhost: local\ncode: { dir: /c }\nworkers: [ *n ]\n`;
+    const before = { text: shared, spec: specOf(said(shared)) };
+    const after = { ...specOf(said(shared)), name: 'y' };
+    expect(editJobFile(before, after)).toBe(writeJobFile(after));
+  });
+
+  it('says what the form says, whatever it said before', () => {
+    fc.assert(
+      fc.property(spec, spec, (one, other) => {
+        const before = specOf(formOf(one));
+        const after = specOf(formOf(other));
+        const text = editJobFile({ text: writeJobFile(before), spec: before }, after);
+        expect(specOf(said(text))).toEqual(after);
+      }),
+      { numRuns: 150 },
+    );
   });
 });

@@ -14,6 +14,8 @@ export interface WindowShell {
   readonly clearClipboard: () => Promise<void>;
   /** Rejects where the system has no trash for the file. */
   readonly moveToTrash: (path: string) => Promise<void>;
+  /** Shows a folder in the system's file manager. Answers with what the system said against it, or null. */
+  readonly openFolder: (path: string) => Promise<string | null>;
   /** The system's own dialog for a new file: its absolute path, or null when the user changed their mind. */
   readonly saveAs: (title: string, name: string) => Promise<string | null>;
   /** Opens a notebook in a window of its own, or in the system's browser. */

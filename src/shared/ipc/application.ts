@@ -26,6 +26,10 @@ export const PLACES = [
   { screen: 'settings', label: 'Settings' },
 ] as const;
 
+/** The folders that the window can have opened, by their names: it never names a path. */
+export const KNOWN_FOLDERS = ['home', 'runs', 'logs'] as const;
+export type KnownFolder = (typeof KNOWN_FOLDERS)[number];
+
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
@@ -53,6 +57,8 @@ export const APPLICATION_CALLS = {
   /** How the user left the tables; null: as at first. */
   views: call(z.strictObject({}), viewsSchema.nullable()),
   'keep-views': call(viewsSchema, z.undefined()),
+  /** Shows one of the application's folders in the system's file manager. */
+  'open-folder': call(z.strictObject({ folder: z.enum(KNOWN_FOLDERS) }), z.undefined()),
   /** Where the window was asked to go before it could listen; null: nowhere. Told once. */
   'first-place': call(z.strictObject({}), askedPlaceSchema.nullable()),
 } as const;

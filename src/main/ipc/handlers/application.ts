@@ -1,6 +1,6 @@
 import type { HandlersOf } from '../../../shared/ipc.ts';
 import type { APPLICATION_CALLS } from '../../../shared/ipc/application.ts';
-import { ok } from '../../../shared/problem.ts';
+import { fail, ok, problem } from '../../../shared/problem.ts';
 import { keepPreferences, keepViews, readPreferences, readViews } from '../../app/preferences.ts';
 import type { Services } from '../../services.ts';
 import type { WindowShell } from '../window-shell.ts';
@@ -12,8 +12,8 @@ interface Application {
 }
 
 export function applicationHandlers(
-  { endpoints, settings }: Pick<Services, 'endpoints' | 'settings'>,
-  shell: Pick<WindowShell, 'applyPreferences' | 'firstPlace' | 'hasTray'>,
+  { endpoints, settings, paths }: Pick<Services, 'endpoints' | 'settings' | 'paths'>,
+  shell: Pick<WindowShell, 'applyPreferences' | 'firstPlace' | 'hasTray' | 'openFolder'>,
   { version, home }: Application,
 ): HandlersOf<typeof APPLICATION_CALLS> {
   return {
@@ -32,6 +32,20 @@ export function applicationHandlers(
     },
     views: async () => ok(readViews(settings)),
     'keep-views': async (views) => withoutValue(keepViews(settings, views)),
+    'open-folder': async ({ folder }) => {
+      const path = paths[folder];
+      const said = await shell.openFolder(path);
+      if (said === null) return ok(undefined);
+      return fail(
+        problem({
+          code: 'host.open-folder',
+          op: 'open the folder',
+          subject: path,
+          message: `The system could not open ${path}${said === '' ? '' : ` (${said})`}.`,
+          hint: 'It may have no file manager: copy the path instead.',
+        }),
+      );
+    },
     'first-place': async () => ok(shell.firstPlace()),
   };
 }

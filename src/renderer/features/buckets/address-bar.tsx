@@ -43,7 +43,7 @@ export function AddressBar({ keys, chosen, onRefuse }: AddressBarProps) {
       <AddressInput key={shown} shown={shown} chosen={chosen} onRefuse={onRefuse} />
       {place !== null && (
         <Button size="xs" variant="default" onClick={lookAgain}>
-          Look again
+          Refresh
         </Button>
       )}
       <Bookmarks keys={keys} />

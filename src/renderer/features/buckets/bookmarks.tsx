@@ -8,8 +8,8 @@ import { addressOf, openAddress } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { useBookmarkChanges, useBookmarks } from './use-buckets.ts';
 
-/** Opens a bookmark: its prefix becomes the root, above which nothing is looked at. */
-function useOpenBookmark() {
+/** Opens a bookmark in the screen of buckets: its prefix becomes the root, above which nothing is looked at. */
+export function useOpenBookmark() {
   const open = usePlace((store) => store.open);
   return ({ address, key }: BucketBookmark): void => {
     const opened = openAddress(address, key);
@@ -22,6 +22,7 @@ export function Bookmarks({ keys }: { readonly keys: readonly KeyCard[] }) {
   const [isOpen, setOpen] = useState(false);
   const place = usePlace((store) => store.place);
   const bookmarks = useBookmarks();
+  const openBookmark = useOpenBookmark();
   const { add } = useBookmarkChanges();
   const here = place === null ? null : addressOf(place, place.prefix);
   const isKept = bookmarks.data?.some(({ address, key }) => address === here && key === place?.key);
@@ -41,7 +42,13 @@ export function Bookmarks({ keys }: { readonly keys: readonly KeyCard[] }) {
         </Button>
       </Popover.Target>
       <Popover.Dropdown p="xs" aria-label="Bookmarks">
-        <BookmarkList keys={keys} onOpened={() => setOpen(false)} />
+        <BookmarkList
+          keys={keys}
+          onChoose={(bookmark) => {
+            openBookmark(bookmark);
+            setOpen(false);
+          }}
+        />
         {place !== null && here !== null && isKept !== true && (
           <Button
             size="xs"
@@ -62,32 +69,26 @@ export function Bookmarks({ keys }: { readonly keys: readonly KeyCard[] }) {
 
 interface BookmarkListProps {
   readonly keys: readonly KeyCard[];
-  readonly onOpened?: () => void;
+  readonly onChoose: (bookmark: BucketBookmark) => void;
 }
 
 /** Every bookmark: its address, the key that opens it, and a button that forgets it. */
-export function BookmarkList({ keys, onOpened }: BookmarkListProps) {
+export function BookmarkList({ keys, onChoose }: BookmarkListProps) {
   const bookmarks = useBookmarks();
-  const openBookmark = useOpenBookmark();
   const { remove } = useBookmarkChanges();
   if (bookmarks.isError) return <ProblemAlert {...problemOf(bookmarks.error)} />;
   const list = bookmarks.data ?? [];
   if (list.length === 0)
     return (
-      <p className="bookmark-none dimmed">No bookmarks yet. Open a place, then keep it here.</p>
+      <p className="bookmark-none dimmed">
+        No bookmarks yet. Open a place in Buckets, then keep it there.
+      </p>
     );
   return (
     <ul className="bookmark-list" aria-label="Bookmarks">
       {list.map((bookmark) => (
         <li key={bookmark.id}>
-          <button
-            type="button"
-            className="bookmark"
-            onClick={() => {
-              openBookmark(bookmark);
-              onOpened?.();
-            }}
-          >
+          <button type="button" className="bookmark" onClick={() => onChoose(bookmark)}>
             <span className="code wrap">{bookmark.address}</span>
             <span className="dimmed">{keyName(bookmark.key, keys)}</span>
           </button>

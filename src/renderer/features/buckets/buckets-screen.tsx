@@ -1,10 +1,11 @@
+import { Button } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import type { Problem } from '../../../shared/problem.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { AddressBar } from './address-bar.tsx';
-import { BookmarkList } from './bookmarks.tsx';
+import { BookmarkList, useOpenBookmark } from './bookmarks.tsx';
 import { Browser } from './browser.tsx';
 import './buckets.css';
 import { openAddress, openObject } from './place.ts';
@@ -18,6 +19,7 @@ export function BucketsScreen() {
   const place = usePlace((store) => store.place);
   const look = usePlace((store) => store.look);
   const chosenKey = usePlace((store) => store.key);
+  const go = useNavigation((navigation) => navigation.go);
   const [refusal, refuse] = useState<Problem | null>(null);
   const asked = useNavigation((navigation) => navigation.place);
   const asksTransfers = asked.screen === 'buckets' && asked.transfers === true;
@@ -30,6 +32,7 @@ export function BucketsScreen() {
   const cards = keys.data ?? [];
   const chosen = chosenKey === undefined ? (cards[0]?.id ?? null) : chosenKey;
   useAddressOfNavigation(chosen, refuse);
+  const openBookmark = useOpenBookmark();
 
   return (
     <div className="buckets">
@@ -45,7 +48,17 @@ export function BucketsScreen() {
               <p className="dimmed">
                 Write its address above, as deep as your key may see: nothing above it is looked at.
               </p>
-              <BookmarkList keys={cards} />
+              <BookmarkList keys={cards} onChoose={openBookmark} />
+              {keys.isSuccess && cards.length === 0 && (
+                <>
+                  <p className="dimmed">
+                    There is no key yet: without one, public buckets alone can be looked into.
+                  </p>
+                  <Button size="xs" variant="default" onClick={() => go({ screen: 'keys' })}>
+                    Add a key in Keys
+                  </Button>
+                </>
+              )}
             </div>
           </div>
         ) : (

@@ -1,11 +1,11 @@
 import { Loader } from '@mantine/core';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import type { ObjectInfo } from '../../../shared/object-info.ts';
 import { PREVIEW_BYTES } from '../../../shared/ipc/buckets.ts';
 import { problemOf } from '../../client.ts';
-import { formatBytes, formatCount } from '../../common/format.ts';
+import { formatBytes, plural } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
-import { imageTypeOf, type Preview } from './preview-kind.ts';
+import { hexDump, imageTypeOf, type Preview } from './preview-kind.ts';
 import type { Place } from './place.ts';
 import { usePreview } from './use-buckets.ts';
 
@@ -17,14 +17,24 @@ interface PreviewPanelProps {
 /** What an object's first bytes show. */
 export function PreviewPanel({ place, object }: PreviewPanelProps) {
   const preview = usePreview(place, object);
+  /** The bytes that were no image after all. */
+  const [broken, setBroken] = useState<Uint8Array | null>(null);
   if (preview.isPending)
     return <Loader size="xs" aria-label="The preview is being read" className="preview-wait" />;
   if (preview.isError) return <ProblemAlert {...problemOf(preview.error)} />;
-  const { shown, complete } = preview.data;
+  const { complete } = preview.data;
+  const isBroken = preview.data.shown.kind === 'image' && broken === preview.data.shown.bytes;
+  const shown: Preview = isBroken
+    ? { kind: 'binary', dump: hexDump(broken.subarray(0, 512)) }
+    : preview.data.shown;
   return (
     <section className="preview" aria-label="Preview">
-      <p className="preview-note dimmed">{noteOf(object, shown, complete)}</p>
-      <Shown shown={shown} name={object.name} />
+      <p className="preview-note dimmed">
+        {isBroken
+          ? 'Not an image that this window can show: its first 512 bytes'
+          : noteOf(object, shown, complete)}
+      </p>
+      <Shown shown={shown} name={object.name} onBroken={setBroken} />
     </section>
   );
 }
@@ -36,7 +46,7 @@ function noteOf(object: ObjectInfo, shown: Preview, complete: boolean): string {
     case 'image':
       return 'Image';
     case 'table':
-      return `Table${shown.cut ? `, the first ${formatCount(shown.rows.length)} rows` : `, ${formatCount(shown.rows.length)} rows`}`;
+      return `Table, ${shown.cut ? 'the first ' : ''}${plural(shown.rows.length, 'row')}`;
     case 'text':
       return complete
         ? shown.format === 'JSON'
@@ -50,12 +60,26 @@ function noteOf(object: ObjectInfo, shown: Preview, complete: boolean): string {
   }
 }
 
-function Shown({ shown, name }: { readonly shown: Preview; readonly name: string }) {
+interface ShownProps {
+  readonly shown: Preview;
+  readonly name: string;
+  /** The browser could make no image of these bytes. */
+  readonly onBroken: (bytes: Uint8Array) => void;
+}
+
+function Shown({ shown, name, onBroken }: ShownProps) {
   switch (shown.kind) {
     case 'empty':
       return null;
     case 'image':
-      return <ImagePreview bytes={shown.bytes} type={shown.type} name={name} />;
+      return (
+        <ImagePreview
+          bytes={shown.bytes}
+          type={shown.type}
+          name={name}
+          onBroken={() => onBroken(shown.bytes)}
+        />
+      );
     case 'table':
       return (
         <div className="preview-box" tabIndex={0} role="group" aria-label="Rows">
@@ -95,12 +119,15 @@ interface ImagePreviewProps {
   readonly bytes: Uint8Array;
   readonly type: string;
   readonly name: string;
+  readonly onBroken: () => void;
 }
 
 /** As a picture alone: an SVG runs no script and loads nothing there. */
-function ImagePreview({ bytes, type, name }: ImagePreviewProps) {
+function ImagePreview({ bytes, type, name, onBroken }: ImagePreviewProps) {
   const address = useMemo(() => `data:${type};base64,${toBase64(bytes)}`, [bytes, type]);
-  return <img className="preview-image" src={address} alt={`Preview of ${name}`} />;
+  return (
+    <img className="preview-image" src={address} alt={`Preview of ${name}`} onError={onBroken} />
+  );
 }
 
 function toBase64(bytes: Uint8Array): string {

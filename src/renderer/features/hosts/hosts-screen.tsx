@@ -7,7 +7,7 @@ import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
-import { formatBytes, formatPart } from '../../common/format.ts';
+import { formatBytes, formatPart, plural } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useJobs } from '../jobs/use-jobs.ts';
 import './hosts.css';
@@ -30,7 +30,7 @@ export function HostsScreen() {
           loading={hosts.isFetching}
           onClick={() => void hosts.refetch()}
         >
-          Ask again
+          Refresh
         </Button>
       </header>
       {hosts.isPending && (
@@ -94,7 +94,7 @@ function Facts({ probe }: { readonly probe: HostProbe }) {
       <dd>
         {probe.loginShell === null
           ? 'The login shell could not be asked: jobs get the environment of this application.'
-          : `From ${probe.loginShell.path}, ${probe.loginShell.variables.length} variables more`}
+          : `That of the login shell, ${probe.loginShell.path}: ${plural(probe.loginShell.variables.length, 'variable')} more than this application has.`}
       </dd>
       <dt>After a logout</dt>
       <dd>

@@ -56,7 +56,10 @@ export function AddressRows({ side, placeholder, chosenKey }: AddressRowProps) {
             keyName={chosenKey}
             takesObjects={side !== 'output'}
             label={`Browse the bucket for the ${side}`}
-            onPick={(chosen) => setValue(`${side}.gcs`, chosen, { shouldTouch: true })}
+            onPick={(chosen, key) => {
+              setValue(`${side}.gcs`, chosen, { shouldTouch: true });
+              if (key !== null) setValue(`${side}.key`, key, { shouldTouch: true });
+            }}
           />
         </div>
       </Row>

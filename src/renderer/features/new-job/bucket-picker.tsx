@@ -1,59 +1,74 @@
-import { Button, Group, Loader, Modal } from '@mantine/core';
-import { useState } from 'react';
+import { Button, Group, Modal, TextInput } from '@mantine/core';
+import { useState, type SubmitEvent } from 'react';
+import type { KeyCard } from '../../../shared/key.ts';
+import type { Problem } from '../../../shared/problem.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useNow } from '../../common/use-now.ts';
+import { BookmarkList } from '../buckets/bookmarks.tsx';
 import { Breadcrumb } from '../buckets/breadcrumb.tsx';
+import '../buckets/buckets.css';
+import { Waiting } from '../buckets/nothing-yet.tsx';
 import { ObjectTable } from '../buckets/object-table.tsx';
 import { addressOf, openAddress, parentOf, type Place } from '../buckets/place.ts';
+import { refusalOf } from '../buckets/refusal-words.ts';
 import { nameOf } from '../buckets/rows.ts';
-import { useListing } from '../buckets/use-buckets.ts';
+import { useKeyChoices, useListing } from '../buckets/use-buckets.ts';
 
 interface BucketPickerProps {
-  /** What the form has: nothing above it is listed. */
+  /** What the form has: nothing above it is listed. Where it is no address yet, one is asked for first. */
   readonly address: string;
   /** The name of a key; empty for none. */
   readonly keyName: string;
   /** Whether objects can be taken, too, and not folders alone. */
   readonly takesObjects: boolean;
   readonly label: string;
-  readonly onPick: (address: string) => void;
+  /** `key`: the name of one that came with a bookmark, where the form has none. */
+  readonly onPick: (address: string, key: string | null) => void;
 }
 
 /** Looks into the bucket from where the form stands, and takes what is chosen there into the form. */
 export function BucketPicker(props: BucketPickerProps) {
   const { address, keyName, label, onPick, takesObjects } = props;
+  const [isOpen, setOpen] = useState(false);
   const [place, setPlace] = useState<Place | null>(null);
-  const opened = openAddress(address, keyName === '' ? null : keyName);
-  if (address === '' || !opened.ok) return null;
+  const keys = useKeyChoices().data ?? [];
+  const open = () => {
+    const opened = openAddress(address, keyName === '' ? null : keyName);
+    setPlace(address.trim() !== '' && opened.ok ? opened.place : null);
+    setOpen(true);
+  };
   return (
     <>
       <Button
         size="compact-sm"
         h={28}
-        style={{ flex: 'none' }}
         variant="default"
         aria-label={label}
-        onClick={() => setPlace(opened.place)}
+        aria-haspopup="dialog"
+        onClick={open}
       >
         Browse
       </Button>
       <Modal
-        opened={place !== null}
-        onClose={() => setPlace(null)}
+        opened={isOpen}
+        onClose={() => setOpen(false)}
         title={label}
         size="lg"
         closeButtonProps={{ 'aria-label': 'Close' }}
         centered
       >
-        {place !== null && (
+        {place === null ? (
+          <WhereTo begin={address} keyName={keyName} keys={keys} onOpen={setPlace} />
+        ) : (
           <Inside
             place={place}
             takesObjects={takesObjects}
             onGo={(prefix) => setPlace({ ...place, prefix })}
+            onElsewhere={() => setPlace(null)}
             onPick={(chosen) => {
-              onPick(chosen);
-              setPlace(null);
+              onPick(chosen, keyName === '' ? nameOfKey(place.key, keys) : null);
+              setOpen(false);
             }}
           />
         )}
@@ -62,14 +77,70 @@ export function BucketPicker(props: BucketPickerProps) {
   );
 }
 
+const nameOfKey = (key: string | null, keys: readonly KeyCard[]): string | null =>
+  keys.find(({ id, name }) => id === key || name === key)?.name ?? null;
+
+interface WhereToProps {
+  readonly begin: string;
+  readonly keyName: string;
+  readonly keys: readonly KeyCard[];
+  readonly onOpen: (place: Place) => void;
+}
+
+/** Asks for a place to begin from: an address, or one that was kept. */
+function WhereTo({ begin, keyName, keys, onOpen }: WhereToProps) {
+  const [text, setText] = useState(begin);
+  const [refusal, refuse] = useState<Problem | null>(null);
+  const go = (address: string, key: string | null): void => {
+    const opened = openAddress(address, key);
+    refuse(opened.ok ? null : opened.problem);
+    if (opened.ok) onOpen(opened.place);
+  };
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    go(text, keyName === '' ? null : keyName);
+  };
+  return (
+    <>
+      <form className="address-form" onSubmit={submit}>
+        <TextInput
+          data-autofocus
+          size="xs"
+          className="address-input"
+          classNames={{ input: 'code' }}
+          aria-label="Address to begin from"
+          placeholder="gs://bucket/path"
+          value={text}
+          maxLength={2_048}
+          spellCheck={false}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <Button size="xs" type="submit" disabled={text.trim() === ''}>
+          Open
+        </Button>
+      </form>
+      <p className="nj-about nj-where">
+        Write it as deep as the key may see, with the key that the form has (
+        {keyName === '' ? 'none' : keyName}), or begin from a bookmark.
+      </p>
+      {refusal !== null && <ProblemAlert {...refusal} />}
+      <BookmarkList
+        keys={keys}
+        onChoose={({ address, key }) => go(address, keyName === '' ? key : keyName)}
+      />
+    </>
+  );
+}
+
 interface InsideProps {
   readonly place: Place;
   readonly takesObjects: boolean;
   readonly onGo: (prefix: string) => void;
+  readonly onElsewhere: () => void;
   readonly onPick: (address: string) => void;
 }
 
-function Inside({ place, takesObjects, onGo, onPick }: InsideProps) {
+function Inside({ place, takesObjects, onGo, onElsewhere, onPick }: InsideProps) {
   const listing = useListing(place);
   const now = useNow(false);
   const [selection, setSelection] = useState<{ readonly at: number; readonly in: string } | null>(
@@ -77,13 +148,18 @@ function Inside({ place, takesObjects, onGo, onPick }: InsideProps) {
   );
   const selected = selection?.in === place.prefix ? selection.at : null;
   const row = selected === null ? null : listing.rowAt(selected);
-  const { error, loading } = listing.state();
+  const { error, loading, retried } = listing.state();
   const taken =
     row !== null && (row.kind === 'folder' || takesObjects) ? nameOf(row) : place.prefix;
   const address = addressOf(place, taken);
   return (
     <>
-      <Breadcrumb place={place} onGo={onGo} />
+      <div className="nj-line">
+        <Breadcrumb place={place} onGo={onGo} />
+        <Button size="compact-xs" variant="default" onClick={onElsewhere}>
+          Elsewhere…
+        </Button>
+      </div>
       <div className="nj-picker">
         <ObjectTable
           label="Objects"
@@ -104,9 +180,14 @@ function Inside({ place, takesObjects, onGo, onPick }: InsideProps) {
         >
           <div className="centre">
             {error !== null ? (
-              <ProblemAlert {...problemOf(error)} />
+              <div className="centre-box">
+                <ProblemAlert {...refusalOf(problemOf(error))} />
+                <Button size="xs" mt="sm" variant="default" onClick={listing.again}>
+                  Try again
+                </Button>
+              </div>
             ) : loading ? (
-              <Loader size="sm" aria-label="Looking" />
+              <Waiting retried={retried} onCancel={listing.stop} />
             ) : (
               <p className="nj-about">Nothing lies here yet.</p>
             )}

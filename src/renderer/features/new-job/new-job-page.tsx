@@ -2,13 +2,14 @@ import { Alert, Button, SegmentedControl } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type KeyboardEvent } from 'react';
 import { FormProvider, get, useForm, useFormState, useWatch } from 'react-hook-form';
+import type { JobSpec } from '../../../shared/job-spec.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import type { Finding } from './checks.ts';
+import { editJobFile, type WrittenFile } from './edit-job-file.ts';
 import { Remarks } from './fields.tsx';
 import { EMPTY_FORM, formOf, specOf, type JobForm } from './form-model.ts';
 import { checkForm, type FieldName } from './form-problems.ts';
-import { writeJobFile } from './form-text.ts';
 import { JobFormSections } from './job-form-sections.tsx';
 import { useAskAgain } from './questions.ts';
 import { SidePanel } from './side-panel.tsx';
@@ -23,7 +24,7 @@ import { YamlView } from './yaml-view.tsx';
 /** What was put in place of what the form held. */
 interface Notice {
   readonly text: string;
-  readonly before: JobForm;
+  readonly before: { readonly form: JobForm; readonly written: WrittenFile | null };
 }
 
 /** Once React has drawn what is wrong. */
@@ -43,11 +44,20 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
   const [attempted, setAttempted] = useState(false);
   const [notice, setNotice] = useState<Notice | null>(null);
   const [showsTemplates, setShowsTemplates] = useState(false);
-  const file = useJobFile(initial, (spec) => reset(formOf(spec)));
+  const [written, setWritten] = useState<WrittenFile | null>(initial.written);
+  /** Fills the form with what a job file says. */
+  const fill = (spec: JobSpec, text: string) => {
+    const filled = formOf(spec);
+    reset(filled);
+    setWritten({ text, spec: specOf(filled) });
+  };
+  const file = useJobFile(initial, fill);
+  const fileNow = () => editJobFile(written, specOf(getValues()));
   const draft = useKeepDraft({
     form,
     view: file.view,
     yaml: file.view === 'yaml' ? file.text : '',
+    written,
   });
 
   const { spec, problems } = checkForm(form);
@@ -64,10 +74,10 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
     return finding?.state === 'good' ? null : finding;
   };
 
-  const replace = (next: JobForm, text: string) => {
-    setNotice({ text, before: getValues() });
+  const replace = (text: string, put: () => void) => {
+    setNotice({ text, before: { form: getValues(), written } });
     setAttempted(false);
-    reset(next);
+    put();
     file.close();
   };
   const take = useMutation({
@@ -75,7 +85,10 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
       ask('new-job-parse', { text }),
     onSuccess: (read, { text, from }) => {
       if (read.spec === null) file.open(text);
-      else replace(formOf(read.spec), `The form was filled from ${from}.`);
+      else {
+        const { spec: said } = read;
+        replace(`The form was filled from ${from}.`, () => fill(said, text));
+      }
     },
   });
   usePlace((text) => take.mutate({ text, from: 'the job' }), methods.setValue);
@@ -116,9 +129,7 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
                 { value: 'yaml', label: 'YAML' },
               ]}
               value={file.view}
-              onChange={(view) =>
-                view === 'yaml' ? file.open(writeJobFile(specOf(getValues()))) : file.leave()
-              }
+              onChange={(view) => (view === 'yaml' ? file.open(fileNow()) : file.leave())}
             />
             <Button
               size="compact-sm"
@@ -131,7 +142,12 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
             <Button
               size="compact-sm"
               variant="default"
-              onClick={() => replace(EMPTY_FORM, 'The form was emptied.')}
+              onClick={() =>
+                replace('The form was emptied.', () => {
+                  reset(EMPTY_FORM);
+                  setWritten(null);
+                })
+              }
             >
               Clear
             </Button>
@@ -142,7 +158,8 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
                 <NoticeBar
                   text={notice.text}
                   onUndo={() => {
-                    reset(notice.before);
+                    reset(notice.before.form);
+                    setWritten(notice.before.written);
                     setNotice(null);
                   }}
                   onClose={() => setNotice(null)}
@@ -187,7 +204,7 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
           onClose={() => setShowsTemplates(false)}
           current={{
             name: form.name,
-            text: file.view === 'yaml' ? file.text : writeJobFile(specOf(form)),
+            text: file.view === 'yaml' ? file.text : editJobFile(written, specOf(form)),
           }}
           onUse={(name, text) => take.mutate({ text, from: `the template ${name}` })}
         />
@@ -210,7 +227,7 @@ function NoticeBar({ text, onUndo, onClose }: NoticeBarProps) {
         Bring back what was there
       </button>
       <button type="button" className="nj-link" onClick={onClose}>
-        Fine
+        Dismiss
       </button>
     </p>
   );

@@ -2,18 +2,26 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { z } from 'zod';
 import { MAX_DRAFT } from '../../../shared/ipc/new-job.ts';
+import type { JobSpecInput } from '../../../shared/job-spec.ts';
 import { ask } from '../../client.ts';
 import { EMPTY_FORM, jobFormSchema } from './form-model.ts';
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 /** What the screen shows: the form, or the job file as it is being written. */
 const draftSchema = z.object({
   form: jobFormSchema,
   view: z.enum(['form', 'yaml']),
   yaml: z.string(),
+  /** The job file that the form was last filled from, with what it said; null: it was filled by hand. */
+  written: z
+    .object({ text: z.string(), spec: z.custom<JobSpecInput>(isObject) })
+    .nullable()
+    .default(null),
 });
 export type Draft = z.infer<typeof draftSchema>;
 
-const EMPTY: Draft = { form: EMPTY_FORM, view: 'form', yaml: '' };
+const EMPTY: Draft = { form: EMPTY_FORM, view: 'form', yaml: '', written: null };
 /** How long a change may wait before it is kept. Milliseconds. */
 const KEPT_AFTER = 250;
 

@@ -25,7 +25,7 @@ export interface JobFile {
 }
 
 /** The YAML view of a job: what is written there goes into the form as soon as it is without mistakes. */
-export function useJobFile(initial: Draft, onSpec: (spec: JobSpec) => void): JobFile {
+export function useJobFile(initial: Draft, onSpec: (spec: JobSpec, text: string) => void): JobFile {
   const [view, setView] = useState(initial.view);
   const [text, setText] = useState(initial.yaml);
   /** As the form wrote it: then there is nothing to lose. */
@@ -44,7 +44,7 @@ export function useJobFile(initial: Draft, onSpec: (spec: JobSpec) => void): Job
   const spec = read?.spec ?? null;
   const isChanged = text !== written;
   useEffect(() => {
-    if (spec !== null && isChanged) onSpec(spec);
+    if (spec !== null && isChanged) onSpec(spec, settled);
     // The form takes each specification once, not each time it is drawn.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [spec, isChanged]);

@@ -1,6 +1,11 @@
 import { Button, SegmentedControl, Switch } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { THEMES, type Preferences, type Theme } from '../../../shared/ipc/application.ts';
+import {
+  THEMES,
+  type KnownFolder,
+  type Preferences,
+  type Theme,
+} from '../../../shared/ipc/application.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { CopiedText } from '../../common/copied-text.tsx';
@@ -92,15 +97,9 @@ export function SettingsScreen() {
       </Setting>
       {home !== undefined && (
         <>
-          <Setting name="Everything lies in">
-            <CopiedText text={home} />
-          </Setting>
-          <Setting name="Runs">
-            <CopiedText text={`${home}/runs`} />
-          </Setting>
-          <Setting name="Logs of Trainyard">
-            <CopiedText text={`${home}/logs`} />
-          </Setting>
+          <FolderSetting name="Trainyard's folder" folder="home" path={home} />
+          <FolderSetting name="Runs" folder="runs" path={`${home}/runs`} />
+          <FolderSetting name="Logs of Trainyard" folder="logs" path={`${home}/logs`} />
           <p className="dimmed settings-note">
             The command line uses the same folder. The variable TRAINYARD_HOME moves it.
           </p>
@@ -137,6 +136,32 @@ function SampleSetting() {
         <StopSample />
       )}
       {start.error !== null && <ProblemAlert {...problemOf(start.error)} />}
+    </Setting>
+  );
+}
+
+interface FolderSettingProps {
+  readonly name: string;
+  readonly folder: KnownFolder;
+  readonly path: string;
+}
+
+/** A folder of the application: copied, or opened where it lies. */
+function FolderSetting({ name, folder, path }: FolderSettingProps) {
+  const open = useMutation({ mutationFn: () => ask('open-folder', { folder }) });
+  return (
+    <Setting name={name}>
+      <CopiedText text={path} />
+      <Button
+        size="compact-xs"
+        variant="default"
+        loading={open.isPending}
+        aria-label={`Open folder: ${name}`}
+        onClick={() => open.mutate()}
+      >
+        Open folder
+      </Button>
+      {open.isError && <ProblemAlert {...problemOf(open.error)} />}
     </Setting>
   );
 }

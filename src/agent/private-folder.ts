@@ -43,11 +43,12 @@ export function placeKeyFile(run: string, content: string): KeyFolder {
       ? path.join(MEMORY_DISK, `trainyard-${randomBytes(12).toString('hex')}`)
       : path.join(run, RUN.private, 'key');
     writeJsonAtomic(record, { folder });
-    mkdirSync(folder, { recursive: !folder.startsWith(MEMORY_DISK), mode: 0o700 });
+    if (folder.startsWith(MEMORY_DISK)) mkdirSync(folder, { mode: 0o700 });
+    else makeFolder(folder);
   }
   const keyFile = path.join(folder, 'key.json');
   const cloudSdkConfig = path.join(folder, 'cloudsdk');
-  mkdirSync(cloudSdkConfig, { recursive: true, mode: 0o700 });
+  makeFolder(cloudSdkConfig);
   removeFile(keyFile);
   writeFileSync(keyFile, content, { mode: 0o600, flag: 'wx' });
   return { keyFile, cloudSdkConfig };

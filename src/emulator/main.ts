@@ -1,23 +1,25 @@
 import { appendFileSync, rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ENDPOINT_VARIABLES } from '../shared/endpoints.ts';
-import { exitStatusOf } from '../shared/problem.ts';
+import { exitStatusOf, type Problem } from '../shared/problem.ts';
 import type { Emulator } from './context.ts';
 import { FaultRegister } from './faults/register.ts';
 import { parseFaults } from './faults/rules.ts';
 import { AccountRegister, registerAccount } from './oauth/accounts.ts';
 import { TokenRegister, type TokenKind } from './oauth/token.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
+import { faultsRefused, folderInUse, folderRefused, portTaken } from './refusals.ts';
 import { listen, serve } from './server.ts';
 import { releaseLock, sweepTemporary, takeLock, TEMPORARY_PREFIX } from './state/lock.ts';
 import { openFolder } from './state/persistence.ts';
 import { ManagedFolders } from './state/managed-folders.ts';
 import { Store } from './state/store.ts';
 import { Sessions } from './storage/sessions.ts';
+import { makeFolders } from './state/make-folders.ts';
 
 /**
  * The emulator: `node src/emulator/main.ts [options]`. Prints the four addresses as `export NAME=VALUE` lines once it listens, nothing else on
@@ -29,7 +31,7 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
   const options = parseOptions(argv);
   if (!options.ok) {
-    end(`${options.problem.message}\n`, exitStatusOf(options.problem));
+    end(options.problem);
     return;
   }
   if (options.value === 'help') {
@@ -46,7 +48,7 @@ async function run(options: Options): Promise<void> {
   try {
     server = await listen(options.port);
   } catch (error) {
-    end(`Port ${options.port} of 127.0.0.1 cannot be used (${codeOf(error)}).\n`, 4);
+    end(portTaken(options.port, codeOf(error)));
     return;
   }
   if (options.dir === null) sweepTemporary(tmpdir());
@@ -82,7 +84,7 @@ async function run(options: Options): Promise<void> {
       `${origin}/token`,
     );
     if (!registered.ok) {
-      end(`${registered.problem.message}\n`, exitStatusOf(registered.problem));
+      end(registered.problem);
       return;
     }
   }
@@ -92,10 +94,10 @@ async function run(options: Options): Promise<void> {
   let sessions: Sessions;
   let folders: ManagedFolders;
   try {
-    await mkdir(root, { recursive: true });
+    makeFolders(root);
     const holder = takeLock(root);
     if (holder !== null) {
-      end(`The folder ${root} is in use by another emulator (process ${holder}).\n`, 4);
+      end(folderInUse(root, holder));
       return;
     }
     const folder = await openFolder(root);
@@ -109,7 +111,7 @@ async function run(options: Options): Promise<void> {
     sessions = await Sessions.open(folder, keep, store.fromSessions());
     for (const [bucket, count] of options.fill) store.fill(bucket, count, options.project);
   } catch (error) {
-    end(`The folder ${root} cannot be used (${codeOf(error)}).\n`, 4);
+    end(folderRefused(root, codeOf(error)));
     return;
   }
   const emulator: Emulator = {
@@ -173,12 +175,12 @@ async function readFaults(options: Options): Promise<FaultRegister | null> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    end(`The faults file ${file} cannot be read (${codeOf(error)}).\n`, 2);
+    end(faultsRefused(file, `cannot be read (${codeOf(error)}).`));
     return null;
   }
   const parsed = parseFaults(text);
   if (parsed.ok) return new FaultRegister(true, parsed.rules);
-  end(`The faults file ${file} is wrong: ${parsed.message}\n`, 2);
+  end(faultsRefused(file, `is wrong: ${parsed.message}`));
   return null;
 }
 
@@ -190,10 +192,10 @@ function codeOf(error: unknown): string {
       : 'unknown';
 }
 
-/** Says one sentence on stderr and ends. */
-function end(sentence: string, status: number): void {
-  process.stderr.write(sentence);
-  process.exit(status);
+/** Says what happened and what to do about it on stderr, and ends. */
+function end(found: Problem): void {
+  process.stderr.write(`Error: ${found.message}\n  ${found.hint}\n`);
+  process.exit(exitStatusOf(found));
 }
 
 await main(process.argv.slice(2));

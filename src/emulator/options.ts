@@ -62,7 +62,15 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
 `;
 
 const refuse = (subject: string, message: string): ReturnType<typeof fail> =>
-  fail(problem({ code: 'input.option', op: 'read the options', subject, message }));
+  fail(
+    problem({
+      code: 'input.option',
+      op: 'read the options',
+      subject,
+      message,
+      hint: 'See the options with `trainyard emulator --help`.',
+    }),
+  );
 
 function wholeNumber(option: string, text: string, least: number, most: number): Result<number> {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;

@@ -1,8 +1,9 @@
 import { lstat, mkdir, readFile, rm, statfs, writeFile, type FileHandle } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { crc32c } from './native-crc32c.ts';
+import { makeFolders } from './make-folders.ts';
 import { PARTIAL_SUFFIX } from './name-mapping.ts';
 
 export const errorCodeOf = (error: unknown): string | null =>
@@ -103,7 +104,7 @@ export async function bootId(): Promise<string | null> {
 export async function makeDestination(folder: string): Promise<void> {
   await onDisk({ op: 'make the folder', subject: folder }, async () => {
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolders(folder);
     } catch (error) {
       // What stands in the way of a folder is told so.
       if (errorCodeOf(error) === 'EEXIST' || errorCodeOf(error) === 'ENOTDIR')
@@ -116,18 +117,20 @@ export async function makeDestination(folder: string): Promise<void> {
             hint: 'Move it away, or download to another folder.',
           }),
         );
-      // Below a folder that is not there, it is said to be missing whatever the cause: what the first of them meets tells it.
-      if (errorCodeOf(error) === 'ENOENT') await mkdir(await firstMissing(folder));
+      // The folder above is there, and still the system says that it is not: so it is below `/proc`.
+      if (errorCodeOf(error) === 'ENOENT')
+        throw new DiskFault(
+          problem({
+            code: 'transfer.disk-refused',
+            op: 'make the folder',
+            subject: folder,
+            message: `No folder can be made at ${folder}.`,
+            hint: 'Use another folder.',
+          }),
+        );
       throw error;
     }
   });
-}
-
-async function firstMissing(path: string): Promise<string> {
-  for (let at = path; ; at = dirname(at)) {
-    const above = await lstat(dirname(at)).catch(() => null);
-    if (above !== null || dirname(at) === at) return at;
-  }
 }
 
 /**
@@ -159,7 +162,7 @@ export function folderMaker(root: string): (relativePath: string) => Promise<voi
     if (known !== undefined) return known;
     const work = (async () => {
       if (relativePath === '') {
-        await mkdir(root, { recursive: true });
+        await makeFolders(root);
         return;
       }
       const slash = relativePath.lastIndexOf('/');

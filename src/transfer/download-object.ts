@@ -1,11 +1,11 @@
-import { lstat, mkdir, open } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { cancelledProblem } from '../google/http.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { decodeCrc32c } from './crc32c.ts';
 import { lockDestination, type DestinationLock } from './destination-lock.ts';
-import { bootId, checksumOf, diskProblem, DiskFault, roomFor } from './disk.ts';
+import { bootId, checksumOf, diskProblem, DiskFault, makeDestination, roomFor } from './disk.ts';
 import { downloadLarge, LARGE } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
 import { downloadWhole } from './download-whole.ts';
@@ -83,7 +83,7 @@ export async function downloadObject(
       }
       return inTheWay('the file is there already with other content, and nothing is overwritten.');
     }
-    await mkdir(dirname(file), { recursive: true });
+    await makeDestination(dirname(file));
     const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
     if (!room.ok) return room;
     const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32c } from './native-crc32c.ts';
+import { makeFolders } from './make-folders.ts';
 
 const checkOf = (text: string): string =>
   crc32c(Buffer.from(text), 0).toString(16).padStart(8, '0');
@@ -54,7 +55,7 @@ export async function openJournal(
   durable: boolean,
   first?: object,
 ): Promise<Journal> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolders(dirname(path));
   const handle = await open(path, 'a+', 0o600);
   try {
     if (!(await endsWithNewline(handle))) await handle.appendFile('\n');

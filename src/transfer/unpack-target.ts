@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, realpath, rm, symlink } from 'node:fs/promises';
+import { copyFile, lstat, realpath, rm, symlink } from 'node:fs/promises';
 import { constants, createWriteStream } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { problem, type Problem } from '../shared/problem.ts';
 import { errorCodeOf, folderMaker, formatBytes, onDisk } from './disk.ts';
 import { entryNameReason } from './entry-name.ts';
+import { makeFolders } from './make-folders.ts';
 
 export interface UnpackLimits {
   /** Bytes written at most. */
@@ -241,5 +242,5 @@ export function unpackTarget(
 /** Makes an empty folder of ours, removing what an interrupted unpacking left. */
 export async function freshFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
-  await mkdir(path, { recursive: true });
+  await makeFolders(path);
 }

@@ -118,6 +118,16 @@ describe('what an address lists', () => {
   });
 });
 
+describe('a target that cannot be made', () => {
+  it.each([['data'], ['data/a.txt']])('is told at once: %s', async (source) => {
+    const target = '/proc/trainyard/x';
+    const refused = await home.run(['cp', `gs://${BUCKET}/${source}`, target, '--key', 'narrow']);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('No folder can be made at /proc/trainyard');
+    expect(refused.stderr).toContain('Use another folder.');
+  });
+});
+
 describe('one object copied again', () => {
   it.each(['one.txt', 'folder/'])('to %s', async (target) => {
     const file = path.join(home.folder, target.endsWith('/') ? `${target}a.txt` : target);

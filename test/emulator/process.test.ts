@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, execute, makeBucket, mint, objectPath, put, readKeyFile } from './ask.ts';
 import { emailOf, EMULATOR_ENTRY, startEmulator } from './start.ts';
@@ -31,9 +31,10 @@ test.each([
   [['--grant', 'a@b=roles/storage.admin@bucket@resource.name != "x"'], /"!=" at position 15/],
   [['--account', '/nowhere/at/all.json'], /cannot be written/],
   [['--account', '/tmp/Not A Name.json'], /cannot be the name of a service account/],
-])('refused with one sentence and status 2: %j', async (argv, sentence) => {
+])('refused with what happened, what to do, and status 2: %j', async (argv, sentence) => {
   const { code, stdout, stderr } = await run(argv);
-  expect([code, stdout.toString(), stderr.trim().split('\n').length]).toEqual([2, '', 1]);
+  expect([code, stdout.toString()]).toEqual([2, '']);
+  expect(stderr).toMatch(/^Error: .+\n {2}\S.+\n$/);
   expect(stderr).toMatch(sentence);
 });
 
@@ -49,10 +50,23 @@ test('a taken port is told, status 4', async () => {
   const first = await startEmulator();
   try {
     const { code, stderr } = await run(['--port', new URL(first.url).port]);
-    expect([code, stderr]).toEqual([4, expect.stringContaining('cannot be used')]);
+    expect([code, stderr]).toEqual([
+      4,
+      expect.stringMatching(/^Error: .*in use.*\n {2}.*--port 0/),
+    ]);
   } finally {
     await first.stop();
   }
+});
+
+test.each([
+  ['/proc/trainyard', /^Error: The folder \/proc\/trainyard cannot be used.*\n {2}.*--dir/],
+  ['a-file/below', /^Error: .*a file is in its place, or above it\.\n {2}.*--dir/],
+])('a folder that cannot be made is told, status 4: %s', async (name, told) => {
+  await writeFile(join(folder, 'a-file'), '');
+  const { code, stderr } = await run(['--dir', resolve(folder, name)]);
+  expect(code).toBe(4);
+  expect(stderr).toMatch(told);
 });
 
 test('stdout is the four lines, in one write; SIGTERM ends it at once, with connections open', async () => {

@@ -70,6 +70,19 @@ const allowed: readonly (readonly [file: string, specifier: string])[] = [
   ['src/emulator/x.ts', '../shared/problem.ts'],
 ];
 
+describe('folders', () => {
+  it.each([
+    ['await mkdir(at, { recursive: true });', true],
+    ['mkdirSync(at, { mode: 0o700, recursive: true });', true],
+    ['await mkdir(at, { mode: 0o700 });', false],
+    ['await rm(at, { recursive: true });', false],
+  ])('%s is refused: %s', async (line, refused) => {
+    const [result] = await eslint.lintText(`${line}\n`, { filePath: 'src/agent/x.ts' });
+    const rules = (result?.messages ?? []).map(({ ruleId }) => ruleId);
+    expect(rules.includes('no-restricted-syntax')).toBe(refused);
+  });
+});
+
 describe('the import table', () => {
   it.each(broken)('%s may not import %s', async (file, specifier) => {
     expect(await refusals(file, specifier)).toContain(RULE);

@@ -10,6 +10,7 @@ import {
   symlink,
   utimes,
 } from 'node:fs/promises';
+import { makeFolders } from '../../transfer/make-folders.ts';
 import { byteName, byteNameOf, bytesOf, joined, type ByteName } from './byte-name.ts';
 
 const AT_ONCE = 16;
@@ -36,13 +37,13 @@ export async function copyEntries(
 ): Promise<void> {
   const partial = `${to}.trainyard-partial`;
   await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true, mode: 0o700 });
+  await makeFolders(partial, 0o700);
   const source = byteName(from);
   const copy = byteName(partial);
   const files = entries.filter((entry) => entry.kind === 'file');
   for (const entry of entries) {
     const place = bytesOf(joined(copy, entry.path));
-    if (entry.kind === 'folder') await mkdir(place, { recursive: true });
+    if (entry.kind === 'folder') await mkdir(place);
     if (entry.kind === 'link') await symlink(bytesOf(entry.target), place);
   }
   let next = 0;

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { access, constants, rename, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { CodeState } from '../../shared/events.ts';
 import type { CodePlan, InputPlan } from '../../shared/plan.ts';
@@ -13,6 +13,7 @@ import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
 import { counted, noteInStageLog } from './stage-log.ts';
 import { fetchObjects, fetchTarget } from './fetch.ts';
+import { makeFolders } from '../../transfer/make-folders.ts';
 
 /** How many notes on the code are told one by one. */
 const NOTES = 20;
@@ -65,7 +66,7 @@ function takeCode(run: JobRun, code: CodePlan): Promise<Result<StagedCode>> {
 }
 
 async function emptyFolder(run: JobRun): Promise<Result<StagedCode>> {
-  await mkdir(run.at(RUN.code), { recursive: true });
+  await makeFolders(run.at(RUN.code));
   return ok({ files: 0, bytes: 0, state: NO_CODE_STATE });
 }
 
@@ -165,7 +166,7 @@ async function fetchCode(
 async function stageData(run: JobRun, input: InputPlan | null): Promise<Result<void>> {
   const data = run.at(RUN.data);
   if (input === null) {
-    await mkdir(data, { recursive: true });
+    await makeFolders(data);
     return ok();
   }
   if (input.kind === 'dir') return linkData(run, input.path, data);

@@ -1,4 +1,3 @@
-import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { jobFilePlaces, parseJobFile } from '../../main/jobs/job-file.ts';
@@ -7,7 +6,6 @@ import { accessService } from '../../main/keys/access-service.ts';
 import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
-import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
@@ -16,10 +14,8 @@ import { formatSeconds, formatTime, plural, printable } from '../format.ts';
 import { MODE_TEXT } from '../job-text.ts';
 import { transferLists } from '../left-out.ts';
 import type { Output } from '../output.ts';
+import { readJobFile } from '../read-job-file.ts';
 import { jobJson } from './jobs.ts';
-
-/** No job file is longer, bytes. */
-const MAX_JOB_FILE = 1 << 20;
 
 /** `trainyard run JOB.yaml [--detach]`: checks, submits, follows. */
 export function registerRun(program: Command, run: Run): void {
@@ -32,7 +28,7 @@ export function registerRun(program: Command, run: Run): void {
       run(options, async (context) => {
         const { output } = context;
         const jobFile = path.resolve(context.folder, file);
-        const jobText = valueOf(await readJobFile(jobFile, file));
+        const jobText = valueOf(await readJobFile(jobFile, file, context.signal));
         const spec = valueOf(parseJobFile(jobText, { path: file }));
         const services = await context.services();
         if (services.endpoints.emulated)
@@ -78,30 +74,6 @@ export function registerRun(program: Command, run: Run): void {
         return status;
       }),
     );
-}
-
-/** The text of a job file. Errors: `input.job-file`. */
-async function readJobFile(file: string, shown: string): Promise<Result<string>> {
-  const refuse = (message: string, hint: string) =>
-    fail(
-      problem({ code: 'input.job-file', op: 'read the job file', subject: shown, message, hint }),
-    );
-  try {
-    const status = await stat(file);
-    if (status.isDirectory())
-      return refuse(`${shown} is a folder, not a job file.`, 'Give the YAML file inside it.');
-    if (status.size > MAX_JOB_FILE)
-      return refuse(
-        `${shown} is larger than 1 MiB.`,
-        'A job file is a short YAML text; see docs/job-file.md.',
-      );
-    return ok(await readFile(file, 'utf8'));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'ENOENT') return refuse(`There is no file ${shown}.`, 'Check the path.');
-    if (code === 'EACCES') return refuse(`${shown} may not be read.`, 'Check its permissions.');
-    return refuse(`${shown} could not be read (${code}).`, 'Check the path.');
-  }
 }
 
 /** The standing mark of a job with an administrator's key; and, quietly, what a key can do beyond the job. */

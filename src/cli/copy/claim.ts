@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { diskProblem } from '../../transfer/disk.ts';
 import { isAlive, ownIdentity } from '../../transfer/identity.ts';
 import { takeLock, type LockAnswer } from '../../transfer/lock.ts';
+import { makeFolders } from '../../transfer/make-folders.ts';
 
 /** The place of one copy's journals, so that it goes on where it stopped when it is started again. */
 export interface Claim {
@@ -56,7 +57,7 @@ async function claim(folder: string, target: string): Promise<Result<Claim>> {
       }),
     );
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder, 0o700);
     await utimes(folder, new Date(), new Date());
     await sweep(path.dirname(folder));
   } catch (error) {

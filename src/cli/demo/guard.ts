@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createSecretSearch, encodingsOf, WINDOW, type TreeSearch } from './secret-search.ts';
+import { makeFolders } from '../../transfer/make-folders.ts';
 
 /** Searches a folder for a private key again and again while a job runs. */
 export interface Guard {
@@ -54,7 +55,7 @@ export async function proveSearch(
   secret: Uint8Array,
   folder: string,
 ): Promise<{ readonly planted: number; readonly found: number }> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolders(folder, 0o700);
   try {
     const encodings = encodingsOf(secret);
     for (const [index, { text }] of encodings.entries()) {

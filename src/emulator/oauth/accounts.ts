@@ -43,8 +43,13 @@ const keyFileSchema = z.object({
 
 const ACCOUNT_NAME = /^[a-z][a-z0-9-]{0,28}[a-z0-9]$/;
 
-const refuse = (path: string, message: string): ReturnType<typeof fail> =>
-  fail(problem({ code: 'input.account', op: 'register the account', subject: path, message }));
+const ANOTHER_FILE =
+  'Name a file that is not there yet: the emulator makes an account and writes its key there.';
+
+const refuse = (path: string, message: string, hint: string): ReturnType<typeof fail> =>
+  fail(
+    problem({ code: 'input.account', op: 'register the account', subject: path, message, hint }),
+  );
 
 /** What Google's console writes for a new key of the account. */
 async function newKey(
@@ -92,29 +97,38 @@ export async function registerAccount(
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (codeOf(error) !== 'ENOENT')
-      return refuse(path, `The key file ${path} cannot be read (${codeOf(error)}).`);
+      return refuse(
+        path,
+        `The key file ${path} cannot be read (${codeOf(error)}).`,
+        'Make it readable for you, or name another file.',
+      );
     const name = basename(path).replace(/\.json$/, '');
     if (!ACCOUNT_NAME.test(name))
       return refuse(
         path,
         `"${name}" cannot be the name of a service account: 2 to 30 lower case letters, digits and "-", beginning with a letter.`,
+        'Name a file such as trainer.json.',
       );
     text = `${JSON.stringify(await newKey(name, project, tokenUri), null, 2)}\n`;
     try {
       await writeFile(path, text, { mode: 0o600, flag: 'wx' });
     } catch (failed) {
-      return refuse(path, `The key file ${path} cannot be written (${codeOf(failed)}).`);
+      return refuse(
+        path,
+        `The key file ${path} cannot be written (${codeOf(failed)}).`,
+        'Name a file in a folder that is there and that you may write to.',
+      );
     }
   }
   try {
     const file = keyFileSchema.parse(JSON.parse(text));
     const key = createPublicKey(file.private_key);
     if (key.asymmetricKeyType !== 'rsa')
-      return refuse(path, `The key in ${path} is not an RSA key.`);
+      return refuse(path, `The key in ${path} is not an RSA key.`, ANOTHER_FILE);
     register.add(file.client_email, file.private_key_id, key);
     return ok();
   } catch {
     // What the parsers say may quote the key: it is not repeated.
-    return refuse(path, `${path} is not the JSON key file of a service account.`);
+    return refuse(path, `${path} is not the JSON key file of a service account.`, ANOTHER_FILE);
   }
 }

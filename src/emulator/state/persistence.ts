@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { journalLineSchema, type JournalLine, type SessionLine } from './model.ts';
+import { makeFolders } from './make-folders.ts';
 
 const INDEX = 'index.jsonl';
 
@@ -23,8 +24,7 @@ export async function openFolder(root: string): Promise<Folder> {
     sessions: join(root, 'sessions'),
   };
   await rm(folder.incoming, { recursive: true, force: true });
-  for (const path of [folder.content, folder.incoming, folder.sessions])
-    await mkdir(path, { recursive: true });
+  for (const path of [folder.content, folder.incoming, folder.sessions]) makeFolders(path);
   return folder;
 }
 

@@ -1,10 +1,11 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_JOB_FILE, MAX_TEMPLATES } from '../../shared/ipc/new-job.ts';
 import { jobNameSchema } from '../../shared/job-spec.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { writeFileAtomically } from '../platform/atomic-file.ts';
 import { codeOf, reasonOf } from '../platform/paths.ts';
+import { makeFolders } from '../platform/make-folders.ts';
 
 const ENDING = '.yaml';
 
@@ -83,7 +84,7 @@ export function templatesIn(folder: string): Templates {
           }),
         );
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        makeFolders(folder);
         writeFileAtomically(fileOf(name), text);
         return ok();
       } catch (error) {

@@ -1,7 +1,8 @@
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { inspect } from 'node:util';
 import { isoTime, systemClock, type Clock } from './clock.ts';
+import { makeFolders } from './make-folders.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';
 
@@ -54,7 +55,7 @@ export function openLog(path: string, options: { clock?: Clock; maxBytes?: numbe
     const more = details === undefined ? '' : ` ${describe(details)}`;
     const line = redact(`${message}${more}`).slice(0, MAX_LINE).replaceAll('\n', '\n    ');
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolders(dirname(path));
       rotate(path, maxBytes);
       appendFileSync(path, `${isoTime(clock)} ${process.pid} ${level} ${line}\n`, { mode: 0o600 });
     } catch {

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { closeFolder, looksLikeHome } from './closed-folder.ts';
+import { makeFolders } from './make-folders.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -85,22 +85,6 @@ export function homePaths(env: Environment): Result<HomePaths> {
     );
   }
   return ok(paths);
-}
-
-/**
- * A folder and those above it that are missing, 0700. Not by `recursive`: where the system says that the folder above is not there although it
- * is (below `/proc`), Node.js 20 and 24 try for ever.
- */
-function makeFolders(folder: string): void {
-  if (existsSync(folder) && statSync(folder).isDirectory()) return;
-  const above = dirname(folder);
-  if (above !== folder && !existsSync(above)) makeFolders(above);
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    // Another process may have made it a moment ago.
-    if (codeOf(error) !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
-  }
 }
 
 /** What the system said, in short: `EACCES: permission denied`. */

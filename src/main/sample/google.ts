@@ -115,7 +115,9 @@ export async function startEmbeddedGoogle(
     });
     child.once('error', (error) => say(error.message));
     // With its last words, which come after the exit.
-    child.once('close', (code) => say(`It ended with status ${String(code)}. ${stderr}`.trim()));
+    child.once('close', (code) =>
+      say(`It ended with status ${String(code)}. ${stderr.replace(/\s+/g, ' ')}`.trim()),
+    );
   });
   if (failure !== null) {
     await stop();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SampleStatus } from '../../shared/ipc/sample.ts';
@@ -29,6 +29,7 @@ import {
 } from './google.ts';
 import { sampleJobFile } from './job-file.ts';
 import { EMULATED, ENDED, inUse, noFolder, NOT_HERE } from './problems.ts';
+import { makeFolders } from '../platform/make-folders.ts';
 
 /**
  * Sample data: an embedded Google of this home, to try everything without an account. A child process on loopback with its files in
@@ -209,7 +210,7 @@ export function sampleService(parts: SampleParts): SampleService {
         await endEarlier(join(at.google, 'lock'));
         await rm(root, { recursive: true, force: true, maxRetries: 5 });
       }
-      await mkdir(at.google, { recursive: true, mode: 0o700 });
+      makeFolders(at.google);
       await cp(join(files.examples, 'digits'), at.code, { recursive: true });
       const started = await startProcess(node.value, before?.port ?? 0, isNew);
       if (!started.ok) return started;

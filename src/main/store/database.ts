@@ -1,8 +1,9 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type LibsqlConstructor from 'libsql';
 import { codeOf } from '../platform/paths.ts';
+import { makeFolders } from '../platform/make-folders.ts';
 
 export type Database = InstanceType<typeof LibsqlConstructor>;
 
@@ -19,7 +20,7 @@ const load = createRequire(import.meta.url);
 export function openDatabase(path: string): Database {
   // CommonJS: the module is the constructor.
   const Libsql = load('libsql') as typeof LibsqlConstructor;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolders(dirname(path));
   // SQLite would make it readable for others; the files beside it take the same mode.
   closeSync(openSync(path, 'a', 0o600));
   const database = new Libsql(path);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { watch, type FSWatcher } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import {
   hostProbeSchema,
@@ -24,6 +24,7 @@ import { agentEnvironment } from './environment.ts';
 import { listFolder } from './list-folder.ts';
 import { noteUse, placeAgent, type PlacedAgent } from './place-agent.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
+import { makeFolders } from '../../platform/make-folders.ts';
 
 /** The agent answers within 20 s; a loaded machine takes longer to start Node.js. Milliseconds. */
 const START_TIME = 60_000;
@@ -152,8 +153,7 @@ export function localHost(options: LocalHostOptions): Host {
       );
       await sweepUnfinished(paths.runs);
       const made = await writing(folder, async () => {
-        for (const name of [RUN.control, RUN.inbox, RUN.logs])
-          await mkdir(join(temporary, name), { recursive: true, mode: 0o700 });
+        for (const name of [RUN.control, RUN.inbox, RUN.logs]) makeFolders(join(temporary, name));
         writeFileAtomically(join(temporary, RUN.plan), `${JSON.stringify(plan, null, 2)}\n`);
         await rename(temporary, folder);
       });
@@ -243,7 +243,7 @@ export function localHost(options: LocalHostOptions): Host {
     requestStop: (id, requestedAt) => {
       const path = fileOf(id, RUN.stopRequest);
       return writing(path, async () => {
-        await mkdir(fileOf(id, RUN.control), { recursive: true, mode: 0o700 });
+        makeFolders(fileOf(id, RUN.control));
         writeFileAtomically(path, JSON.stringify({ format: 1, requestedAt }));
       });
     },

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, copyFile, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
 import { codeOf, reasonOf } from '../../platform/paths.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
+import { makeFolders } from '../../platform/make-folders.ts';
 
 /** `manifest.json` of a built agent folder: the SHA-256 of each file, hex. */
 const manifestSchema = z.object({
@@ -44,7 +45,7 @@ export async function placeAgent(
   await sweepUnfinished(agents);
   const temporary = join(agents, `${UNFINISHED}${version}-${randomBytes(4).toString('hex')}`);
   try {
-    await mkdir(join(temporary, 'used'), { recursive: true, mode: 0o700 });
+    makeFolders(join(temporary, 'used'));
     for (const [name, checksum] of Object.entries(files)) {
       await copyFile(
         join(source.agentFolder, name),
@@ -169,6 +170,6 @@ function notPlaced(folder: string, reason: string): Problem {
 /** Notes that a run uses a placed agent, so that it is not cleaned while the run lives. */
 export async function noteUse(agent: PlacedAgent, id: string): Promise<void> {
   const folder = join(agent.folder, 'used');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeFolders(folder);
   await writeFile(join(folder, id), '');
 }

@@ -42,12 +42,7 @@ export function editJobFile(written: WrittenFile | null, spec: JobSpecInput): st
   const document = parseDocument(written.text);
   if (document.errors.length > 0 || !isMap(document.contents) || hasAliases(document))
     return writeJobFile(spec);
-  editMap(
-    document,
-    document.contents,
-    written.spec as unknown as Mapping,
-    spec as unknown as Mapping,
-  );
+  editMap(document, document.contents, written.spec, spec);
   return document.toString({ lineWidth: 0, singleQuote: false });
 }
 

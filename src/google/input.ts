@@ -32,6 +32,8 @@ export interface Findings {
   readonly marker: boolean;
   /** An object of exactly this name. */
   readonly object: boolean;
+  /** Why nobody can say whether there is one: its reading was refused, and its name is in no listing that the account may see. */
+  readonly refused?: Problem | null;
 }
 
 /** Decides what an address without an archive ending and without a slash at its end means. Pure. */
@@ -49,7 +51,8 @@ export function decideInput(address: GcsAddress, findings: Findings): Result<Inp
     );
   if (findings.below) return ok({ kind: 'folder', prefix: asPrefix(address.path) });
   if (findings.object) return ok({ kind: 'object', object: address.path });
-  return fail(nothingThere(address, findings.marker));
+  const { refused = null } = findings;
+  return fail(refused === null ? nothingThere(address, findings.marker) : refused);
 }
 
 function nothingThere(address: GcsAddress, marker: boolean): Problem {
@@ -117,28 +120,68 @@ async function lookBelow(
   return ok({ below: false, marker });
 }
 
+type Single = Required<Pick<Findings, 'object' | 'refused'>>;
+
 /** Whether an object is there, as far as the account may know: refused (403; 401 for one without a credential) counts as not there. */
-async function isThere(request: InputRequest): Promise<Result<boolean>> {
+async function lookAtObject(request: InputRequest): Promise<Result<Single>> {
   const { address, ...access } = request;
   const found = await getObject({ ...access, bucket: address.bucket, name: address.path });
-  if (found.ok) return ok(true);
+  if (found.ok) return ok({ object: true, refused: null });
   switch (found.problem.code) {
     case 'storage.object-not-found':
+    case 'input.object-name':
+    // So Google says that there is no object to whoever could read it and may not list.
+    case 'access.list-refused':
+      return ok({ object: false, refused: null });
     case 'access.get-refused':
     case 'access.credential-needed':
-    case 'input.object-name':
-      return ok(false);
+      return ok({ object: false, refused: found.problem });
     default:
       return found;
   }
+}
+
+/** The first name that begins with a prefix; null for none. */
+async function firstName(
+  request: Pick<Parameters<typeof listAll>[0], keyof StorageAccess | 'bucket' | 'prefix'>,
+): Promise<Result<string | null>> {
+  for await (const page of listAll({ ...request, delimiter: false, pageSize: 1 })) {
+    if (!page.ok) return page;
+    const [first] = page.value.objects;
+    if (first !== undefined) return ok(first.name);
+  }
+  return ok(null);
+}
+
+/**
+ * What is to be said where nothing is below an address and reading the one object of that name was refused: whoever may list knows whether it is
+ * there, and others are told that it may be. Null: it is not there.
+ */
+async function explainRefusal(
+  request: InputRequest,
+  refused: Problem,
+  marker: boolean,
+): Promise<Problem | null> {
+  const { address, ...access } = request;
+  const text = formatGcsAddress(address);
+  const common = { ...refused, op: OP, subject: text };
+  // Of all names that begin with it the name itself is the first.
+  const first = await firstName({ ...access, bucket: address.bucket, prefix: address.path });
+  if (first.ok) return first.value === address.path ? common : null;
+  const email = access.tokens?.email ?? null;
+  return {
+    ...common,
+    message: `There is nothing at ${text} that ${email ?? 'someone without a credential'} may read: ${marker ? `the folder ${text}/ is empty` : `nothing below ${text}/`}, and no object of that name, or one that is refused.`,
+    hint: `Check the address for a typing mistake, also in upper and lower case. Where it is right: ${askForGrant('storage.objects.get', { bucket: address.bucket, object: address.path, email })} A new grant takes a few minutes to work.`,
+  };
 }
 
 /**
  * What an input address names: an archive ending is one object, to be unpacked; a `/` at the end (and the whole bucket) is everything below;
  * otherwise something below `path/` means a folder, nothing there means one object, and both is refused with the question.
  *
- * A refusal to read the single object counts as not there; a refusal to list is reported with the grants for it.
- * Errors: `input.nothing-there`, `input.address-ambiguous`, those of `listPage` and `getObject`.
+ * A refusal to read the single object counts as not there, and is told where there is nothing else; a refusal to list is reported with the grants
+ * for it. Errors: `access.get-refused`, `access.credential-needed`, `input.nothing-there`, `input.address-ambiguous`, those of `listPage` and `getObject`.
  */
 export async function resolveInput(request: InputRequest): Promise<Result<InputTarget>> {
   const { address, ...access } = request;
@@ -159,11 +202,16 @@ export async function resolveInput(request: InputRequest): Promise<Result<InputT
   }
   const [looked, there] = await Promise.all([
     lookBelow(request, asPrefix(address.path)),
-    isThere(request),
+    lookAtObject(request),
   ]);
   if (!looked.ok) return looked;
   if (!there.ok) return there;
-  return decideInput(address, { ...looked.value, object: there.value });
+  const { object } = there.value;
+  const refused =
+    there.value.refused === null || looked.value.below
+      ? null
+      : await explainRefusal(request, there.value.refused, looked.value.marker);
+  return decideInput(address, { ...looked.value, object, refused });
 }
 
 function nothingAtArchive(address: GcsAddress): Problem {

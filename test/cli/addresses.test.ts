@@ -17,13 +17,20 @@ let home: TestHome;
 
 beforeAll(async () => {
   google = await startEmulator({
-    accounts: [{ name: 'narrow' }, { name: 'setup' }, { name: 'lister' }],
+    accounts: [
+      { name: 'narrow' },
+      { name: 'setup' },
+      { name: 'lister' },
+      { name: 'below' },
+      { name: 'blind' },
+    ],
     admins: [emailOf('setup')],
     grants: [
       `${narrow}=storage.objects.list@${BUCKET}@${LIST_DATA}`,
       `${narrow}=roles/storage.objectCreator@${BUCKET}`,
       `${narrow}=storage.objects.get@${BUCKET}@resource.name.startsWith("projects/_/buckets/${BUCKET}/objects/data/")`,
       `${emailOf('lister')}=storage.objects.list@${BUCKET}`,
+      `${emailOf('below')}=storage.objects.list@${BUCKET}@${LIST_DATA.replace("'data/'", "'dat/'")}`,
     ],
     flags: ['--evaluate-list-prefix'],
   });
@@ -115,6 +122,24 @@ describe('what an address lists', () => {
     const refused = await home.run(['ls', `gs://${BUCKET}/data-2`, '--key', 'narrow']);
     expect(refused.status).toBe(3);
     expect(refused.stderr).toContain('storage.objects.list');
+  });
+});
+
+describe('one object that may not be read', () => {
+  it.each([
+    ['lister', 'dat', 3, /may not read gs:\/\/input-data-bucket\/dat .*\n.*objectViewer/],
+    ['lister', 'da', 2, /There is nothing at gs:\/\/input-data-bucket\/da: no object/],
+    ['narrow', 'data/none', 2, /There is nothing at/],
+    ['blind', 'both', 3, /may not list/],
+    ['below', 'dat', 3, /nothing at .*\/dat that below@\S+ may read: .*\n.*right: .*objectViewer/],
+  ])('%s copies %s: %i', async (key, name, status, told) => {
+    if (key === 'blind' || key === 'below')
+      await home.run(['keys', 'add', google.keyFiles[key] ?? '', '--name', key]);
+    const { stderr, ...ended } = await home.run([
+      ...['cp', `gs://${BUCKET}/${name}`, './refused', '--key', key],
+    ]);
+    expect(ended.status, stderr).toBe(status);
+    expect(stderr).toMatch(told);
   });
 });
 

@@ -184,16 +184,17 @@ describe.each([
     expect(refused.problem.hint).toContain(below);
   });
 
-  test('a refusal to read the single object counts as not there', async () => {
+  test('a refusal to read the single object counts as not there, and is told where nothing else is', async () => {
     expect(await resolve('list-only', `gs://${BUCKET}/data`)).toEqual({
       ok: true,
       value: { kind: 'folder', prefix: 'data/' },
     });
+    expect(await code(resolve('list-only', `gs://${BUCKET}/data/a`))).toBe('input.nothing-there');
     expect(await code(resolve('list-only', `gs://${BUCKET}/data/a.txt`))).toBe(
-      'input.nothing-there',
+      'access.get-refused',
     );
     expect(await code(resolve('correct', `gs://${BUCKET}/data-private/secret`))).toBe(
-      'input.nothing-there',
+      'access.get-refused',
     );
   });
 

@@ -38,6 +38,8 @@ export interface RetryOptions {
   readonly deadlineMs?: number;
   /** Default 8. */
   readonly maxAttempts?: number;
+  /** So many attempts are made whatever the deadline says: one slow attempt may last longer. Default 1. */
+  readonly minAttempts?: number;
   /** Where the token of each attempt comes from; without it, and with null, attempts get none. */
   readonly tokens?: TokenSource | null;
   /** What problems of this function itself name as their subject. */
@@ -86,13 +88,21 @@ function sleep(ms: number, signal: AbortSignal): Promise<'slept' | 'aborted'> {
   });
 }
 
-/** The last problem, with how long it was tried: the caller's own retries are over. */
-function givenUp(last: Problem, attempts: number, milliseconds: number): Problem {
-  if (attempts <= 1) return last;
-  return {
-    ...last,
-    message: `${last.message} Tried ${attempts} times in ${Math.max(1, Math.round(milliseconds / 1_000))} s.`,
-  };
+const seconds = (milliseconds: number): number => Math.max(1, Math.round(milliseconds / 1_000));
+
+/** The last problem, with how long it was tried, and the wait asked for where that was too long: the caller's own retries are over. */
+function givenUp(
+  last: Problem,
+  tried: { readonly attempts: number; readonly milliseconds: number },
+  askedWaitMs: number | null,
+): Problem {
+  const { attempts, milliseconds } = tried;
+  const often = attempts <= 1 ? '' : ` Tried ${attempts} times in ${seconds(milliseconds)} s.`;
+  const asked =
+    askedWaitMs === null
+      ? ''
+      : ` It asks to wait ${seconds(askedWaitMs)} s before it is tried again.`;
+  return { ...last, message: `${last.message}${often}${asked}` };
 }
 
 function refusedToken(op: string, subject: string, email: string | null): Problem {
@@ -121,6 +131,7 @@ export async function withRetry<T>(
   const { signal, tokens = null, subject = '' } = options;
   const deadlineMs = options.deadlineMs ?? RETRY.deadlineMs;
   const maxAttempts = options.maxAttempts ?? RETRY.maxAttempts;
+  const minAttempts = options.minAttempts ?? 1;
   const random = options.random ?? Math.random;
   const started = performance.now();
   let waited = 0;
@@ -148,10 +159,15 @@ export async function withRetry<T>(
       continue;
     }
     const spent = performance.now() - started - waited;
-    const waitMs = backoffMs(number, random, outcome.retryAfterMs ?? null);
+    const asked = outcome.retryAfterMs ?? null;
+    const waitMs = backoffMs(number, random, asked);
     if (!outcome.problem.retryable) return fail(outcome.problem);
-    if (number >= maxAttempts || spent + waitMs > deadlineMs)
-      return fail(givenUp(outcome.problem, number, spent));
+    // A wait that is longer than all the time there is makes no attempt worth it.
+    const late = spent + waitMs > deadlineMs && (number >= minAttempts || waitMs > deadlineMs);
+    if (number >= maxAttempts || late) {
+      const tooLong = asked !== null && spent + asked > deadlineMs ? asked : null;
+      return fail(givenUp(outcome.problem, { attempts: number, milliseconds: spent }, tooLong));
+    }
     options.onRetry?.({ problem: outcome.problem, waitMs, number });
     if ((await sleep(waitMs, signal)) === 'aborted')
       return fail(cancelledProblem({ op, subject: outcome.problem.subject }));

@@ -190,7 +190,7 @@ export interface Need {
 }
 
 /** Left free for others: 64 MiB. */
-export const RESERVE = 64 * 1024 * 1024;
+const RESERVE = 64 * 1024 * 1024;
 
 export function formatBytes(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -222,6 +222,12 @@ export function checkRoom(
       'Remove files, or use a folder on another disk.',
     );
   return ok();
+}
+
+/** Bytes that may be written to the disk of an existing folder, the reserve left out. */
+export async function roomToUse(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return Math.max(0, bavail * bsize - RESERVE);
 }
 
 /** {@link checkRoom} with what the disk of an existing folder has free now. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { getObject } from '../google/listing.ts';
 import type { Progress } from '../shared/events.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
-import { areaOf, fail, ok, type Problem, type Result } from '../shared/problem.ts';
+import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import { diskProblem, DiskFault, errorCodeOf, folderMaker, roomFor } from './disk.ts';
 import type { DownloadJournal } from './download-journal.ts';
 import {
@@ -23,9 +23,10 @@ import {
 import { stateOf } from './download-state.ts';
 import { downloadWhole, type FetchTask } from './download-whole.ts';
 import { forEachOf, limiter } from './limiter.ts';
+import { networkWatch, notTried } from './network-watch.ts';
 import { partialPath } from './partial-file.ts';
 import { progressMeter } from './progress.ts';
-import type { Wire } from './wire.ts';
+import { addressOf, type Wire } from './wire.ts';
 
 /** Whole large objects under way at once; each has several requests. */
 const LARGE_AT_ONCE = 4;
@@ -174,7 +175,7 @@ interface Fetched {
   readonly sizes: ReadonlyMap<string, number>;
 }
 
-/** Fetches what is missing; one failure does not stop the others, but where the network is gone nothing more is tried. */
+/** Fetches what is missing; one failure does not stop the others, but where the network is gone nothing more is tried, and the rest is told so. */
 async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Promise<Fetched> {
   const { wire, destination } = context;
   const meter = progressMeter(
@@ -186,10 +187,9 @@ async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Pro
   const inner = { ...context, requests, meter };
   const failed: FailedObject[] = [];
   const sizes = new Map<string, number>();
-  let gone: Problem | null = null;
+  const network = networkWatch(wire.concurrency, () => wire.signal.aborted);
 
   const fetchOne = async (file: Wanted): Promise<Result<ObjectInfo>> => {
-    if (gone !== null) return fail(gone);
     const { object, path, replaces } = file;
     const target = join(destination, path);
     const partial = partialPath(target, context.partialId);
@@ -205,13 +205,19 @@ async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Pro
   };
   const work = async (file: Wanted) => {
     const { name } = file.object;
+    const gone = network.gone();
+    if (gone !== null) {
+      failed.push({ object: name, problem: notTried(gone, addressOf(wire.bucket, name)) });
+      return;
+    }
     const done = await fetchOne(file);
     if (done.ok) {
+      network.arrived();
       if (done.value.size !== file.object.size) sizes.set(name, done.value.size);
       return;
     }
     failed.push({ object: name, problem: done.problem });
-    if (areaOf(done.problem) === 'network' || wire.signal.aborted) gone ??= done.problem;
+    network.failed(done.problem);
   };
   const isLarge = ({ object }: Wanted) => object.size >= LARGE;
   await Promise.all([

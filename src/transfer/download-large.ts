@@ -14,6 +14,7 @@ import { openKept, putInPlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { gapsOf, orderly, type Gap, type Segment } from './segments.ts';
+import { isTooSlow, unlessTrickling } from './trickle.ts';
 import { ask, brokenOff, headerOf, refusalOf, type Wire } from './wire.ts';
 
 /** Objects of this size and more are fetched in stretches that a journal remembers. */
@@ -148,7 +149,7 @@ async function fetchStretch(
         const disk = { op: 'write', subject: task.path };
         counted = 0;
         try {
-          const received = await receive(answer.body as AsyncIterable<Uint8Array>, {
+          const received = await receive(unlessTrickling(wire, answer), {
             handle,
             position,
             limit: gap.to - position,
@@ -170,8 +171,9 @@ async function fetchStretch(
           meter.bytes(-counted);
           counted = 0;
           if (error instanceof DiskFault) return diskAttempt(error);
-          // Whatever arrived before the break is kept: with progress the attempts begin anew.
-          if (position > from && !wire.signal.aborted) return { ok: true, value: 'more' };
+          // Whatever arrived before the break is kept: with progress that deserves the name the attempts begin anew.
+          if (position > from && !wire.signal.aborted && !isTooSlow(error))
+            return { ok: true, value: 'more' };
           return brokenOff(wire, request, error);
         }
       },

@@ -7,6 +7,7 @@ import { onDisk } from './disk.ts';
 import { openFresh, putInPlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
+import { unlessTrickling } from './trickle.ts';
 import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
 
 /** How often bytes may arrive wrong before it is no accident. */
@@ -53,7 +54,7 @@ async function receiveWhole(
   try {
     const handle = await onDisk(disk, () => openFresh(partial));
     try {
-      const received = await receive(answer.body as AsyncIterable<Uint8Array>, {
+      const received = await receive(unlessTrickling(wire, answer), {
         handle,
         position: 0,
         limit: object.size,
@@ -96,6 +97,7 @@ export async function downloadWhole(
     },
     (answer, request) =>
       receiveWhole(wire, task, answer, request, counted, meter) as Promise<Attempt<undefined>>,
+    { bytes: task.object.size },
   );
   if (done.ok) {
     meter.object();

@@ -41,6 +41,8 @@ export interface DownloadOptions {
   readonly patienceMs?: number;
   /** A stream that brings no byte for so long is broken off and tried again, milliseconds. Default 30,000. */
   readonly stallMs?: number;
+  /** A stream that brings less than a KiB a second for so long is broken off and tried again, milliseconds. Default 60,000. */
+  readonly trickleMs?: number;
 }
 
 export interface DownloadReport {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Transform, type Readable } from 'node:stream';
@@ -12,7 +12,7 @@ import type { Progress } from '../shared/events.ts';
 import type { ArchiveFormat } from '../shared/job-spec.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { bunzip2 } from './bunzip2.ts';
-import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
+import { diskProblem, DiskFault, errorCodeOf, roomToUse } from './disk.ts';
 import { progressMeter } from './progress.ts';
 import {
   freshFolder,
@@ -241,8 +241,12 @@ export async function unpack(
   try {
     await freshFolder(staging);
     const { size } = await stat(archivePath);
-    const { bavail, bsize } = await statfs(staging);
-    const limits = { bytes: bavail * bsize, entries: 1_000_000, ratio: 1_000, ...options.limits };
+    const limits = {
+      bytes: await roomToUse(staging),
+      entries: 1_000_000,
+      ratio: 1_000,
+      ...options.limits,
+    };
     const meter = progressMeter({ bytes: size, objects: 1 }, options.onProgress);
     const archive = { path: archivePath, size };
     const read = (count: number) => meter.bytes(count);

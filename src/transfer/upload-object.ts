@@ -124,7 +124,7 @@ export async function readCreated(
   answer: WireAnswer,
 ): Promise<Attempt<Outcome>> {
   if (answer.statusCode === 200 || answer.statusCode === 201) {
-    const text = await textOf(answer);
+    const text = await textOf(wire, answer);
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -146,7 +146,7 @@ export async function readCreated(
     };
   }
   if (answer.statusCode === 412 || answer.statusCode === 403) {
-    const text = await textOf(answer);
+    const text = await textOf(wire, answer);
     if (meansClash(answer.statusCode, text)) return { ok: true, value: { clash: true } };
     return refusalOf(wire, request, answer, text);
   }

@@ -125,7 +125,7 @@ export async function uploadWhole(
       try {
         const attempt = await exchangeOnce(wire, token, made, async (answer) => {
           if (answer.statusCode !== 400) return readCreated(wire, made, answer);
-          const text = await textOf(answer);
+          const text = await textOf(wire, answer);
           if (!/crc32c|checksum|hash/i.test(text))
             return refusalOf<Outcome>(wire, made, answer, text);
           wrong += 1;

@@ -3,10 +3,11 @@ import type { TokenSource } from '../google/access-token.ts';
 import { cancelledProblem } from '../google/http.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Progress } from '../shared/events.ts';
-import { areaOf, fail, ok, type Problem, type Result } from '../shared/problem.ts';
+import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import { diskProblem, DiskFault } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
 import { forEachOf, limiter, type Limiter } from './limiter.ts';
+import { networkWatch, notTried } from './network-watch.ts';
 import { progressMeter, type ProgressMeter } from './progress.ts';
 import { newestByPath, settleName, type Task } from './settle-name.ts';
 import { openUploadJournal, type CompletedUpload, type UploadJournal } from './upload-journal.ts';
@@ -42,6 +43,8 @@ export interface UploadAccess {
   readonly concurrency?: number | undefined;
   /** How long each request is tried again, milliseconds. Default two minutes. */
   readonly patienceMs?: number | undefined;
+  /** How long the answer to a request is waited for, and longer with its length, milliseconds. Default 30,000. */
+  readonly answerMs?: number | undefined;
 }
 
 export interface UploadOptions extends UploadAccess {
@@ -176,18 +179,24 @@ async function uploadAll(
 ): Promise<Pick<UploadReport, 'files' | 'failed'>> {
   const files: UploadedFile[] = [];
   const failed: { path: string; problem: Problem }[] = [];
-  let gone: Problem | null = null;
+  const { concurrency, signal } = context.wire;
+  const network = networkWatch(concurrency, () => signal.aborted);
   const work = async (task: Task) => {
-    const done = gone === null ? await uploadOne(context, task) : fail(gone);
-    if (done.ok) {
-      files.push(uploadedFile(done.value, done.value.sent));
+    const { relativePath: path } = task;
+    const gone = network.gone();
+    if (gone !== null) {
+      failed.push({ path, problem: notTried(gone, task.file) });
       return;
     }
-    failed.push({ path: task.relativePath, problem: done.problem });
-    const { signal } = context.wire;
-    if (areaOf(done.problem) === 'network' || signal.aborted) gone ??= done.problem;
+    const done = await uploadOne(context, task);
+    if (done.ok) {
+      network.arrived();
+      files.push(uploadedFile(done.value, done.value.sent));
+    } else {
+      failed.push({ path, problem: done.problem });
+      network.failed(done.problem);
+    }
   };
-  const { concurrency } = context.wire;
   await Promise.all([
     forEachOf(
       tasks.filter(({ size }) => size < WHOLE_LIMIT),

@@ -7,13 +7,22 @@ import { agentOptions, isLoopback, proxySettings } from '../google/proxy.ts';
 import { withRetry, type Attempt, type AttemptContext } from '../google/retry.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Result } from '../shared/problem.ts';
+import { unlessTrickling } from './trickle.ts';
 
 /** How many requests are under way at once: many small files are bound by requests, not bytes. */
 export const CONCURRENCY = 16;
 /** A download that brings no byte for so long has stalled; milliseconds. */
 const STALL = 30_000;
-/** An upload waits longer for its answer: what the system buffered may still be on its way. */
-const UPLOAD_ANSWER = 120_000;
+/** An upload of no length waits so long for its answer, milliseconds; see {@link answerTimeout}. */
+const ANSWER = 30_000;
+/** What the system may still have on its way when the last byte was handed to it. */
+const BUFFERED = 4 * 1024 * 1024;
+/** So many of these bytes get the same time again: a line of 32 KB/s. */
+const BUFFERED_STEP = 960_000;
+/** A body that brings less than a KiB a second for so long is as good as none, milliseconds. */
+const TRICKLE = 60_000;
+/** So many attempts are made of each request, however long one of them lasts. */
+const MIN_ATTEMPTS = 3;
 /** How long one request is tried again, milliseconds: see withRetry. */
 export const PATIENCE = 120_000;
 /** Of an answer that is no object, this much is read. */
@@ -31,6 +40,8 @@ export interface Wire {
   readonly concurrency: number;
   readonly patienceMs: number;
   readonly stallMs: number;
+  readonly answerMs: number;
+  readonly trickleMs: number;
   readonly agent: Dispatcher;
   close(): Promise<void>;
 }
@@ -47,6 +58,10 @@ export interface WireOptions {
   readonly patienceMs?: number | undefined;
   /** A download that brings no byte for so long is broken off and tried again, milliseconds. Default 30,000. */
   readonly stallMs?: number | undefined;
+  /** The answer to an upload is waited for so long, and longer with its length, milliseconds. Default 30,000. */
+  readonly answerMs?: number | undefined;
+  /** A body that brings less than a KiB a second for so long is broken off and tried again, milliseconds. Default 60,000. */
+  readonly trickleMs?: number | undefined;
 }
 
 /** Connections of its own to the storage endpoint, through the proxy of the environment unless that is this machine. */
@@ -79,6 +94,8 @@ export function openWire(options: WireOptions): Wire {
     concurrency,
     patienceMs: options.patienceMs ?? PATIENCE,
     stallMs: options.stallMs ?? STALL,
+    answerMs: options.answerMs ?? ANSWER,
+    trickleMs: options.trickleMs ?? TRICKLE,
     agent,
     close: () => agent.destroy(),
   };
@@ -109,10 +126,10 @@ export function headerOf(answer: WireAnswer, name: string): string | null {
 }
 
 /** An answer's text, of which no more than a mebibyte is read. */
-export async function textOf(answer: WireAnswer): Promise<string> {
+export async function textOf(wire: Wire, answer: WireAnswer): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of answer.body as AsyncIterable<Uint8Array>) {
+  for await (const part of unlessTrickling(wire, answer)) {
     parts.push(part);
     length += part.length;
     if (length > ANSWER_LIMIT) break;
@@ -127,7 +144,7 @@ export async function refusalOf<T>(
   answer: WireAnswer,
   read?: string,
 ): Promise<Attempt<T>> {
-  const text = read ?? (await textOf(answer));
+  const text = read ?? (await textOf(wire, answer));
   return {
     ok: false,
     problem: explainHttpError(answer.statusCode, text, {
@@ -194,9 +211,20 @@ export function retried<T>(
       tokens: options.anonymous === true ? null : wire.tokens,
       deadlineMs: wire.patienceMs + (options.bytes ?? 0) / SLOWEST,
       maxAttempts: 50,
+      minAttempts: MIN_ATTEMPTS,
       subject,
     },
   );
+}
+
+/** How long the answer is waited for since the last byte was handed to the system: what that buffered must pass a slow line first. */
+function answerTimeout(wire: Wire, request: WireRequest): number {
+  if (request.body === undefined) return wire.stallMs;
+  const bytes =
+    request.body instanceof Uint8Array
+      ? request.body.length
+      : Number(request.headers?.['content-length'] ?? BUFFERED);
+  return wire.answerMs * (1 + Math.min(bytes, BUFFERED) / BUFFERED_STEP);
 }
 
 /** One request and its answer, within an attempt. Exceptions: of the connection, and those of `read`. */
@@ -218,7 +246,7 @@ export async function exchangeOnce<T>(
     body: (request.body ?? null) as Uint8Array | null,
     signal: wire.signal,
     bodyTimeout: wire.stallMs,
-    headersTimeout: request.body === undefined ? wire.stallMs : UPLOAD_ANSWER,
+    headersTimeout: answerTimeout(wire, request),
   });
   try {
     return await read(answer, request);

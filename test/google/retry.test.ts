@@ -104,6 +104,32 @@ describe('withRetry', () => {
     expect(performance.now() - started).toBeLessThan(950);
   });
 
+  test('says how long the server asks to wait where that is too long', async () => {
+    const result = await withRetry('ask', async () => busy({ retryAfterMs: 300_000 }), {
+      signal,
+      deadlineMs: 1_000,
+      minAttempts: 3,
+    });
+    expect(result).toMatchObject({
+      problem: { message: 'It answered 503. It asks to wait 300 s before it is tried again.' },
+    });
+  });
+
+  test('makes the least number of attempts, however long one takes', async () => {
+    let attempts = 0;
+    const slow = async (): Promise<Attempt<string>> => {
+      attempts += 1;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return attempts < 3 ? busy() : { ok: true, value: 'done' };
+    };
+    const options = { signal, deadlineMs: 500, random: () => 0 };
+    // Each wait alone would fit.
+    const result = await withRetry('ask', slow, { ...options, minAttempts: 3 });
+    expect(result).toEqual({ ok: true, value: 'done' });
+    attempts = 0;
+    expect(await withRetry('ask', slow, options)).toMatchObject({ ok: false });
+  });
+
   test('ends at once when it is cancelled while it waits', async () => {
     const controller = new AbortController();
     const started = performance.now();

@@ -20,6 +20,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Result } from '../../src/shared/problem.ts';
 import { download, type DownloadReport } from '../../src/transfer/download.ts';
+import { unpack } from '../../src/transfer/unpack.ts';
 import { upload, type UploadReport } from '../../src/transfer/upload.ts';
 import { cannotBreakDisks, mountBreakableDisk } from '../support/breakable-disk.ts';
 import { AS_NOBODY, cannotDropPrivileges, NOBODY } from '../support/without-privileges.ts';
@@ -198,6 +199,28 @@ describe(`a disk${withoutMounts}`, { timeout: 60_000 }, () => {
       });
     },
   );
+
+  it.skipIf(!mounts)('is never filled to its end by an archive', async () => {
+    const archive = join(world.folder, 'three.tar');
+    const source = join(world.folder, 'source');
+    await run('tar', ['-cf', archive, '-C', source, 'large.bin', 'middle.bin']);
+    const wanted = await tree(source);
+    // 64 MiB are kept free, as they are by downloads.
+    for (const [size, fits] of [
+      ['80m', false],
+      ['100m', true],
+    ] as const)
+      await withDisk(`size=${size}`, async (disk) => {
+        const to = join(disk, 'to');
+        const done = await unpack(archive, 'tar', to);
+        if (!fits) expect(refusal(done).message).toContain('Unpacked it takes more than 16.0 MiB');
+        expect(await tree(disk)).toEqual(
+          fits
+            ? { 'to/large.bin': wanted['large.bin'], 'to/middle.bin': wanted['middle.bin'] }
+            : {},
+        );
+      });
+  });
 
   it.skipIf(!mounts)('that is read-only is told', async () => {
     await withDisk('size=300m', async (disk) => {

@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
-import { partsLeftOut } from './test/long.ts';
+import { partsLeftOut, partsSeen } from './test/long.ts';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
+    include: [...partsSeen],
     exclude: ['test/e2e/**', ...partsLeftOut],
     pool: 'forks',
     // Most tests wait for processes and tokens: three at once keep two cores busy.

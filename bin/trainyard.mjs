@@ -24,7 +24,10 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
     );
     process.exit(2);
   }
-  const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // The channel ends with this process, however that ends, and tells the command line so: it goes on unseen by nobody.
+  const child = spawn(node, [program, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   // The terminal signals the whole group; a signal sent to this process alone is handed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

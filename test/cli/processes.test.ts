@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
 import { argumentsOf, childrenOf } from '../soak/processes.ts';
 import { COMMAND_LINE, makeHome, type TestHome } from './harness.ts';
@@ -224,4 +226,66 @@ describe('started by npx, which hands on no signal', () => {
     expect(job).toMatchObject({ state: 'running' });
     await home.json(['stop', job?.id ?? '']);
   });
+});
+
+describe('the launcher under an older Node.js, called by itself and killed', () => {
+  const older = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.0' } })`;
+  const launcher = path.resolve(import.meta.dirname, '../../bin/trainyard.mjs');
+
+  /** Kills the launcher once the command line printed the pattern; whether that ended, too. */
+  async function killed(
+    args: readonly string[],
+    until: (text: () => string, child: number) => Promise<void>,
+    env: Record<string, string> = {},
+  ): Promise<boolean> {
+    const parent = spawn(process.execPath, ['--import', older, launcher, ...args], {
+      env: { ...home.env, ...env },
+      cwd: home.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    for (const stream of [parent.stdout, parent.stderr])
+      stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    await vi.waitFor(() => expect(childrenOf(parent.pid ?? 0)).toHaveLength(1), 20_000);
+    const [child = 0] = childrenOf(parent.pid ?? 0);
+    try {
+      await until(() => text, child);
+      expect(argumentsOf(child)).toContain(COMMAND_LINE);
+      parent.kill('SIGKILL');
+      return await vi.waitFor(() => {
+        expect(argumentsOf(child)).toEqual(['']);
+        return true;
+      }, 10_000);
+    } finally {
+      parent.kill('SIGKILL');
+      if (argumentsOf(child).includes(COMMAND_LINE)) process.kill(child, 'SIGKILL');
+    }
+  }
+
+  it('leaves no copy going on unseen', async () => {
+    // A service that takes the connection and says nothing.
+    let asked = false;
+    const silentService = createServer(() => (asked = true)).listen(0, '127.0.0.1');
+    await once(silentService, 'listening');
+    const { port } = silentService.address() as AddressInfo;
+    const service = { STORAGE_EMULATOR_HOST: `http://127.0.0.1:${port}` };
+    try {
+      const wait = () => vi.waitFor(() => expect(asked).toBe(true), 20_000);
+      expect(await killed(['cp', '--no-key', 'gs://bucket/data/', './to'], wait, service)).toBe(
+        true,
+      );
+    } finally {
+      silentService.closeAllConnections();
+      silentService.close();
+    }
+  }, 60_000);
+
+  it('leaves the job running, and nobody who follows it', async () => {
+    const begun = (text: () => string) =>
+      vi.waitFor(() => expect(text()).toContain('worker 0 started'), 20_000);
+    expect(await killed(['run', jobFile], begun)).toBe(true);
+    const [job] = await home.json<JobView[]>(['jobs']);
+    expect(job).toMatchObject({ state: 'running' });
+    await home.json(['stop', job?.id ?? '']);
+  }, 60_000);
 });

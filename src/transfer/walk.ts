@@ -25,7 +25,12 @@ export interface WalkOptions {
   /** Paths, relative with `/`, that are left out without a word; of a folder with all below it. */
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
   readonly signal?: AbortSignal | undefined;
+  /** How many entries may be found again in folders that links lead to once more. Default {@link MOST_REPEATED}. */
+  readonly mostRepeated?: number;
 }
+
+/** Links that lead to one folder by many ways make more paths than any disk has files: 25 folders of two links each make 33 million. */
+const MOST_REPEATED = 100_000;
 
 function kindReason(stats: Stats): string {
   if (stats.isSocket()) return 'it is a socket';
@@ -53,13 +58,16 @@ function errorReason(error: unknown, name: string): string | null {
 
 /**
  * All files below a folder. Symbolic links to files and folders inside it are followed; those that leave it or lead to a folder they lie
- * in are passed over, with a note. Never throws for what it meets on the disk.
+ * in are passed over, with a note; so are those to folders that were walked before, once these brought {@link MOST_REPEATED} entries. Never throws for what it meets on the disk.
  */
 export async function walkFolder(source: string, options: WalkOptions = {}): Promise<Walk> {
   const files: WalkedFile[] = [];
   const refused: RefusedFile[] = [];
   const failed: { path: string; problem: Problem }[] = [];
   const exclude = options.exclude ?? (() => false);
+  const mostRepeated = options.mostRepeated ?? MOST_REPEATED;
+  const walked = new Set<string>();
+  let repeated = 0;
 
   const entry = async (
     path: string,
@@ -99,7 +107,14 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
       refused.push({ path: relativePath, reason: 'it is a link to a folder that it lies in' });
       return;
     }
+    if (walked.has(path) && repeated >= mostRepeated) {
+      const reason = `its folder is there by another way already, and links to such folders brought ${mostRepeated} entries`;
+      refused.push({ path: relativePath, reason });
+      return;
+    }
     const names = await readdir(path);
+    if (walked.has(path)) repeated += names.length;
+    walked.add(path);
     for (const name of names.sort()) {
       const below = relativePath === '' ? name : `${relativePath}/${name}`;
       try {

@@ -129,6 +129,8 @@ export function tellEnd(output: Output, job: JobView): ExitStatus {
     tellLeftOut(output, job);
     return status.leftOut.length === 0 ? 0 : 1;
   }
+  if (job.unreadable === true && status.problem !== null)
+    return reportProblem(output, status.problem, false);
   if (job.state === 'interrupted') {
     output.note(`${output.paint('red', 'Interrupted:')} nothing carries the job ${job.id} on.`);
     output.note(`  What runs goes on. Take it up again with \`trainyard retry ${job.id}\`.`);

@@ -6,8 +6,9 @@ import { progressText } from './progress.ts';
 import { formatBytes, formatSeconds, formatTime, plural, printable } from './format.ts';
 import { table, type Output } from './output.ts';
 
-/** The state in one word or two: waiting for access is said, though it is no state of its own. */
+/** The state in one word or two: waiting for access, and what cannot be read, are said, though they are no states of their own. */
 export function stateWord(job: JobView): string {
+  if (job.unreadable === true) return job.agent === null ? 'unreadable' : 'running (unreadable)';
   return job.status.accessAwaited === null || hasEnded(job.state)
     ? job.state
     : `${job.state} (needs access)`;
@@ -51,7 +52,7 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
       `${title('Uploaded')}${plural(status.uploaded.objects, 'object')}, ${formatBytes(status.uploaded.bytes)}`,
     );
   lines.push('');
-  for (const stage of status.stages) {
+  for (const stage of job.unreadable === true ? [] : status.stages) {
     const took =
       stage.startedAt === null
         ? ''

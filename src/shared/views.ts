@@ -12,6 +12,11 @@ export interface JobView {
   readonly state: JobStatus['state'];
   /** The agent's process, or null where none carries the run. */
   readonly agent: { readonly pid: number } | null;
+  /**
+   * The run cannot be read, for the reason in `status.problem`: its plan or an event is of a later format, or damaged. Then `state` tells alone
+   * whether something carries it (`running`), nothing does (`interrupted`), or it can never go on (`failed`).
+   */
+  readonly unreadable?: true;
   readonly workers: JobStatus['workers'];
   /** Absolute, on the host. */
   readonly runDirectory: string;

@@ -104,6 +104,7 @@ describe('what the window remembers', () => {
     return {
       rows,
       get: (name: string) => ok(rows.get(name) ?? null),
+      hasAny: (prefix: string) => ok([...rows.keys()].some((name) => name.startsWith(prefix))),
       set: (name: string, value: string) => {
         rows.set(name, value);
         return ok();

@@ -1,10 +1,7 @@
 import type { Command } from 'commander';
-import type { PowerMark } from '../../shared/ipc/access.ts';
-import type { KeyPower } from '../../shared/key-power.ts';
 import type { JobView } from '../../shared/views.ts';
-import { powerMarks } from '../../main/jobs/power-marks.ts';
+import { marksOfAll, powerMarks } from '../../main/jobs/power-marks.ts';
 import { accessService } from '../../main/keys/access-service.ts';
-import type { Services } from '../../main/services.ts';
 import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
@@ -29,7 +26,11 @@ export function registerJobs(program: Command, run: Run): void {
         const { output } = context;
         const services = await context.services();
         const jobs = [...(await services.jobs.list())].sort((a, b) => (a.id < b.id ? 1 : -1));
-        const marks = await marksOfAll(services, jobs);
+        const marks = await marksOfAll(
+          services.jobs,
+          accessService(services),
+          jobs.map(({ id }) => id),
+        );
         if (options.json === true) {
           output.json(jobs.map((job) => ({ ...jobJson(job), admin: marks.get(job.id) ?? [] })));
           return 0;
@@ -53,7 +54,9 @@ export function registerJobs(program: Command, run: Run): void {
             job.id,
             job.name,
             stateWord(job),
-            `${job.workers.filter((worker) => worker.state === 'finished').length}/${job.workers.length}`,
+            job.unreadable === true
+              ? ''
+              : `${job.workers.filter((worker) => worker.state === 'finished').length}/${job.workers.length}`,
             job.host,
             formatTime(job.createdAt),
             isMarked(job.id) ? 'administrator' : '',
@@ -91,31 +94,6 @@ export function registerJobs(program: Command, run: Run): void {
         return 0;
       }),
     );
-}
-
-/** Plans that are read at a time. */
-const AT_ONCE = 32;
-
-/** The administrators' keys of each job, by its id. */
-async function marksOfAll(
-  services: Services,
-  jobs: readonly JobView[],
-): Promise<ReadonlyMap<string, readonly PowerMark[]>> {
-  const access = accessService(services);
-  const read = new Map<string, KeyPower | null>();
-  const known = (id: string): KeyPower | null => {
-    const power = read.has(id) ? (read.get(id) ?? null) : access.known(id);
-    read.set(id, power);
-    return power;
-  };
-  const marks = new Map<string, readonly PowerMark[]>();
-  for (let from = 0; from < jobs.length; from += AT_ONCE)
-    await Promise.all(
-      jobs.slice(from, from + AT_ONCE).map(async ({ id }) => {
-        marks.set(id, await powerMarks(services.jobs, { known }, id));
-      }),
-    );
-  return marks;
 }
 
 /** A job as `--json` prints it: the fields that scripts rely on first, then everything that a screen shows. */

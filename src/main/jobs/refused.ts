@@ -3,6 +3,10 @@ import type { JobView } from '../../shared/views.ts';
 
 /** Why a job is not stopped, taken up again or uploaded again: what the service of jobs says. */
 
+/** Why nothing is done to a run that cannot be read; null where it can. */
+export const unreadable = (view: JobView): Problem | null =>
+  view.unreadable === true ? view.status.problem : null;
+
 export function over(view: JobView, verb: 'stop' | 'retry'): Problem {
   return problem({
     code: verb === 'stop' ? 'input.job-over' : 'input.job-finished',

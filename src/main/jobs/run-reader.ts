@@ -17,7 +17,7 @@ const MAX_LINE = 4 * 1024 * 1024;
 export interface RunReader {
   /** The run as it is now. Never fails: what cannot be read is told in the view. */
   view(): Promise<JobView>;
-  /** Errors: `host.*`, `job.plan-unreadable`, `job.plan-later`. */
+  /** Errors: `host.*`, `job.plan-unreadable`, `input.run-format`. */
   plan(): Promise<Result<RunPlan>>;
   /** The byte of `events.jsonl` up to which events were taken in. */
   offset(): number;
@@ -90,17 +90,21 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
     return ok(status);
   };
 
+  const unreadable = async (why: Problem, plan?: RunPlan): Promise<JobView> => {
+    const agent = await host.agent(id);
+    return unreadableView(host, id, why, agent.ok ? (agent.value?.pid ?? null) : null, plan);
+  };
+
   const look = async (): Promise<JobView> => {
     const found = await plan();
-    if (!found.ok) return unreadable(host, id, found.problem);
+    if (!found.ok) return unreadable(found.problem);
     const { workers, createdAt } = describePlan(found.value);
     // The agent first: one that is gone by now wrote all its events before.
     const agent = await host.agent(id);
     const events = agent.ok ? await readEvents(workers) : agent;
-    if (!agent.ok) return unreadable(host, id, agent.problem, found.value);
-    if (!events.ok) return unreadable(host, id, events.problem, found.value);
-    if (refused !== null)
-      return unreadable(host, id, laterEvents(host.runDirectory(id), refused), found.value);
+    if (!agent.ok) return unreadable(agent.problem, found.value);
+    if (!events.ok) return unreadable(events.problem, found.value);
+    if (refused !== null) return unreadable(laterEvents(id, refused), found.value);
     const agentAlive = agent.value !== null;
     const now = withAgent(events.value, { agentAlive, createdAt, now: clock.now() });
     const told =
@@ -152,8 +156,17 @@ function workerKeysOf(plan: RunPlan): Pick<JobView, 'workerKeys'> {
 }
 
 /** A run that cannot be read is shown with the reason; it is never dropped. */
-function unreadable(host: Host, id: string, why: Problem, plan?: RunPlan): JobView {
-  const status: JobStatus = { ...initialStatus(0), state: 'failed', problem: why };
+function unreadableView(
+  host: Host,
+  id: string,
+  why: Problem,
+  pid: number | null,
+  plan?: RunPlan,
+): JobView {
+  // Of a later version's run nobody here can say that it failed.
+  const state =
+    pid !== null ? 'running' : why.code === 'input.run-format' ? 'interrupted' : 'failed';
+  const status: JobStatus = { ...initialStatus(0), state, problem: why };
   const at = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)/.exec(id);
   const [, year, month, day, hour, minute, second] = at ?? [];
   return {
@@ -163,7 +176,8 @@ function unreadable(host: Host, id: string, why: Problem, plan?: RunPlan): JobVi
     host: host.name,
     createdAt: plan?.createdAt ?? `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`,
     state: status.state,
-    agent: null,
+    agent: pid === null ? null : { pid },
+    unreadable: true,
     workers: [],
     runDirectory: host.runDirectory(id),
     output: plan === undefined ? null : outputAddress(plan),
@@ -174,8 +188,11 @@ function unreadable(host: Host, id: string, why: Problem, plan?: RunPlan): JobVi
 async function readPlan(host: Host, id: string): Promise<Result<RunPlan>> {
   const file = await host.readFile(id, RUN.plan, 0, MAX_PLAN);
   if (!file.ok) return file;
-  const refuse = (code: 'job.plan-unreadable' | 'job.plan-later', message: string, hint: string) =>
-    fail(problem({ code, op: 'read the run', subject: id, message, hint }));
+  const refuse = (
+    code: 'job.plan-unreadable' | 'input.run-format',
+    message: string,
+    hint: string,
+  ) => fail(problem({ code, op: 'read the run', subject: id, message, hint }));
   const torn =
     'Its files are still there: look into its folder. Submit the job again for a new run.';
   if (file.value === null) return refuse('job.plan-unreadable', `The run ${id} has no plan.`, torn);
@@ -193,9 +210,9 @@ async function readPlan(host: Host, id: string): Promise<Result<RunPlan>> {
     typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
   if (format !== undefined && format !== RUN_FORMAT)
     return refuse(
-      'job.plan-later',
+      'input.run-format',
       `The run ${id} was made by a later Trainyard (format ${JSON.stringify(format)}; this one knows ${RUN_FORMAT}).`,
-      'Update this one to see the run. It goes on meanwhile.',
+      LATER_HINT,
     );
   const parsed = runPlanSchema.safeParse(value);
   if (!parsed.success || parsed.data.id !== id)
@@ -207,13 +224,16 @@ async function readPlan(host: Host, id: string): Promise<Result<RunPlan>> {
   return ok(parsed.data);
 }
 
-function laterEvents(directory: string, what: string): Problem {
+const LATER_HINT =
+  'Update this Trainyard to see the run and to change it. What carries it goes on meanwhile.';
+
+function laterEvents(id: string, what: string): Problem {
   return problem({
-    code: 'job.events-later',
+    code: 'input.run-format',
     op: 'read the events',
-    subject: directory,
-    message: `The run has ${what}.`,
-    hint: 'Update Trainyard to see the run. It goes on meanwhile.',
+    subject: id,
+    message: `The run ${id} has ${what}.`,
+    hint: LATER_HINT,
   });
 }
 

@@ -84,7 +84,12 @@ export function runs(hosts: Hosts, index: ViewIndex, clock: Clock): Runs {
     const found = await host.statFile(id, RUN.events);
     const events = found.ok ? found.value : null;
     const before = settled.get(id);
-    if (before !== undefined && sameFile(before.events, events)) return before;
+    if (before !== undefined && sameFile(before.events, events)) {
+      // A plan stands before its first event: where it is younger, somebody put another in its place.
+      const plan = await host.statFile(id, RUN.plan);
+      const written = plan.ok ? plan.value?.changedAt : undefined;
+      if (written !== undefined && written <= (events?.changedAt ?? 0)) return before;
+    }
     const dated = { view: await readerOf(host, id).view(), events, isKept: false };
     if (isSettled(dated.view)) {
       settled.set(id, dated);

@@ -21,7 +21,7 @@ import {
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { findKeyOfAccount } from './key-of-account.ts';
 import { accountsOf } from './power-marks.ts';
-import { cancelled, goesOn, nothingToUpload, over, running } from './refused.ts';
+import { cancelled, goesOn, nothingToUpload, over, running, unreadable } from './refused.ts';
 import { runs, type KnownRun, type PageRequest, type RunsPage } from './runs.ts';
 import { prepareJob, type PreparedJob, type SubmitOptions, type SubmitParts } from './submit.ts';
 import {
@@ -270,6 +270,8 @@ export function jobService(given: JobServiceParts): JobService {
       const run = await all.find(id);
       if (!run.ok) return run;
       const view = await run.value.reader.view();
+      const refused = unreadable(view);
+      if (refused !== null) return fail(refused);
       if (hasEnded(view.state)) return fail(over(view, 'stop'));
       const asked = await run.value.host.requestStop(id, isoTime(parts.clock));
       if (!asked.ok || view.agent !== null) return asked;
@@ -290,6 +292,8 @@ export function jobService(given: JobServiceParts): JobService {
       const plan = await run.value.reader.plan();
       if (!plan.ok) return plan;
       const view = await settledView(run.value);
+      const refused = unreadable(view);
+      if (refused !== null) return fail(refused);
       if (view.state === 'finished') {
         // What of its output was left out may be uploaded by now: somebody renamed it.
         if (!lacksOutput(view)) return fail(over(view, 'retry'));
@@ -319,6 +323,8 @@ export function jobService(given: JobServiceParts): JobService {
       const plan = await run.value.reader.plan();
       if (!plan.ok) return plan;
       const view = await settledView(run.value);
+      const refused = unreadable(view);
+      if (refused !== null) return fail(refused);
       if (!hasEnded(view.state)) return fail(goesOn(view));
       if (!hasOutputToUpload(view)) return fail(nothingToUpload(view));
       return takeUp(run.value, plan.value, view, { uploadAgain: true }, signal);

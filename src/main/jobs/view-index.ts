@@ -89,7 +89,7 @@ export interface ViewIndex {
 
 /** Whether nothing more will come of it unless somebody retries it. Pure. */
 export function isSettled(view: JobView): boolean {
-  return hasEnded(view.state) && view.agent === null;
+  return view.unreadable !== true && hasEnded(view.state) && view.agent === null;
 }
 
 export function viewIndex(rows: JobIndexReader & JobIndexWriter): ViewIndex {

@@ -44,7 +44,11 @@ export function sameView(a: JobView, b: JobView): boolean {
 
 /** Whether nothing more will come from this run unless somebody retries it. Pure. */
 export function isOver(view: JobView): boolean {
-  return (hasEnded(view.state) && view.agent === null) || view.state === 'interrupted';
+  return (
+    view.unreadable === true ||
+    (hasEnded(view.state) && view.agent === null) ||
+    view.state === 'interrupted'
+  );
 }
 
 /**

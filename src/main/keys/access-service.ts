@@ -29,6 +29,8 @@ export interface AccessService {
   powerOfKept(card: KeyCard, signal: AbortSignal): Promise<PowerReport>;
   /** What was found of a kept key before; null: nothing. No network. */
   known(id: string): KeyPower | null;
+  /** Whether {@link known} knows of any key at all. */
+  knowsAny(): boolean;
   /** Takes down what was found of a key that was kept just now, and that it was used to ask. */
   note(card: KeyCard, asked: AskedPower): void;
   /** Somebody typed the account's address. */
@@ -141,6 +143,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
       return report;
     },
     known: (id) => book.read(id),
+    knowsAny: () => book.hasAny(),
     note(card, { report, token }) {
       keys.noteUse(card, CHECK, token);
       book.note(card.id, report);

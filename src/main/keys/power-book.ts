@@ -10,6 +10,8 @@ const storedSchema = z.object({ ...keyPowerSchema.shape, findings: z.array(power
 export interface PowerBook {
   /** Null: nothing that makes it an administrator's was ever found. */
   read(id: string): KeyPower | null;
+  /** Whether anything was ever found of any key. */
+  hasAny(): boolean;
   /** Takes down what a check found. What it found before at the places that were asked now is replaced. */
   note(id: string, report: PowerReport): KeyPower | null;
   /** Somebody typed the account's address to say that it is known. */
@@ -32,6 +34,10 @@ export function powerBook(
   };
   return {
     read,
+    hasAny() {
+      const any = settings.hasAny(PREFIX);
+      return !any.ok || any.value;
+    },
     note(id, report) {
       const before = read(id);
       if (report.state === 'could-not-tell' || report.state === 'not-checked') return before;

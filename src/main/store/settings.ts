@@ -5,6 +5,8 @@ import type { Store } from './open.ts';
 export interface SettingsReader {
   /** Null when it was never set. */
   get(name: string): Result<string | null>;
+  /** Whether any setting whose name begins so has a value that is not empty. */
+  hasAny(prefix: string): Result<boolean>;
 }
 
 export interface SettingsWriter {
@@ -23,6 +25,13 @@ export function settingRows(store: Store): SettingsReader & SettingsWriter {
       const parsed = rowSchema.safeParse(row.value);
       return ok(parsed.success ? parsed.data.value : null);
     },
+    hasAny: (prefix) =>
+      store.use(
+        (database) =>
+          database
+            .prepare("SELECT 1 FROM settings WHERE substr(name, 1, ?) = ? AND value <> '' LIMIT 1")
+            .get(prefix.length, prefix) !== undefined,
+      ),
     set: (name, value) =>
       store.use((database) => {
         database

@@ -64,6 +64,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   createdAt: z.string(),
   state: z.enum(JOB_STATES),
   agent: z.object({ pid: z.int() }).nullable(),
+  unreadable: z.literal(true).exactOptional(),
   workers: jobStatusSchema.shape.workers,
   runDirectory: z.string(),
   output: z.string().nullable(),

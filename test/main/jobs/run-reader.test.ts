@@ -1,4 +1,11 @@
-import { appendFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localHost } from '../../../src/main/hosts/local/host.ts';
@@ -162,8 +169,27 @@ test('a run that cannot be read is listed with the reason, beside the others', a
   expect(why(strange.plan.id)).toContain('belongs to another run');
   expect(why(laterEvents.plan.id)).toContain('format 7');
   expect(why(empty.id)).toContain('has no plan');
-  expect(views.get(good.plan.id)?.state).toBe('finished');
+  expect(views.get(good.plan.id)).toMatchObject({ state: 'finished' });
+  expect(views.get(good.plan.id)).not.toHaveProperty('unreadable');
+  expect(views.get(torn.plan.id)).toMatchObject({ state: 'failed', unreadable: true });
+  for (const { plan } of [later, laterText, laterEvents])
+    expect(views.get(plan.id)).toMatchObject({
+      state: 'interrupted',
+      unreadable: true,
+      status: { problem: { code: 'input.run-format' } },
+    });
   for (const view of views.values()) expect(Number.isNaN(Date.parse(view.createdAt))).toBe(false);
+});
+
+test('a plan that was replaced is read, also where the index knows the run', async () => {
+  const at = home();
+  const { plan } = await write(at, started() + ended('finished'));
+  expect((await only(at.open)).state).toBe('finished');
+  const path = join(at.host.runDirectory(plan.id), 'plan.json');
+  writeFileSync(path, JSON.stringify({ ...plan, format: 2 }));
+  const later = new Date(Date.now() + 5_000);
+  utimesSync(path, later, later);
+  expect(await only(at.open)).toMatchObject({ state: 'interrupted', unreadable: true });
 });
 
 test('jobs are listed newest first, and an unknown one is told', async () => {

@@ -27,6 +27,8 @@ export type CompletedDownload = Readonly<z.infer<typeof completedSchema>> & {
 };
 
 export interface DownloadJournal {
+  /** An earlier attempt used it. */
+  readonly resumed: boolean;
   /** By path below the destination. */
   of(path: string): CompletedDownload | null;
   done(file: Omit<CompletedDownload, 'boot'>): Promise<void>;
@@ -48,7 +50,8 @@ export async function openDownloadJournal(
   const known = new Map<string, CompletedDownload>();
   let current: z.infer<typeof beginSchema> | null = null;
   const disk = { op: 'write the journal of the download', subject: file };
-  for (const line of await onDisk(disk, () => readJournal(file))) {
+  const lines = await onDisk(disk, () => readJournal(file));
+  for (const line of lines) {
     const begin = beginSchema.safeParse(line);
     if (begin.success) current = begin.data;
     const done = doneSchema.safeParse(line);
@@ -60,6 +63,7 @@ export async function openDownloadJournal(
   const begin = { format: 1, kind: 'begin', ...scope };
   const journal = await onDisk(disk, () => openJournal(file, false, begin));
   return {
+    resumed: lines.length > 0,
     of: (path) => known.get(path) ?? null,
     done: (completed) => onDisk(disk, () => journal.append({ kind: 'done', ...completed })),
     close: () => journal.close(),

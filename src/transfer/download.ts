@@ -17,10 +17,11 @@ import {
 } from './download-files.ts';
 import { openDownloadJournal } from './download-journal.ts';
 import { lockDestination, type DestinationLock } from './destination-lock.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { planDownload } from './download-plan.ts';
 import { listTarget } from './list-target.ts';
 import { NAME_PLATFORM } from './name-mapping.ts';
-import { partialId } from './partial-file.ts';
+import { partialId, partialPath } from './partial-file.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
 
 export interface DownloadOptions {
@@ -77,6 +78,11 @@ async function place(
   if (!done.ok) return done;
   if (context.wire.signal.aborted)
     return fail(cancelledProblem({ op: 'download', subject: addressOf(context.wire.bucket, '') }));
+  if (context.journal.resumed) {
+    const { destination, partialId: id } = context;
+    const keep = new Set(plan.files.map(({ path }) => partialPath(join(destination, path), id)));
+    await removeLeftovers(destination, id, keep, context.wire.signal);
+  }
   if (done.value.failed.length === 0) await rm(context.journals, { recursive: true, force: true });
   return done;
 }

@@ -15,9 +15,15 @@ import { PARTIAL_SUFFIX } from './name-mapping.ts';
 export const partialId = (journals: string): string =>
   createHash('sha256').update(resolve(journals)).digest('hex').slice(0, 16);
 
+/** What names of incomplete files of a copy end with. */
+const endingOf = (id: string): string => `.${id}${PARTIAL_SUFFIX}`;
+
+/** Whether a file of this name is an incomplete one of a copy. */
+export const isPartialOf = (name: string, id: string): boolean => name.endsWith(endingOf(id));
+
 /** The name of a file while it is incomplete: beside its final one, so that a rename completes it. */
 export function partialPath(path: string, id: string): string {
-  const ending = `.${id}${PARTIAL_SUFFIX}`;
+  const ending = endingOf(id);
   const name = basename(path);
   if (Buffer.byteLength(name) + ending.length <= 255) return path + ending;
   const short = createHash('sha256').update(name).digest('hex').slice(0, 32);

@@ -14,10 +14,13 @@ export function stateWord(job: JobView): string {
     : `${job.state} (needs access)`;
 }
 
-/** `exit status 1`, `SIGKILL`, `` while it runs. */
+/** `exit status 1`, `SIGKILL`, `` while it runs. Of one whose supervisor was ended nobody learns how it ended. */
 export function workerEnd(worker: WorkerStatus): string {
   if (worker.signal !== null) return worker.signal;
-  return worker.exitCode === null ? '' : `exit status ${worker.exitCode}`;
+  if (worker.exitCode !== null) return `exit status ${worker.exitCode}`;
+  return worker.state === 'pending' || worker.state === 'running'
+    ? ''
+    : 'nobody saw how it ended, because its supervisor is gone';
 }
 
 /** What workers get, by the mode of their key. */

@@ -48,6 +48,7 @@ export const fingerprintOf = ({ name, path, size, mtimeMs }: UploadItem): Finger
 
 /** What the bucket says of an object that it just took. `size` is a decimal text there. */
 const createdSchema = z.object({
+  name: z.string(),
   size: z.string().regex(/^\d+$/).transform(Number),
   crc32c: z.string(),
   generation: z.string(),

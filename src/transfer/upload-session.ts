@@ -134,13 +134,11 @@ async function readStep(
     default: {
       const outcome = await readCreated(wire, request, answer);
       if (!outcome.ok) return outcome;
-      return {
-        ok: true,
-        value:
-          'clash' in outcome.value
-            ? { kind: 'clash' }
-            : { kind: 'created', created: outcome.value.created },
-      };
+      if ('clash' in outcome.value) return { ok: true, value: { kind: 'clash' } };
+      const { created } = outcome.value;
+      // The session was begun for another name: that of the file was damaged on the way.
+      if (created.name !== request.object) return { ok: true, value: { kind: 'gone' } };
+      return { ok: true, value: { kind: 'created', created } };
     }
   }
 }

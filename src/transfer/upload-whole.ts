@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Attempt } from '../google/retry.ts';
 import { ok, problem, type Result } from '../shared/problem.ts';
 import { encodeCrc32c } from './crc32c.ts';
 import { crc32c } from './native-crc32c.ts';
@@ -27,6 +28,11 @@ import {
 
 /** Files below this go up in one request. */
 export const WHOLE_LIMIT = 8 * 1024 * 1024;
+/** How often a request may arrive damaged before it is no accident. */
+const DAMAGED_ATTEMPTS = 3;
+const DAMAGED_BYTES = 'The bucket received other bytes than were sent, and refused them.';
+const DAMAGED_NAME =
+  'The bucket received another name than was sent, and made an object of that name.';
 /** Longer bodies are sent in pieces, so that progress shows and a slow connection is told from a dead one. */
 const PIECE = 256 * 1024;
 
@@ -73,7 +79,7 @@ async function* inPieces(
 /**
  * Makes one object of bytes in memory, in one request that carries their checksum: the bucket refuses what does not match.
  * Needs `storage.objects.create` alone. The intent is on the disk before the request is sent.
- * Errors: `storage.exists`, `transfer.checksum`, those of the access and the network.
+ * Errors: `storage.exists`, `transfer.checksum`, `transfer.damaged`, those of the access and the network.
  */
 export async function uploadWhole(
   context: UploadContext,
@@ -116,6 +122,22 @@ export async function uploadWhole(
     };
   };
   let wrong = 0;
+  const mayTryAgain = () => wrong + 1 < DAMAGED_ATTEMPTS;
+  const again = (message: string): Attempt<Outcome> => {
+    const retryable = mayTryAgain();
+    wrong += 1;
+    return {
+      ok: false,
+      problem: problem({
+        code: 'transfer.damaged',
+        op: 'upload',
+        subject,
+        message,
+        hint: 'Start again; if it goes on, a proxy may change the bytes.',
+        retryable,
+      }),
+    };
+  };
   const outcome = await retried<Outcome>(
     wire,
     'upload',
@@ -124,26 +146,21 @@ export async function uploadWhole(
       const made = request();
       try {
         const attempt = await exchangeOnce(wire, token, made, async (answer) => {
-          if (answer.statusCode !== 400) return readCreated(wire, made, answer);
+          if (answer.statusCode !== 400) {
+            const read = await readCreated(wire, made, answer);
+            const misnamed =
+              read.ok && 'created' in read.value && read.value.created.name !== item.name;
+            return misnamed ? again(DAMAGED_NAME) : read;
+          }
           const text = await textOf(wire, answer);
-          if (!/crc32c|checksum|hash/i.test(text))
-            return refusalOf<Outcome>(wire, made, answer, text);
-          wrong += 1;
-          return {
-            ok: false as const,
-            problem: problem({
-              code: 'transfer.checksum',
-              op: 'upload',
-              subject,
-              message: 'The bucket received other bytes than were sent, and refused them.',
-              hint: 'Start again; if it goes on, a proxy may change the bytes.',
-              retryable: wrong < 3,
-            }),
-          };
+          if (/crc32c|checksum|hash/i.test(text)) return again(DAMAGED_BYTES);
+          // The frame that was sent is right: what the bucket does not understand was damaged on the way, until it is so again and again.
+          const refused = await refusalOf<Outcome>(wire, made, answer, text);
+          return mayTryAgain() ? again(DAMAGED_BYTES) : refused;
         });
         if (
           !attempt.ok &&
-          attempt.problem.code !== 'transfer.checksum' &&
+          attempt.problem.code !== 'transfer.damaged' &&
           mayHaveBeenCreated(attempt.problem)
         )
           doubt();

@@ -236,6 +236,12 @@ describe('news of a job', () => {
       'careful',
     ]);
     expect(newsBetween(now, now)).toEqual([]);
+    const lost = ended.map((event) =>
+      event.kind === 'worker-ended' ? { ...event, exitCode: null } : event,
+    );
+    expect(newsBetween(before, view([...start, ...lost])).map((news) => news.text)).toContain(
+      '  worker 0 failed after 1 s: nobody saw how it ended, because its supervisor is gone',
+    );
     const further = view([...start, ...ended, { kind: 'stage-started', stage: 'uploading' }]);
     expect(newsBetween(before, further).map((news) => news.text)).toEqual([
       'running',

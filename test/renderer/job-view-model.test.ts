@@ -138,6 +138,7 @@ describe('a job', () => {
     expect(exitOf(worker({ exitCode: 3 }))).toBe('exit 3');
     expect(exitOf(worker({ signal: 'SIGKILL' }))).toBe('signal SIGKILL');
     expect(exitOf(worker({}))).toBe('–');
+    expect(exitOf(worker({ state: 'failed' }))).toBe('not seen');
     const workers = [worker({ state: 'finished' }), worker({ index: 1, state: 'running' })];
     expect(workersOf(job('a', { state: 'running', workers }))).toBe('1/2 done');
     expect(workersOf(job('a', { state: 'finished', workers }))).toBe('2');

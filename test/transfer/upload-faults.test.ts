@@ -38,6 +38,10 @@ const FAULTS: readonly (readonly [string, FaultRuleInput])[] = [
     'a byte that arrives wrong, of a small file',
     { object: { glob: '**/small' }, fault: { kind: 'wrong-byte', of: 'request', at: -1 } },
   ],
+  [
+    'a byte of the frame that arrives wrong, of a small file',
+    { object: { glob: '**/small' }, fault: { kind: 'wrong-byte', of: 'request', at: 5 } },
+  ],
   ['a token that has expired', { operation: 'upload-start', fault: { kind: 'expired-token' } }],
 ];
 
@@ -146,6 +150,34 @@ it(
     expect(value(await uploadArchive(options)).object).toMatchObject({ assumed: false });
   },
 );
+
+it('a name that arrives wrong: the file is there under its own all the same, and no other object is told as it', async () => {
+  const prefix = 'results/misnamed/';
+  // The last letter of the name of `small`: the frame before it is as long as this.
+  const at = 104 + `${prefix}small`.length - 1;
+  await world.emulator.setFaults([
+    { operation: 'upload-simple', first: 1, fault: { kind: 'wrong-byte', of: 'request', at } },
+  ]);
+  const report = value(
+    await upload({
+      endpoints: world.endpoints,
+      tokens: await world.tokens('writer', 'write'),
+      bucket: OUT,
+      prefix,
+      source: join(world.folder, 'from'),
+      exclude: (path) => path === 'empty' || path === 'deep',
+      onlyOurs: true,
+      journal: join(world.folder, 'journal-misnamed.jsonl'),
+    }),
+  );
+  expect((await world.emulator.firedFaults()).map(({ fired }) => fired)).toEqual([1]);
+  expect(report.failed).toEqual([]);
+  expect(report.objects.map(({ name, assumed }) => [name, assumed])).toEqual([
+    [`${prefix}small`, false],
+  ]);
+  expect((await world.get(OUT, `${prefix}small`)).equals(files.small)).toBe(true);
+  expect(await world.names(OUT, prefix)).toContain(`${prefix}smalm`);
+});
 
 it(
   'a session that keeps taking back what it said it had is given up',

@@ -10,7 +10,7 @@ import { forgetMissing, type Found, type LookAccess } from './missing.ts';
 
 /**
  * Uploads the manifest; the name it got. One of an earlier attempt that says something else stays as it is: then `again` puts this one
- * beside it, under the number of this attempt.
+ * beside it, under the number of this attempt; so is one whose object arrived damaged.
  */
 export async function markFinished(
   run: JobRun,
@@ -39,7 +39,8 @@ export async function markFinished(
   }
   const marked = await uploadBytes({ ...upload, object: output.manifest });
   if (marked.ok) return ok(output.manifest);
-  if (!again || marked.problem.code !== 'storage.exists') return marked;
+  const { code } = marked.problem;
+  if (code !== 'transfer.checksum' && !(again && code === 'storage.exists')) return marked;
   const object = output.manifest.replace(/(\.json)?$/, `.attempt-${run.attempt}.json`);
   const beside = await uploadBytes({ ...upload, object });
   return beside.ok ? ok(object) : beside;

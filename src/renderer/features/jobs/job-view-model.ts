@@ -99,10 +99,11 @@ export function percentOf(progress: Progress): number {
   return total > 0 ? Math.min(100, (100 * done) / total) : 0;
 }
 
-/** `exit 0`, `signal SIGKILL`, or a dash. */
+/** `exit 0`, `signal SIGKILL`, a dash while it has not ended; of one whose supervisor was ended nobody learns it. */
 export function exitOf(worker: WorkerStatus): string {
   if (worker.signal !== null) return `signal ${worker.signal}`;
-  return worker.exitCode === null ? '–' : `exit ${worker.exitCode}`;
+  if (worker.exitCode !== null) return `exit ${worker.exitCode}`;
+  return worker.state === 'pending' || worker.state === 'running' ? '–' : 'not seen';
 }
 
 export const WORKER_COLORS: Readonly<Record<WorkerStatus['state'], string>> = {

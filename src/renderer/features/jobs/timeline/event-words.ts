@@ -69,7 +69,11 @@ export function wordsOf(event: RunEvent): EventWords {
       return plain(`Worker ${event.worker} was found running`, `process ${event.pid}`);
     case 'worker-ended': {
       const how =
-        event.signal === null ? `exit ${event.exitCode ?? '?'}` : `signal ${event.signal}`;
+        event.signal !== null
+          ? `signal ${event.signal}`
+          : event.exitCode === null
+            ? 'nobody saw how: its supervisor is gone'
+            : `exit ${event.exitCode}`;
       const good = event.exitCode === 0;
       return {
         title: `Worker ${event.worker} ${event.stopped ? 'was stopped' : good ? 'finished' : 'failed'}`,

@@ -343,7 +343,7 @@ describe('jobs', () => {
     const clashed = await home.run(['run', file]);
     expect(clashed.status, clashed.stderr).toBe(1);
     const { id } = await home.job('latest');
-    expect(clashed.stderr).toContain('Error: model: The bucket has an object of this name');
+    expect(clashed.stderr).toContain(`gs://${OUTPUT}/results/exact/model is there already`);
     expect(clashed.stderr).toContain('A retry finds the same names taken.');
     expect(clashed.stderr).toContain(`trainyard retry ${id}. Or run the job again`);
     expect(clashed.stderr).not.toContain('Try again:');

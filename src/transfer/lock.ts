@@ -87,8 +87,8 @@ function tryLock(
   const own = highest + 1;
   const entry = path.join(folder, String(own));
   const temporary = path.join(folder, `.${randomBytes(8).toString('hex')}`);
-  writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
   try {
+    writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
     linkSync(temporary, entry);
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return 'again';

@@ -30,6 +30,7 @@ const parts = [
 ];
 
 const window = [
+  'bucket-links.spec.ts',
   'buckets.spec.ts',
   'first-start.spec.ts',
   'job-actions.spec.ts',

@@ -104,8 +104,7 @@ test('a link from a job looks with the key of its output, in its folder; without
     await page.screenshot({ path: join('test-results', 'screens', 'buckets-offline.png') });
     await page.getByRole('button', { name: 'Cancel' }).click();
     await expect(page.getByRole('alert')).toContainText('Called off');
-    await page.getByRole('button', { name: 'Try again' }).click();
-    await expect(page.getByRole('alert')).toContainText(/Tried \d times/, { timeout: 20_000 });
+    await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
 
     // The form goes on without a network, too, and says what it could not ask.
     await page.getByRole('button', { name: 'New job', exact: true }).click();

@@ -73,8 +73,8 @@ export function KeyTable({ keys, selected, onSelect, now }: KeyTableProps) {
           <Table.Tr>
             <Table.Th w="30%">Name</Table.Th>
             <Table.Th>Account</Table.Th>
-            <Table.Th w={112}>Age</Table.Th>
-            <Table.Th w={110}>Last used</Table.Th>
+            <Table.Th w={124}>Age</Table.Th>
+            <Table.Th w={104}>Last used</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -64,6 +64,7 @@ describe('which key is meant', () => {
     const refused = await home.run(['ls', `gs://${BUCKET}/data`]);
     expect(refused.status).toBe(3);
     expect(refused.stderr).toContain('--key NAME');
+    expect(refused.stderr.match(/name a key|give a key/gi)).toHaveLength(1);
     expect(refused.stderr).not.toContain('With the key');
   });
 

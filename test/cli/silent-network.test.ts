@@ -40,6 +40,37 @@ afterAll(async () => {
   silent.close();
 }, 60_000);
 
+it('a listing, a copy and a start that must wait say so, and the listing gives up soon', async () => {
+  const job = await home.file(
+    'input.yaml',
+    [
+      'name: waits',
+      'host: local',
+      'code: { dir: ./code }',
+      'workers: ["true"]',
+      'input: { gcs: gs://input-data-bucket/data, key: lab }',
+    ].join('\n'),
+  );
+  const told = /No answer from Google yet…/;
+  const waits = [
+    ['cp', 'gs://input-data-bucket/data', './data', '--key', 'lab'],
+    ['cp', job, 'gs://artifacts-bucket/x/', '--key', 'lab'],
+    ['run', job, '--detach'],
+  ].map(async (args) => {
+    const running = home.start(args);
+    await running.printed(told);
+    running.child.kill('SIGINT');
+    expect(await running.ended).toMatchObject({ status: 130 });
+  });
+  const began = performance.now();
+  const listed = home.run(['ls', 'gs://input-data-bucket/data', '--key', 'lab']);
+  await Promise.all(waits);
+  const { status, stderr } = await listed;
+  expect(performance.now() - began).toBeLessThan(25_000);
+  expect(status, stderr).toBe(4);
+  expect(stderr).toMatch(told);
+}, 60_000);
+
 /** Five seconds for the network, and as much for a machine that is busy with other tests. */
 const LONGEST = 10_000;
 async function soon(args: readonly string[]): Promise<Ended> {

@@ -8,6 +8,7 @@ import { copyToBucket } from '../copy/upload.ts';
 import { chooseKey, tokensOf, withKeyOptions, type KeyOption } from '../credential.ts';
 import { valueOf } from '../exit.ts';
 import { progressText } from '../progress.ts';
+import { tellWaiting, toldTokens } from '../waiting.ts';
 import type { Progress } from '../../shared/events.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
 import type { Result } from '../../shared/problem.ts';
@@ -30,6 +31,7 @@ export function registerCopy(program: Command, run: Run): void {
         const { output, signal } = context;
         const copy = valueOf(decideCopy(source, target, context.folder));
         const services = await context.services();
+        const waiting = tellWaiting(output);
         const tokens = await tokensOf(
           services,
           valueOf(await chooseKey(services, options.key, output)),
@@ -41,10 +43,14 @@ export function registerCopy(program: Command, run: Run): void {
         const claim = valueOf(await claimJournals(services.paths.home, ...sides));
         const common = {
           endpoints: services.endpoints,
-          tokens,
+          tokens: toldTokens(tokens, waiting.onRetry),
+          onRetry: waiting.onRetry,
           journal: claim.folder,
           signal,
-          onProgress: (progress: Progress) => output.live(progressText('copying', progress)),
+          onProgress: (progress: Progress) => {
+            if (progress.bytes > 0 || progress.objects > 0) waiting.arrived();
+            output.live(progressText('copying', progress));
+          },
         };
         let copied: Result<CopyReport> | undefined;
         try {
@@ -53,6 +59,7 @@ export function registerCopy(program: Command, run: Run): void {
               ? await copyFromBucket({ ...common, copy })
               : await copyToBucket({ ...common, copy });
         } finally {
+          waiting.arrived();
           const whole = copied?.ok === true && copied.value.failed.length === 0;
           await claim.release(whole);
         }

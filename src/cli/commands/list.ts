@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ListPage } from '../../google/listing.ts';
+import { withinAnswerTime } from '../../main/buckets/answer-time.ts';
 import type { BucketRequest } from '../../main/buckets/service.ts';
 import type { Services } from '../../main/services.ts';
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
@@ -8,6 +9,7 @@ import { areaOf, ok, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
 import { chooseKey, withKeyOptions, type KeyOption } from '../credential.ts';
 import { ProblemExit, valueOf } from '../exit.ts';
+import { ANSWER_TIME, tellWaiting } from '../waiting.ts';
 import { formatBytes, formatTime, plural, printable } from '../format.ts';
 
 interface ListOptions {
@@ -48,8 +50,19 @@ export function registerList(program: Command, run: Run): void {
         const services = await context.services();
         const key = valueOf(await chooseKey(services, options.key, output));
         const { signal } = context;
-        const asked = { key, signal, reason: 'list' } as const;
-        const answerOf = <T>(result: Result<T>): T => listedOrHint(result, key);
+        const waiting = tellWaiting(output);
+        /** Asks, for as long as somebody at a terminal waits. */
+        const answerOf = async <T>(
+          ask: (request: Omit<BucketRequest, 'address'>) => Promise<Result<T>>,
+        ): Promise<T> => {
+          const about = { op: 'list objects', subject: text, timeMs: ANSWER_TIME };
+          const result = await withinAnswerTime(
+            { ...about, signal, onRetry: waiting.onRetry },
+            (bounds) => ask({ key, reason: 'list', ...bounds }),
+          );
+          waiting.arrived();
+          return listedOrHint(result, key);
+        };
         const entries: Entry[] = [];
         let seen = 0;
         let objects = 0;
@@ -65,19 +78,16 @@ export function registerList(program: Command, run: Run): void {
         const below = { ...address, path: asPrefix(address.path) };
         let pageToken: string | null = null;
         do {
-          const page: ListPage = answerOf(
-            await services.buckets.listPage({
-              ...asked,
-              address: below,
-              recursive: options.recursive === true,
-              ...(pageToken === null ? {} : { pageToken }),
-            }),
+          const next = pageToken === null ? {} : { pageToken };
+          const recursive = options.recursive === true;
+          const page: ListPage = await answerOf((asked) =>
+            services.buckets.listPage({ ...asked, ...next, address: below, recursive }),
           );
           take(page);
           pageToken = page.nextPageToken;
         } while (pageToken !== null && !signal.aborted);
         if (seen === 0 && below.path !== address.path && !signal.aborted) {
-          const object = answerOf(await findObject(services, { ...asked, address }));
+          const object = await answerOf((asked) => findObject(services, { ...asked, address }));
           if (object !== null) take({ objects: [object], prefixes: [] });
         }
         if (options.json === true && !context.signal.aborted) output.json(entries);
@@ -119,9 +129,11 @@ function listedOrHint<T>(result: Result<T>, key: string | null): T {
   if (result.ok) return result.value;
   const { problem } = result;
   if (key !== null || areaOf(problem) !== 'access') throw new ProblemExit(problem);
+  const how = 'Name a key with --key NAME (see `trainyard keys list`)';
+  const named = problem.hint.replace(/^Name a key( that may| \(see `trainyard keys list`\))?/, how);
   throw new ProblemExit({
     ...problem,
-    hint: `${problem.hint === '' ? '' : `${problem.hint}\n`}No credential was sent: give a key with --key NAME, see \`trainyard keys list\`.`,
+    hint: named.includes(how) ? named : `${named}\n${how}: no credential was sent.`.trim(),
   });
 }
 

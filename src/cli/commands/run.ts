@@ -14,6 +14,7 @@ import { formatSeconds, formatTime, plural, printable } from '../format.ts';
 import { MODE_TEXT } from '../job-text.ts';
 import { transferLists } from '../left-out.ts';
 import type { Output } from '../output.ts';
+import { tellWaiting } from '../waiting.ts';
 import { readJobFile } from '../read-job-file.ts';
 import { jobJson } from './jobs.ts';
 
@@ -35,18 +36,21 @@ export function registerRun(program: Command, run: Run): void {
           output.warn(
             'Google is emulated: an environment variable moves its addresses to this machine.',
           );
-        const submitted = valueOf(
-          await services.jobs.submit(spec, {
-            baseFolder: path.dirname(jobFile),
-            placeOf: jobFilePlaces(jobText, { path: file }),
-            signal: context.signal,
-            onPlan: (plan, warnings, more) => {
-              describePlan(plan, output);
-              tellPower(services, plan, more, output);
-              for (const { message, hint } of warnings) output.warn(message, hint);
-            },
-          }),
-        );
+        const waiting = tellWaiting(output);
+        const begun = await services.jobs.submit(spec, {
+          baseFolder: path.dirname(jobFile),
+          placeOf: jobFilePlaces(jobText, { path: file }),
+          signal: context.signal,
+          onRetry: waiting.onRetry,
+          onPlan: (plan, warnings, more) => {
+            waiting.arrived();
+            describePlan(plan, output);
+            tellPower(services, plan, more, output);
+            for (const { message, hint } of warnings) output.warn(message, hint);
+          },
+        });
+        waiting.arrived();
+        const submitted = valueOf(begun);
         const admin = await powerMarks(services.jobs, accessService(services), submitted.id);
         if (options.detach === true) {
           tellDetached(

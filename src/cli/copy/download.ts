@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TokenSource } from '../../google/access-token.ts';
 import { resolveInput } from '../../google/input.ts';
+import type { RetryNews } from '../../google/retry.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { Progress } from '../../shared/events.ts';
 import type { InputTarget } from '../../shared/plan.ts';
@@ -19,12 +20,14 @@ export interface DownloadCopyOptions {
   readonly journal: string;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /** Told of each wait before the source is asked about again. */
+  readonly onRetry: (news: RetryNews) => void;
 }
 
 /** From a bucket to a folder or a file. An existing file is never replaced. Errors: those of `resolveInput` and `download`. */
 export async function copyFromBucket(options: DownloadCopyOptions): Promise<Result<CopyReport>> {
-  const { endpoints, tokens, copy, signal } = options;
-  const resolved = await resolveInput({ endpoints, tokens, address: copy.source, signal });
+  const { endpoints, tokens, copy, signal, onRetry } = options;
+  const resolved = await resolveInput({ endpoints, tokens, address: copy.source, signal, onRetry });
   if (!resolved.ok) return resolved;
   // An archive is copied as it is; only a job's input is unpacked.
   const target: InputTarget =

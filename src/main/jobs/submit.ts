@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { resolveInput } from '../../google/input.ts';
+import type { RetryNews } from '../../google/retry.ts';
 import { parseGcsAddress } from '../../shared/address.ts';
 import type { HostProbe } from '../../shared/agent-protocol.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
@@ -36,6 +37,8 @@ export interface SubmitOptions {
   /** Relative paths of the specification are taken from here: the job file's folder. Absolute. */
   readonly baseFolder: string;
   readonly signal?: AbortSignal;
+  /** Told of each wait before a bucket is asked again what code and input are. */
+  readonly onRetry?: (news: RetryNews) => void;
   /** It begins with an empty folder, whatever its code says. */
   readonly emptyCode?: true;
   /** Where a field stands in the job file, `FILE:LINE:COLUMN`: told with what is wrong with it. */
@@ -75,8 +78,8 @@ export async function prepareJob(
     checkGpus(host, spec, signal),
     options.emptyCode === true
       ? ok<CodePlan>({ kind: 'empty' })
-      : planCode(parts, host, spec, options.baseFolder, signal),
-    planInput(parts, host, spec, options.baseFolder, signal),
+      : planCode(parts, host, spec, { ...options, signal }),
+    planInput(parts, host, spec, { ...options, signal }),
     findAccount(parts.keys, outputKey),
     lookForTakenNames(parts, spec, signal),
     warnOfKeyFile(
@@ -184,17 +187,18 @@ async function findAccount(
   return card.ok ? ok(accountOf(card.value)) : card;
 }
 
+type AskOptions = SubmitOptions & { readonly signal: AbortSignal };
+
 async function planCode(
   parts: SubmitParts,
   host: Host,
   spec: JobSpec,
-  base: string,
-  signal: AbortSignal,
+  options: AskOptions,
 ): Promise<Result<CodePlan>> {
   if ('git' in spec.code)
     return ok({ kind: 'git', url: spec.code.git, ref: spec.code.ref ?? null });
-  if ('gcs' in spec.code) return planObjects(parts, spec.code, signal);
-  const path = resolve(base, spec.code.dir);
+  if ('gcs' in spec.code) return planObjects(parts, spec.code, options);
+  const path = resolve(options.baseFolder, spec.code.dir);
   const there = await checkFolder(host, path, 'input.code-folder', 'code.dir');
   return there.ok ? ok({ kind: 'dir', path }) : there;
 }
@@ -203,24 +207,23 @@ async function planInput(
   parts: SubmitParts,
   host: Host,
   spec: JobSpec,
-  base: string,
-  signal: AbortSignal,
+  options: AskOptions,
 ): Promise<Result<InputPlan | null>> {
   const { input } = spec;
   if (input === undefined) return ok(null);
   if ('dir' in input) {
-    const path = resolve(base, input.dir);
+    const path = resolve(options.baseFolder, input.dir);
     const there = await checkFolder(host, path, 'input.input-folder', 'input.dir');
     return there.ok ? ok({ kind: 'dir', path }) : there;
   }
-  return planObjects(parts, input, signal);
+  return planObjects(parts, input, options);
 }
 
 /** What lies at an address of code or input. */
 async function planObjects(
   parts: SubmitParts,
   from: { readonly gcs: string; readonly key?: string | undefined },
-  signal: AbortSignal,
+  { signal, onRetry }: AskOptions,
 ): Promise<Result<Extract<InputPlan, { readonly kind: 'gcs' }>>> {
   const address = parseGcsAddress(from.gcs);
   if (!address.ok) return address;
@@ -238,6 +241,7 @@ async function planObjects(
     address: address.value,
     signal,
     deadlineMs: INPUT_TIME,
+    ...(onRetry === undefined ? {} : { onRetry }),
   });
   if (!target.ok) return target;
   const { bucket } = address.value;

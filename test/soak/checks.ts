@@ -67,10 +67,39 @@ function differences(
     .map((name) => `${what}: ${name} is ${now[name] ?? 'missing'}, not ${wanted[name] ?? 'there'}`);
 }
 
+/** The name that an object would have had if it had not been sent again: that below `attempt-<k>/`. */
+const firstName = (name: string): string => name.replace(/^attempt-\d+\//, '');
+
+/**
+ * The objects of a job whose large files may have arrived damaged, without the damaged ones that were sent again: what was sent again stands under
+ * its first name.
+ */
+export function withoutDamaged(
+  objects: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  const isRight = ([name, told]: readonly [string, string]) => wanted[firstName(name)] === told;
+  const sentAgain = new Set(
+    Object.entries(objects).flatMap((one) =>
+      isRight(one) && firstName(one[0]) !== one[0] ? [firstName(one[0])] : [],
+    ),
+  );
+  for (const [name, told] of Object.entries(objects)) {
+    const first = firstName(name);
+    const counts = !sentAgain.has(first) || objects[first] === wanted[first];
+    if (counts) kept[name] = told;
+    else if (isRight([name, told])) kept[first] = told;
+  }
+  return kept;
+}
+
 /** What was done to a job. */
 export interface Doings {
   /** Kills of a worker or of its supervisor, by worker. */
   readonly lost: readonly number[];
+  /** Bytes of its uploads may have arrived wrong. */
+  readonly damaged?: boolean;
   /** Where key files were seen to lie. */
   readonly keyFolders: ReadonlySet<string>;
 }
@@ -92,14 +121,18 @@ export async function wrongWith(
   wrong.push(...left.map((command) => `a process is left: ${command}`));
   const now = await outcomeOf(world, id);
   wrong.push(
-    ...differences('bucket', now.bucket, wanted.bucket),
+    ...differences(
+      'bucket',
+      doings.damaged === true ? withoutDamaged(now.bucket, wanted.bucket) : now.bucket,
+      wanted.bucket,
+    ),
     ...differences('disk', now.disk, wanted.disk),
     ...differences(
       'input',
       treeOf(path.join(look(world, id).directory, 'data')),
       Object.fromEntries(world.input),
     ),
-    ...(await wrongManifest(world, id)),
+    ...(await wrongManifest(world, id, doings.damaged === true ? wanted : null)),
     ...wrongEvents(world, id),
     ...(await wrongStarts(world, id, now, wanted, doings)),
     ...wrongLeftovers(world, id, doings),
@@ -146,7 +179,12 @@ async function stragglers(world: World): Promise<readonly string[]> {
   }
 }
 
-async function wrongManifest(world: World, id: string): Promise<readonly string[]> {
+async function wrongManifest(
+  world: World,
+  id: string,
+  /** What is right, where damaged objects may lie beside it: those the manifest must not name. */
+  right: Outcome | null,
+): Promise<readonly string[]> {
   const prefix = prefixOf(id);
   const name = encodeURIComponent(`${prefix}manifest.json`);
   const answer = await world.admin('GET', `/storage/v1/b/${OUTPUT}/o/${name}?alt=media`);
@@ -155,7 +193,10 @@ async function wrongManifest(world: World, id: string): Promise<readonly string[
   const manifest = manifestSchema.parse(JSON.parse(text));
   const kept = await textOf(path.join(look(world, id).directory, 'manifest.json'));
   const listed = (await objectsBelow(world, prefix)).filter(
-    (object) => object.name !== `${prefix}manifest.json`,
+    ({ name: object, size, crc32c }) =>
+      object !== `${prefix}manifest.json` &&
+      (right === null ||
+        right.bucket[firstName(object.slice(prefix.length))] === `${size} ${crc32c}`),
   );
   const told = (
     objects: readonly {

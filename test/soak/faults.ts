@@ -29,6 +29,18 @@ const UP: readonly Kind[] = [
   { share: 0.1, rule: { fault: { kind: 'status', status: 503, done: true } } },
   { share: 0.1, rule: { fault: { kind: 'reset', after: 30_000, of: 'request' } } },
   { share: 0.05, rule: { operation: 'upload-chunk', fault: { kind: 'expired-session' } } },
+  {
+    share: 0.05,
+    rule: { operation: 'upload-simple', fault: { kind: 'wrong-byte', at: 5, of: 'request' } },
+  },
+  // A job has three large files: less would never happen.
+  {
+    share: 1,
+    rule: {
+      operation: 'upload-chunk',
+      fault: { kind: 'wrong-byte', at: 1_000_000, of: 'request' },
+    },
+  },
 ];
 
 /** Rules by which about `share` of all requests meet a fault. `seed` makes them others for each job. */

@@ -105,7 +105,11 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       const found =
         driven.stuck !== null || driven.id === null
           ? [`it did not finish: ${driven.stuck ?? 'it is not there'}`]
-          : await wrongWith(world, driven.id, wanted, { lost, keyFolders: driven.keyFolders });
+          : await wrongWith(world, driven.id, wanted, {
+              lost,
+              keyFolders: driven.keyFolders,
+              damaged: options.faults > 0,
+            });
       const told = driven.kills.map(
         ({ victim, moment, after, worker }) => `${victim}${worker ?? ''}@${moment}+${after}`,
       );

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
+import { MAX_JOB_FILE } from '../main/jobs/job-file.ts';
 import { codeOf, reasonOf } from '../main/platform/paths.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 
-/** No job file is longer, bytes. */
-const MAX_JOB_FILE = 1 << 20;
+/** What is longer is not read to its end, bytes. */
+const READ_AT_MOST = 1 << 20;
 /** Milliseconds between two looks at a pipe that nothing was written to yet. */
 const PAUSE = 20;
 
@@ -40,10 +41,10 @@ export async function readJobFile(
           `${shown} is not a regular file.`,
           'Give a YAML file; see docs/job-file.md. For what a program writes: `trainyard run <(PROGRAM)`.',
         );
-      const text = await readUpTo(handle, MAX_JOB_FILE + 1, signal);
-      if (text.length > MAX_JOB_FILE)
+      const text = await readUpTo(handle, READ_AT_MOST + 1, signal);
+      if (text.length > READ_AT_MOST)
         return refuse(
-          `${shown} is larger than 1 MiB.`,
+          `${shown} is larger than ${MAX_JOB_FILE / 1024} KiB.`,
           'A job file is a short YAML text; see docs/job-file.md.',
         );
       return ok(text.toString('utf8'));

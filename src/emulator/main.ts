@@ -12,7 +12,13 @@ import { parseFaults } from './faults/rules.ts';
 import { AccountRegister, registerAccount } from './oauth/accounts.ts';
 import { TokenRegister, type TokenKind } from './oauth/token.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
-import { faultsRefused, folderInUse, folderRefused, portTaken } from './refusals.ts';
+import {
+  faultsRefused,
+  folderInUse,
+  folderRefused,
+  portTaken,
+  temporaryRefused,
+} from './refusals.ts';
 import { listen, serve } from './server.ts';
 import { releaseLock, sweepTemporary, takeLock, TEMPORARY_PREFIX } from './state/lock.ts';
 import { openFolder } from './state/persistence.ts';
@@ -51,8 +57,16 @@ async function run(options: Options): Promise<void> {
     end(portTaken(options.port, codeOf(error)));
     return;
   }
-  if (options.dir === null) sweepTemporary(tmpdir());
-  const temporary = options.dir === null ? await mkdtemp(join(tmpdir(), TEMPORARY_PREFIX)) : null;
+  let temporary: string | null = null;
+  try {
+    if (options.dir === null) {
+      sweepTemporary(tmpdir());
+      temporary = await mkdtemp(join(tmpdir(), TEMPORARY_PREFIX));
+    }
+  } catch (error) {
+    end(temporaryRefused(tmpdir(), codeOf(error)));
+    return;
+  }
   const root = resolve(options.dir ?? temporary ?? '.');
   process.once('exit', () => {
     if (temporary !== null) rmSync(temporary, { recursive: true, force: true });

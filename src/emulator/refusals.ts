@@ -38,6 +38,15 @@ export function folderRefused(folder: string, code: string): Problem {
   });
 }
 
+export const temporaryRefused = (above: string, code: string): Problem =>
+  problem({
+    code: 'host.folder',
+    op,
+    subject: above,
+    message: `No folder can be made in ${above} (${code}).`,
+    hint: 'Set TMPDIR to a folder that is there and that you may write to, or give one with --dir.',
+  });
+
 /** `what`: `is wrong: ...`. */
 export const faultsRefused = (file: string, what: string): Problem =>
   problem({

@@ -43,7 +43,7 @@ export const jobNameSchema = z
 const command = z
   .string()
   .refine((value) => value.trim() !== '', 'a command')
-  .refine((value) => !value.includes('\0'), 'no NUL character')
+  .refine((value) => !value.includes('\0'), 'It holds a NUL character.')
   .meta({ pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' });
 
 /** Variables that the agent alone decides: which cards and which credential a worker has, and that `gcloud` leaves the user's own configuration alone. */

@@ -53,6 +53,19 @@ describe('the report of a copy', () => {
     expect([failed.status, failed.stderr]).toEqual([1, expect.stringContaining('c: It broke.')]);
   });
 
+  it('says "nothing to copy" only where nothing was left to copy', () => {
+    const there = { ...whole, skipped: 1 };
+    expect(tell(there, false).stdout).toMatch(/^Nothing to copy: 1 object, 3 B, already there\./);
+    const rest = [
+      { failed: [{ object: 'data/b', problem: broken }] },
+      { refused: [{ object: 'data/b', reason: 'it is locked' }] },
+    ];
+    for (const one of rest)
+      expect(tell({ ...there, ...one }, false).stdout).toMatch(
+        /^Copied 1 object, 3 B in .*, 1 object of it earlier\.\n$/,
+      );
+  });
+
   it('has every object in one of four lists as JSON', () => {
     const report: CopyReport = {
       ...whole,

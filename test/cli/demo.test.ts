@@ -27,6 +27,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
+it('says what to do where no folder can be made for it, and touches nothing of the user’s', async () => {
+  const args = [COMMAND_LINE, 'demo'];
+  const ended = run(process.execPath, args, { env: { ...env, TMPDIR: '/nowhere' } });
+  const refused = await ended.catch((error: unknown) => error as { code: number; stderr: string });
+  expect(refused).toMatchObject({ code: 4 });
+  expect(refused.stderr).toMatch(
+    /^Error: The demo cannot make a folder in \/nowhere.*\n {2}Set TMPDIR/,
+  );
+  await expect(access(path.join(folder, 'own-home'))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
 /** Processes whose command line or environment names the test's folder. */
 async function processesLeft(): Promise<string[]> {
   const { stdout } = await run('ps', ['-eo', 'pid,args']);

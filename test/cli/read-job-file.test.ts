@@ -26,7 +26,7 @@ describe('what is no job file', () => {
     ['pipe.yaml', 'pipe.yaml is not a regular file.'],
     ['/dev/zero', '/dev/zero is not a regular file.'],
     ['/dev', '/dev is a folder, not a job file.'],
-    ['large.yaml', 'large.yaml is larger than 1 MiB.'],
+    ['large.yaml', 'large.yaml is larger than 256 KiB.'],
     ['nowhere.yaml', 'There is no file nowhere.yaml.'],
     ['job.yaml/x', 'job.yaml/x could not be read (ENOTDIR: not a directory).'],
   ])('%s is refused at once', { timeout: 5_000 }, async (name, message) => {

@@ -69,6 +69,13 @@ test.each([
   expect(stderr).toMatch(told);
 });
 
+test('without a folder for temporary files it says so, status 4', async () => {
+  const env = { ...process.env, TMPDIR: '/nowhere' };
+  const { code, stderr } = await execute(process.execPath, [EMULATOR_ENTRY], { env });
+  expect(code).toBe(4);
+  expect(stderr).toMatch(/^Error: No folder can be made in \/nowhere \(ENOENT\).\n {2}Set TMPDIR/);
+});
+
 test('stdout is the four lines, in one write; SIGTERM ends it at once, with connections open', async () => {
   const own = join(folder, 'tmp');
   await execute('mkdir', ['-p', own]);

@@ -42,7 +42,7 @@ export function tellReport(output: Output, report: CopyReport, json: boolean): E
   else {
     const earlier =
       report.skipped === 0 ? '' : `, ${plural(report.skipped, 'object')} of it earlier`;
-    if (objects > 0 && report.skipped === objects)
+    if (objects > 0 && report.skipped === objects && failed.length + refused.length === 0)
       output.line(
         `Nothing to copy: ${plural(objects, 'object')}, ${formatBytes(report.bytes)}, already there.`,
       );

@@ -45,11 +45,11 @@ interface Stage {
 /** The main job, for real, on an embedded Google, with a home and a vault of its own. */
 export async function runDemo(context: Context, keep: boolean): Promise<ExitStatus> {
   const { output } = context;
+  const places = valueOf(await makePlaces());
   const narrator = createNarrator(output);
   const interrupt = new AbortController();
   const giveBack = context.takeInterrupts(() => interrupt.abort());
   const signal = AbortSignal.any([interrupt.signal, context.signal]);
-  const places = await makePlaces();
   let google: DemoGoogle | undefined;
   let services: Services | undefined;
   try {

@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { codeOf, reasonOf } from '../../main/platform/paths.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 
 /** Where everything of one demo lies: one temporary folder, 0700. The home holds what a user's home would; the rest lies beside it. */
 export interface DemoPlaces {
@@ -21,8 +23,27 @@ export interface DemoPlaces {
   remove(): Promise<void>;
 }
 
-export async function makePlaces(): Promise<DemoPlaces> {
-  const root = await mkdtemp(path.join(tmpdir(), 'trainyard-demo-'));
+/** Makes them, in the system's folder for temporary files. Errors: `host.temporary-folder`. */
+export async function makePlaces(): Promise<Result<DemoPlaces>> {
+  const above = tmpdir();
+  try {
+    return ok(await placesBelow(above));
+  } catch (error) {
+    if (codeOf(error) === null) throw error;
+    return fail(
+      problem({
+        code: 'host.temporary-folder',
+        op: 'make the folder of the demo',
+        subject: above,
+        message: `The demo cannot make a folder in ${above}: ${reasonOf(error)}.`,
+        hint: 'Set TMPDIR to a folder that is there and that you may write to: TMPDIR=/var/tmp trainyard demo.',
+      }),
+    );
+  }
+}
+
+async function placesBelow(above: string): Promise<DemoPlaces> {
+  const root = await mkdtemp(path.join(above, 'trainyard-demo-'));
   const at = (name: string) => path.join(root, name);
   const places = {
     root,

@@ -53,7 +53,8 @@ export function explainIssue(
     case 'invalid_format':
     case 'invalid_element':
     case 'custom': {
-      const own = issue.code === 'custom' && path.at(-1) === 'gcs' ? ` ${issue.message}` : '';
+      const isSentence = path.at(-1) === 'gcs' || issue.message.startsWith('It holds');
+      const own = issue.code === 'custom' && isSentence ? ` ${issue.message}` : '';
       return says(`${name} is ${describe(issue.input)}.${own}`);
     }
   }

@@ -8,7 +8,7 @@ import { explainIssue, refusals, type Mistake } from './job-file-mistakes.ts';
 import type { FieldPath } from './job-file-words.ts';
 
 /** A job file is a page of text. Characters. */
-const MAX_LENGTH = 256 * 1024;
+export const MAX_JOB_FILE = 256 * 1024;
 /** More than these are counted, not told. */
 const MAX_TOLD = 20;
 const MAX_ALIASES = 100;
@@ -85,8 +85,8 @@ function readFields(text: string): ReadJobFile {
     spec: null,
     mistakes: [{ line: 1, column: 1, message }],
   });
-  if (text.length > MAX_LENGTH)
-    return first(`The file is larger than ${MAX_LENGTH / 1024} KiB: it is no job file.`);
+  if (text.length > MAX_JOB_FILE)
+    return first(`The file is larger than ${MAX_JOB_FILE / 1024} KiB: it is no job file.`);
   if (text.includes('\0') || text.includes('\uFFFD'))
     return first('The file is not text in UTF-8: it is no job file.');
   if (text.trim() === '') return first('The file is empty.');

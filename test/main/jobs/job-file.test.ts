@@ -177,6 +177,14 @@ test.each([
   ['code: { ref: main }', '1:1 code.git is missing.'],
   ['workers: node train.js', '1:10 workers is a single text: write it as a list'],
   ['workers: []', '1:10 workers is an empty list.'],
+  [
+    `workers: [${'x,'.repeat(1_001)}]`,
+    '1:10 workers is a list of 1001 entries. Allowed: a list of 1 to 1,000 commands, one for each worker.',
+  ],
+  [
+    'workers: [ "a\\0b" ]',
+    '1:12 workers[0] is "a\0b". It holds a NUL character. Allowed: a command.',
+  ],
   ['workers: [ "" ]', '1:12 workers[0] is an empty text. Allowed: a command.'],
   ['workers: [ 5 ]', '1:12 workers[0] is the number 5. Allowed: a command.'],
 ])('%s is told in words', (line, message) => {

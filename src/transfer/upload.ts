@@ -88,6 +88,8 @@ export interface UploadReport {
   readonly seconds: number;
   readonly refused: readonly RefusedFile[];
   readonly failed: readonly { readonly path: string; readonly problem: Problem }[];
+  /** Folders without anything in them: a bucket has none. */
+  readonly emptyFolders: number;
 }
 
 /** Bytes of small files in memory at once. */
@@ -260,6 +262,7 @@ async function uploadFolder(
     bytes: objects.reduce((sum, { size }) => sum + size, 0),
     refused: [...walk.refused, ...plan.refused],
     failed: failed.map(({ path, problem }) => ({ path, problem })),
+    emptyFolders: walk.emptyFolders,
   });
 }
 

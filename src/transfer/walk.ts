@@ -17,6 +17,8 @@ export interface Walk {
   readonly files: readonly WalkedFile[];
   /** What was passed over, with the reason: links that leave or lead nowhere, sockets, devices. */
   readonly refused: readonly RefusedFile[];
+  /** Folders without anything in them, which a bucket cannot have; the source itself is one where it is empty. */
+  readonly emptyFolders: number;
   /** What could not be looked at, folders that may not be read above all: what lies below is not known. */
   readonly failed: readonly { readonly path: string; readonly problem: Problem }[];
 }
@@ -68,6 +70,7 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
   const mostRepeated = options.mostRepeated ?? MOST_REPEATED;
   const walked = new Set<string>();
   let repeated = 0;
+  let emptyFolders = 0;
 
   const entry = async (
     path: string,
@@ -113,6 +116,7 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
       return;
     }
     const names = await readdir(path);
+    if (names.length === 0) emptyFolders += 1;
     if (walked.has(path)) repeated += names.length;
     walked.add(path);
     for (const name of names.sort()) {
@@ -133,5 +137,5 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
 
   const root = await realpath(source);
   await folder(root, '', root, []);
-  return { files, refused, failed };
+  return { files, refused, emptyFolders, failed };
 }

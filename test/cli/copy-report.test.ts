@@ -66,6 +66,16 @@ describe('the report of a copy', () => {
       );
   });
 
+  it('says how many empty folders were left out', () => {
+    const told = (emptyFolders: number) => tell({ ...whole, emptyFolders }, false);
+    expect(told(0).stderr).toBe('');
+    expect(told(1)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(': 1 was left') as string,
+    });
+    expect(told(2).stderr).toContain('A bucket has no empty folders: 2 were left out.');
+  });
+
   it('has every object in one of four lists as JSON', () => {
     const report: CopyReport = {
       ...whole,

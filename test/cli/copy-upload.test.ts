@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
@@ -108,4 +108,39 @@ it('one file that is repeated is there already, too', async () => {
       skipped,
       written: [{ object: `${prefix}name`, path: file }],
     });
+});
+
+it('one object of other content in the way is bad input, named, as one file is', async () => {
+  const { source, prefix } = await copying({ one: 'one', other: 'other' });
+  const send = async (file: string, account: string) =>
+    copyToBucket({
+      endpoints: world.endpoints,
+      tokens: await world.tokens(account, 'write'),
+      copy: {
+        direction: 'upload',
+        source: join(source, file),
+        target: { bucket: OUT, path: `${prefix}name` },
+      },
+      journal: join(world.folder, `journals-${count}-${file}-${account}`),
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+  expect((await send('one', 'writer')).ok).toBe(true);
+  for (const account of ['writer', 'boss'])
+    expect(await send('other', account)).toMatchObject({
+      problem: {
+        code: 'input.target-exists',
+        message: expect.stringContaining(`gs://${OUT}/${prefix}name`) as string,
+      },
+    });
+});
+
+it('folders without anything in them are counted, the source itself, too', async () => {
+  const { source, copy } = await copying({ 'deep/one': 'one' });
+  await mkdir(join(source, 'deep/none/below'), { recursive: true });
+  await mkdir(join(source, 'none'));
+  expect(await copy('writer')).toMatchObject({ objects: 1, emptyFolders: 2 });
+  await rm(join(source, 'deep'), { recursive: true });
+  await rm(join(source, 'none'), { recursive: true });
+  expect(await copy('writer')).toMatchObject({ objects: 0, emptyFolders: 1, failed: [] });
 });

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { GCS_SCHEME, parseGcsAddress, type GcsAddress } from '../../shared/address.ts';
-import { fail, ok, type Result } from '../../shared/problem.ts';
+import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { usageProblem } from '../exit.ts';
 
 /** What a copy is from and to. Local paths are absolute; `folderMeant` when they were written with a slash at their end. */
@@ -56,4 +56,11 @@ export function objectNameFor(target: GcsAddress, file: string): string {
   return target.path === '' || target.path.endsWith('/')
     ? `${target.path}${path.basename(file)}`
     : target.path;
+}
+
+/** What lies in the place of the one file or object that the user named is a mistake of the command: bad input, either way. Pure. */
+export function asInput(problem: Problem): Problem {
+  return problem.code === 'transfer.exists' || problem.code === 'storage.exists'
+    ? { ...problem, code: 'input.target-exists' }
+    : problem;
 }

@@ -6,10 +6,10 @@ import type { RetryNews } from '../../google/retry.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { Progress } from '../../shared/events.ts';
 import type { InputTarget } from '../../shared/plan.ts';
-import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
+import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { downloadObject } from '../../transfer/download-object.ts';
 import { download } from '../../transfer/download.ts';
-import type { Copy } from './decide.ts';
+import { asInput, type Copy } from './decide.ts';
 import type { CopyReport } from './report.ts';
 
 export interface DownloadCopyOptions {
@@ -65,11 +65,6 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
   if (!done.ok || target.kind !== 'object') return done;
   const failed = done.value.failed.map((one) => ({ ...one, problem: asInput(one.problem) }));
   return ok({ ...done.value, failed });
-}
-
-/** What lies in the place of the one file that the user named is a mistake of the command: bad input. */
-function asInput(problem: Problem): Problem {
-  return problem.code === 'transfer.exists' ? { ...problem, code: 'input.target-exists' } : problem;
 }
 
 /** Where to copy: into a folder, or for one object to a file of a name that the user gave. */

@@ -25,6 +25,8 @@ export interface CopyReport {
   /** What the other side cannot have, or is no file. */
   readonly refused: readonly (Named & { readonly reason: string })[];
   readonly failed: readonly (Named & { readonly problem: Problem })[];
+  /** Of a copy of a folder to a bucket: folders without anything in them, of which a bucket has none. */
+  readonly emptyFolders?: number;
 }
 
 export type Named = { readonly object: string } | { readonly path: string };
@@ -64,6 +66,11 @@ export function tellReport(output: Output, report: CopyReport, json: boolean): E
     );
     if (problem.hint !== '') output.note(`  ${printable(problem.hint)}`);
   }
+  const { emptyFolders = 0 } = report;
+  if (emptyFolders > 0)
+    output.note(
+      `${output.paint('yellow', 'Note:')} A bucket has no empty folders: ${emptyFolders === 1 ? '1 was' : `${emptyFolders.toLocaleString('en-US')} were`} left out.`,
+    );
   const untold = [mapped, failed, refused].reduce(
     (sum, list) => sum + Math.max(0, list.length - MAX_TOLD),
     0,

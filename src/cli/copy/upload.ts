@@ -6,7 +6,7 @@ import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { Progress } from '../../shared/events.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { upload, uploadFile } from '../../transfer/upload.ts';
-import { objectNameFor, type Copy } from './decide.ts';
+import { asInput, objectNameFor, type Copy } from './decide.ts';
 import type { CopyReport } from './report.ts';
 
 export interface UploadCopyOptions {
@@ -19,7 +19,7 @@ export interface UploadCopyOptions {
   readonly onProgress: (progress: Progress) => void;
 }
 
-/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, those of `upload`. */
+/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, `input.target-exists`, those of `upload`. */
 export async function copyToBucket(options: UploadCopyOptions): Promise<Result<CopyReport>> {
   const { endpoints, tokens, copy, signal, onProgress } = options;
   const status = await stat(copy.source).catch(() => null);
@@ -52,7 +52,7 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
     const started = performance.now();
     const object = objectNameFor(copy.target, copy.source);
     const done = await uploadFile({ ...access, file: copy.source, object });
-    if (!done.ok) return done;
+    if (!done.ok) return fail(asInput(done.problem));
     const seconds = (performance.now() - started) / 1000;
     return ok({
       objects: 1,
@@ -67,7 +67,7 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
   }
   const done = await upload({ ...access, source: copy.source, prefix: asPrefix(copy.target.path) });
   if (!done.ok) return done;
-  const { files, seconds, refused, failed } = done.value;
+  const { files, seconds, refused, failed, emptyFolders } = done.value;
   return ok({
     objects: files.length,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
@@ -77,5 +77,6 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
     mapped: [],
     refused,
     failed,
+    emptyFolders,
   });
 }

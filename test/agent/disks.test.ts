@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -160,6 +161,8 @@ describe.skipIf(!mounts)(name, () => {
     await run.waitFor('warning', (event) => event.message.includes('nearly full'));
     await until(() => freeOf(disk) === 0, 'the disk is full');
     await pause(1_500);
+    // A removed file has no name before its room is free: the worker must not go on in between.
+    truncateSync(run.at('workers/0/code/big'));
     rmSync(run.at('workers/0/code/big'));
     expect(await run.ended(), run.read('events.jsonl')).toMatchObject({ state: 'finished' });
     const log = run.read('logs/worker-0.log');

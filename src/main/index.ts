@@ -9,9 +9,11 @@ import {
   shell,
   type BrowserWindow,
 } from 'electron';
+import { hasEnded } from '../shared/job-status.ts';
 import { fail, problem } from '../shared/problem.ts';
 import type { AskedPlace, Preferences } from '../shared/ipc/application.ts';
 import type { JobView } from '../shared/views.ts';
+import { lostWindow } from './app/crashes.ts';
 import { environmentForChildren } from './app/environment.ts';
 import { keepTray, tellOnceOfHiding, type TrayKeeper } from './app/following.ts';
 import { watchLeaving } from './app/leave.ts';
@@ -20,6 +22,7 @@ import { installMenu } from './app/menu.ts';
 import { newsOf, type News } from './app/news.ts';
 import { openNotebook } from './app/notebook-window.ts';
 import { pick, saveAs } from './app/pick.ts';
+import { keepPlaces } from './app/places.ts';
 import { keepFrame, readFrame, readPreferences } from './app/preferences.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
@@ -99,30 +102,33 @@ async function start(paths: HomePaths): Promise<void> {
   let preferences = readPreferences(settings, hasTray);
   nativeTheme.themeSource = preferences.theme;
 
+  const places = keepPlaces(placeOfArguments(process.argv), (place) => door.push('go', place));
   let window: BrowserWindow | null = openWindow({
     out,
     frame: readFrame(settings),
     onFrame: (frame) => {
       if (settings !== null) keepFrame(settings, frame);
     },
-    onCrash: (reason) => log.error(`the page's process is gone: ${reason}`, null),
+    onCrash: (reason) => {
+      log.error(`the page's process is gone: ${reason}`, null);
+      places.crashed();
+    },
+    onLost: async (lost) => {
+      const question = { type: 'error' as const, title: 'Trainyard', ...lostWindow(log.path) };
+      const { response } = await dialog.showMessageBox(lost, question);
+      if (response !== 0) app.quit();
+      return response === 0;
+    },
   });
   window.on('closed', () => {
     window = null;
   });
 
-  // A place that was asked for before the page listens waits for it.
-  let waiting: AskedPlace | null = placeOfArguments(process.argv);
-  let listens = false;
-  window.webContents.on('did-start-loading', () => {
-    listens = false;
-  });
+  window.webContents.on('did-start-loading', places.loads);
   /** Null: where it is. */
   const go = (place: AskedPlace | null) => {
     if (window !== null) bringToFront(window);
-    if (place === null) return;
-    if (listens) door.push('go', place);
-    else waiting = place;
+    if (place !== null) places.go(place);
   };
   app.on('second-instance', (_event, args) => {
     go(placeOfArguments(args));
@@ -161,6 +167,8 @@ async function start(paths: HomePaths): Promise<void> {
     notification.show();
   };
 
+  /** Ids of jobs. */
+  const stopsAskedHere = new Set<string>();
   const door: Door = openDoor({
     handlers: createHandlers({
       version: app.getVersion(),
@@ -178,12 +186,9 @@ async function start(paths: HomePaths): Promise<void> {
           const said = await shell.openPath(path);
           return said === '' ? null : said;
         },
-        firstPlace: () => {
-          const place = waiting;
-          waiting = null;
-          listens = true;
-          return place;
-        },
+        firstPlace: places.first,
+        keepPlace: places.keep,
+        stopAsked: (job) => void stopsAskedHere.add(job),
         hasTray,
         applyPreferences,
       },
@@ -197,7 +202,8 @@ async function start(paths: HomePaths): Promise<void> {
     if (services.ok) await services.value.close();
   };
   window.webContents.once('did-stop-loading', () => {
-    if (services.ok) stopFollowing = followJobs(services.value, { door, log, tell, icon });
+    if (services.ok)
+      stopFollowing = followJobs(services.value, { door, log, tell, icon, stopsAskedHere });
   });
 
   void followUpdates(log);
@@ -219,11 +225,13 @@ function followJobs(
     log,
     tell,
     icon,
+    stopsAskedHere,
   }: {
     readonly door: Door;
     readonly log: Log;
     readonly tell: (news: News) => void;
     readonly icon: TrayKeeper;
+    readonly stopsAskedHere: Set<string>;
   },
 ) {
   const abort = new AbortController();
@@ -244,8 +252,9 @@ function followJobs(
         const view = await services.jobs.get(id);
         if (view.ok) {
           jobs.push(view.value);
-          const news = newsOf(seen.get(id), view.value);
+          const news = newsOf(seen.get(id), view.value, { stoppedHere: stopsAskedHere.has(id) });
           seen.set(id, view.value);
+          if (hasEnded(view.value.state)) stopsAskedHere.delete(id);
           if (news !== null) tell(news);
         } else {
           seen.delete(id);

@@ -113,6 +113,8 @@ describe('handlers', () => {
     openNotebook: async () => ok(),
     saveAs: async () => null,
     firstPlace: () => null,
+    keepPlace: () => undefined,
+    stopAsked: () => undefined,
     hasTray: false,
     applyPreferences: () => undefined,
   };

@@ -81,7 +81,13 @@ describe('news', () => {
     expect(newsOf(running, waits)?.title).toBe('sweep waits for access');
     expect(newsOf(waits, waits)).toBeNull();
     expect(newsOf(running, job('sweep', { state: 'uploading' }))).toBeNull();
-    expect(newsOf(running, job('sweep', { state: 'stopped' }))).toBeNull();
+    const stopped = job('sweep', { state: 'stopped' });
+    expect(newsOf(running, stopped)?.title).toBe('sweep was stopped');
+    expect(newsOf(running, stopped, { stoppedHere: true })).toBeNull();
+    expect(newsOf(running, { ...stopped, kind: 'transfer' })?.title).toBe('sweep was paused');
+    expect(newsOf(running, job('sweep', { state: 'finished' }), { stoppedHere: true })?.title).toBe(
+      'sweep finished',
+    );
     expect(newsOf(undefined, job('sweep', { state: 'failed', problem }))).toBeNull();
   });
 
@@ -95,6 +101,23 @@ describe('news', () => {
     );
     expect(many?.message).toBe('8 jobs go on without the window');
     expect(many?.detail).toContain('job-4 and 3 more.');
+  });
+
+  it('before the window closes name who waits for access, and speak of none where no key is involved', () => {
+    expect(farewell([running])?.detail).not.toContain('Google');
+    expect(farewell([running], { needAccess: [running] })?.detail).toContain('an hour at most');
+    const [alone, keyed] = ['alone', 'keyed'].map((name) => ({
+      ...job(name, { state: 'running' }),
+      id: name,
+    })) as [JobView, JobView];
+    const told = farewell([alone, keyed], { needAccess: [keyed] })?.detail;
+    expect(told).toContain('To their end by themselves: alone.');
+    expect(told).toContain('an hour at most: keyed.');
+    expect(farewell([alone, keyed])?.detail).not.toContain('Google');
+    expect(farewell([alone, keyed], { needAccess: [alone, keyed] })?.detail).not.toContain(
+      'by themselves',
+    );
+    expect(farewell([alone], { onSample: [alone] })?.detail).toContain('sample data');
   });
 });
 

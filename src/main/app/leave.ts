@@ -1,4 +1,6 @@
 import { app, dialog, type BrowserWindow, type MessageBoxOptions } from 'electron';
+import type { JobView } from '../../shared/views.ts';
+import { needsAccess } from '../jobs/need-access.ts';
 import type { Services } from '../services.ts';
 import { farewell, goesOn } from './news.ts';
 
@@ -22,7 +24,11 @@ export function watchLeaving(options: LeavingOptions): () => void {
 
   const mayLeave = async (): Promise<boolean> => {
     if (services === null) return true;
-    const words = farewell(await services.jobs.list(), await services.sample.neededBy());
+    const jobs = await services.jobs.list();
+    const words = farewell(jobs, {
+      needAccess: await needingAccess(services, jobs.filter(goesOn)),
+      onSample: await services.sample.neededBy(),
+    });
     if (words === null) return true;
     const question: MessageBoxOptions = {
       type: 'info',
@@ -74,4 +80,15 @@ export function watchLeaving(options: LeavingOptions): () => void {
     });
   });
   return leave;
+}
+
+async function needingAccess(
+  { jobs }: Pick<Services, 'jobs'>,
+  going: readonly JobView[],
+): Promise<readonly JobView[]> {
+  const plans = await Promise.all(going.map(({ id }) => jobs.plan(id)));
+  return going.filter((job, index) => {
+    const plan = plans[index];
+    return plan?.ok === true && needsAccess(job, plan.value);
+  });
 }

@@ -7,8 +7,15 @@ export interface News {
   readonly body: string;
 }
 
-/** What somebody who does not look at the window should know of a job: that it ended, stands still or waits for access. Pure. */
-export function newsOf(before: JobView | undefined, now: JobView): News | null {
+/**
+ * What somebody who does not look at the window should know of a job: that it ended, stands still or waits for access. `stoppedHere`: the stop
+ * was asked for in this window, which is no news. Pure.
+ */
+export function newsOf(
+  before: JobView | undefined,
+  now: JobView,
+  { stoppedHere }: { readonly stoppedHere: boolean } = { stoppedHere: false },
+): News | null {
   // What it was before is not known: it may be old.
   if (before === undefined) return null;
   const news = (title: string, body: string): News => ({ job: now.id, title, body });
@@ -20,6 +27,10 @@ export function newsOf(before: JobView | undefined, now: JobView): News | null {
     return news(`${now.name} failed`, now.status.problem?.message ?? 'Its log says why.');
   if (now.state === 'interrupted')
     return news(`${now.name} was interrupted`, 'It can be retried where it was.');
+  if (now.state === 'stopped' && !stoppedHere)
+    return now.kind === 'transfer'
+      ? news(`${now.name} was paused`, 'Resume goes on where it was.')
+      : news(`${now.name} was stopped`, 'It was asked for outside this window.');
   return null;
 }
 
@@ -27,29 +38,63 @@ export function newsOf(before: JobView | undefined, now: JobView): News | null {
 export const goesOn = ({ state }: Pick<JobView, 'state'>): boolean =>
   !hasEnded(state) && state !== 'interrupted';
 
-/** The question before the application ends, while jobs go on; null: none does. `onSample`: those that need the sample data. Pure. */
+export interface FarewellOptions {
+  /** The jobs that have still something to download or upload with tokens that only Trainyard renews. */
+  readonly needAccess?: readonly JobView[];
+  /** Those that need the sample data. */
+  readonly onSample?: readonly JobView[];
+}
+
+/** The question before the application ends, while jobs go on; null: none does. Pure. */
 export function farewell(
   jobs: readonly JobView[],
-  onSample: readonly JobView[] = [],
+  { needAccess = [], onSample = [] }: FarewellOptions = {},
 ): { message: string; detail: string } | null {
   const going = jobs.filter(goesOn);
-  if (going.length === 0) return null;
-  const one = going.length === 1;
-  const names = going.slice(0, 5).map(({ name }) => name);
-  const more = going.length - names.length;
+  const [first] = going;
+  if (first === undefined) return null;
+  const waiting = new Set(needAccess.map(({ id }) => id));
   return {
-    message: one
-      ? `${names[0] ?? 'A job'} goes on without the window`
-      : `${going.length} jobs go on without the window`,
+    message:
+      going.length === 1
+        ? `${first.name} goes on without the window`
+        : `${going.length} jobs go on without the window`,
     detail: [
-      one ? '' : `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`,
-      `${one ? 'Its agent carries it' : 'Their agents carry them'}, and the next start finds ${one ? 'it' : 'them'} again.`,
-      'Access to Google is renewed only while Trainyard is open, unless the job is unattended: without it, what is still to be downloaded or uploaded waits after an hour, safe on the disk.',
-      onSample.length === 0
-        ? ''
-        : 'The embedded Google of the sample data goes on, too, until nothing was asked of it for half an hour.',
-    ]
-      .filter((line) => line !== '')
-      .join('\n\n'),
+      ...(going.length === 1 ? ofOne(waiting.has(first.id)) : ofMany(going, waiting)),
+      ...(onSample.length === 0
+        ? []
+        : [
+            'The embedded Google of the sample data goes on, too, until nothing was asked of it for half an hour.',
+          ]),
+    ].join('\n\n'),
   };
+}
+
+function ofOne(needsAccess: boolean): readonly string[] {
+  return needsAccess
+    ? [
+        'Its agent carries it, and the next start finds it again.',
+        'Its access to Google lasts an hour at most, and is renewed only while Trainyard is open: what it has to download or upload after that waits, safe on the disk.',
+      ]
+    : ['Its agent carries it to its end, and the next start finds it again.'];
+}
+
+function ofMany(going: readonly JobView[], waiting: ReadonlySet<string>): readonly string[] {
+  const byThemselves = going.filter(({ id }) => !waiting.has(id));
+  const wait = going.filter(({ id }) => waiting.has(id));
+  return [
+    ...(byThemselves.length === 0 ? [] : [`To their end by themselves: ${namesOf(byThemselves)}.`]),
+    ...(wait.length === 0
+      ? []
+      : [
+          `Until their access to Google ends, an hour at most: ${namesOf(wait)}. It is renewed only while Trainyard is open: what is to be downloaded or uploaded after that waits, safe on the disk.`,
+        ]),
+    'Their agents carry them, and the next start finds them again.',
+  ];
+}
+
+function namesOf(jobs: readonly JobView[]): string {
+  const names = jobs.slice(0, 5).map(({ name }) => name);
+  const more = jobs.length - names.length;
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

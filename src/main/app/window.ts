@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { BrowserWindow, nativeTheme, screen } from 'electron';
 import { PAGE_ORIGIN } from '../../shared/ipc.ts';
+import { afterCrash } from './crashes.ts';
 import { WEB_PREFERENCES } from './policy.ts';
 import { isInSight, type Frame } from './preferences.ts';
 
@@ -13,17 +14,17 @@ export interface WindowOptions {
   readonly onFrame: (frame: Frame) => void;
   /** The page's process ended by itself: it is loaded anew, but not for ever. */
   readonly onCrash: (reason: string) => void;
+  /** It did so too often. Answers with whether to load it all the same. */
+  readonly onLost: (window: BrowserWindow) => Promise<boolean>;
 }
 
 /** How long a window rests before its place is kept. Milliseconds. */
 const REST = 400;
-/** More crashes than these within this time: a page that cannot be shown. Milliseconds. */
-const MOST_CRASHES = 3;
-const CRASH_TIME = 60_000;
+/** Before a page that crashed is loaded again. Milliseconds. */
 const AFTER_CRASH = 200;
 
 /** Opens the window, hidden until its first paint. */
-export function openWindow({ out, frame, onFrame, onCrash }: WindowOptions): BrowserWindow {
+export function openWindow({ out, frame, onFrame, onCrash, onLost }: WindowOptions): BrowserWindow {
   const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
   const known = frame !== null && isInSight(frame, screens) ? frame : null;
   const window = new BrowserWindow({
@@ -59,15 +60,23 @@ export function openWindow({ out, frame, onFrame, onCrash }: WindowOptions): Bro
   window.on('closed', () => clearTimeout(timer));
 
   let crashes: readonly number[] = [];
+  const load = () => {
+    if (!window.isDestroyed()) window.webContents.reload();
+  };
+  const ask = () => {
+    if (window.isDestroyed()) return;
+    void onLost(window).then((again) => {
+      if (!again) return;
+      crashes = [];
+      load();
+    });
+  };
   window.webContents.on('render-process-gone', (_event, { reason }) => {
     onCrash(reason);
-    const now = Date.now();
-    crashes = [...crashes.filter((time) => now - time < CRASH_TIME), now];
-    if (reason === 'clean-exit' || crashes.length > MOST_CRASHES) return;
+    const { times, then } = afterCrash(crashes, Date.now(), reason);
+    crashes = times;
     // Not from within: a page that is about to be gone cannot be loaded.
-    setTimeout(() => {
-      if (!window.isDestroyed()) window.webContents.reload();
-    }, AFTER_CRASH);
+    if (then !== 'nothing') setTimeout(() => (then === 'load' ? load() : ask()), AFTER_CRASH);
   });
   void window.loadURL(`${PAGE_ORIGIN}/index.html`);
   return window;

@@ -25,6 +25,10 @@ export interface WindowShell {
   ) => Promise<Result<void>>;
   /** Where a link asked the window to go before it listened; told once. */
   readonly firstPlace: () => AskedPlace | null;
+  /** Where the window is: there a page that crashed comes back. */
+  readonly keepPlace: (place: AskedPlace) => void;
+  /** A stop of the job was asked for here: that it ends so is no news to whoever did. */
+  readonly stopAsked: (job: string) => void;
   /** The system has a place for the application's icon. */
   readonly hasTray: boolean;
   readonly applyPreferences: (preferences: Preferences) => void;

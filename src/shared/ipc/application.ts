@@ -45,7 +45,7 @@ export type Preferences = Readonly<z.infer<typeof preferencesSchema>>;
 const askedPlaceSchema = z.object({
   screen: z.enum(PLACES.map(({ screen }) => screen)),
   /** The id of a job. */
-  job: z.string().optional(),
+  job: z.string().max(128).optional(),
 });
 /** Where a menu, a link or a notification leads. */
 export type AskedPlace = Readonly<z.infer<typeof askedPlaceSchema>>;
@@ -61,6 +61,8 @@ export const APPLICATION_CALLS = {
   'open-folder': call(z.strictObject({ folder: z.enum(KNOWN_FOLDERS) }), z.undefined()),
   /** Where the window was asked to go before it could listen; null: nowhere. Told once. */
   'first-place': call(z.strictObject({}), askedPlaceSchema.nullable()),
+  /** Where the window is, so that a page that crashed comes back there. */
+  'keep-place': call(askedPlaceSchema, z.undefined()),
 } as const;
 
 export const APPLICATION_EVENTS = {

@@ -13,7 +13,10 @@ interface Application {
 
 export function applicationHandlers(
   { endpoints, settings, paths }: Pick<Services, 'endpoints' | 'settings' | 'paths'>,
-  shell: Pick<WindowShell, 'applyPreferences' | 'firstPlace' | 'hasTray' | 'openFolder'>,
+  shell: Pick<
+    WindowShell,
+    'applyPreferences' | 'firstPlace' | 'keepPlace' | 'hasTray' | 'openFolder'
+  >,
   { version, home }: Application,
 ): HandlersOf<typeof APPLICATION_CALLS> {
   return {
@@ -47,5 +50,9 @@ export function applicationHandlers(
       );
     },
     'first-place': async () => ok(shell.firstPlace()),
+    'keep-place': async (place) => {
+      shell.keepPlace(place);
+      return ok(undefined);
+    },
   };
 }

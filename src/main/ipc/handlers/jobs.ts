@@ -14,7 +14,7 @@ import { withoutValue } from './without-value.ts';
 
 export function jobHandlers(
   { jobs, keys }: Pick<Services, 'jobs' | 'keys'>,
-  shell: Pick<WindowShell, 'saveAs'>,
+  shell: Pick<WindowShell, 'saveAs' | 'stopAsked'>,
 ): HandlersOf<typeof JOB_CALLS> {
   return {
     'jobs-list': async () => ok([...(await jobs.list())]),
@@ -22,7 +22,10 @@ export function jobHandlers(
       const page = await jobs.page(request);
       return ok({ ...page, jobs: [...page.jobs] });
     },
-    'jobs-stop': async ({ id }) => withoutValue(await jobs.stop(id)),
+    'jobs-stop': async ({ id }) => {
+      shell.stopAsked(id);
+      return withoutValue(await jobs.stop(id));
+    },
     'jobs-retry': async ({ id }) => withoutValue(await jobs.retry(id)),
     'jobs-upload-again': async ({ id }) => withoutValue(await jobs.uploadAgain(id)),
     'jobs-read-log': async ({ id, source, offset, maxBytes }) => {

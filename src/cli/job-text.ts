@@ -67,7 +67,7 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
         ? progressText('', stage.progress).trim()
         : '';
     lines.push(
-      `${stage.stage.padEnd(10)}  ${stage.state.padEnd(8)}  ${took.padEnd(10)}  ${progress}`.trimEnd(),
+      `${stage.stage.padEnd(10)}  ${stage.state.padEnd(11)}  ${took.padEnd(10)}  ${progress}`.trimEnd(),
     );
   }
   if (job.workers.length > 0)

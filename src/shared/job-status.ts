@@ -33,9 +33,21 @@ export interface WorkerStatus {
   readonly starts: number;
 }
 
+export const STAGE_STATES = [
+  'pending',
+  'active',
+  'done',
+  'failed',
+  /** Somebody had the run stopped before the stage was through. */
+  'stopped',
+  /** Nothing carries the run any more, and the stage was not through. */
+  'interrupted',
+] as const;
+export type StageState = (typeof STAGE_STATES)[number];
+
 export interface StageStatus {
   readonly stage: Stage;
-  readonly state: 'pending' | 'active' | 'done' | 'failed';
+  readonly state: StageState;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly progress: Progress | null;
@@ -71,12 +83,12 @@ export interface JobStatus {
   readonly seq: number;
 }
 
-/** The status of a run before its first event. */
-export function initialStatus(workers: number): JobStatus {
+/** The status of a run before its first event. `stages`: those that its kind passes through, of a transfer one. */
+export function initialStatus(workers: number, stages: readonly Stage[] = STAGES): JobStatus {
   return {
     state: 'queued',
     attempt: 0,
-    stages: STAGES.map((stage) => ({
+    stages: stages.map((stage) => ({
       stage,
       state: 'pending',
       startedAt: null,
@@ -127,9 +139,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         failedStage: null,
         accessAwaited: null,
         stopRequested: false,
-        stages: status.stages.map((stage) =>
-          stage.state === 'done' ? stage : { ...stage, state: 'pending', endedAt: null },
-        ),
+        stages: stillDone(status.stages),
       };
     case 'stage-started':
       return {
@@ -212,15 +222,12 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         failedStage: event.stage,
         accessAwaited: null,
         endedAt: event.time,
-        stages: status.stages.map((stage) =>
-          stage.state === 'active' || (stage.stage === event.stage && event.state === 'failed')
-            ? {
-                ...stage,
-                state: event.state === 'failed' ? 'failed' : 'done',
-                endedAt: stage.endedAt ?? event.time,
-              }
-            : stage,
-        ),
+        stages: status.stages.map((stage) => {
+          const state = stateAtEnd(stage, event, status.stopRequested);
+          return state === stage.state
+            ? stage
+            : { ...stage, state, endedAt: stage.endedAt ?? event.time };
+        }),
       };
     case 'setup-ended':
     case 'data-staged':
@@ -229,6 +236,33 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
     case 'manifest-uploaded':
     case 'worker-log-full':
       return status;
+  }
+}
+
+/** The stages at the start of another attempt: what comes after one that is not through is done again. */
+function stillDone(stages: readonly StageStatus[]): readonly StageStatus[] {
+  const first = stages.findIndex(({ state }) => state !== 'done');
+  return stages.map((stage, index) =>
+    first < 0 || index < first ? stage : { ...stage, state: 'pending', endedAt: null },
+  );
+}
+
+/** What an attempt's end makes of a stage. Workers that were stopped end their stage, too; it is not done. */
+function stateAtEnd(
+  { stage, state }: StageStatus,
+  end: { readonly state: 'finished' | 'failed' | 'stopped'; readonly stage: Stage | null },
+  stopRequested: boolean,
+): StageState {
+  const isEnded = stage === end.stage;
+  switch (end.state) {
+    case 'finished':
+      return state === 'active' ? 'done' : state;
+    case 'failed':
+      return state === 'active' || isEnded ? 'failed' : state;
+    case 'stopped':
+      if (isEnded && (state !== 'done' || stage === 'running')) return 'stopped';
+      // The output of a stopped run can be uploaded again, which may fail by itself.
+      return state === 'active' ? (stopRequested ? 'stopped' : 'failed') : state;
   }
 }
 
@@ -263,6 +297,8 @@ const START_TIME = 30_000;
 
 export interface StatusContext {
   readonly workers: number;
+  /** Those that its kind passes through; left out: all. */
+  readonly stages?: readonly Stage[];
   /** Whether a live process holds the run's lock. */
   readonly agentAlive: boolean;
   /** The plan's `createdAt`. */
@@ -272,13 +308,25 @@ export interface StatusContext {
 }
 
 /** A run that has not ended and that no agent carries was interrupted. */
-export function withAgent(status: JobStatus, context: Omit<StatusContext, 'workers'>): JobStatus {
+export function withAgent(
+  status: JobStatus,
+  context: Omit<StatusContext, 'workers' | 'stages'>,
+): JobStatus {
   if (context.agentAlive || hasEnded(status.state)) return status;
   const starting = status.seq === 0 && context.now - Date.parse(context.createdAt) < START_TIME;
-  return starting ? status : { ...status, state: 'interrupted', accessAwaited: null };
+  if (starting) return status;
+  return {
+    ...status,
+    state: 'interrupted',
+    accessAwaited: null,
+    stages: status.stages.map((stage) =>
+      stage.state === 'active' ? { ...stage, state: 'interrupted' } : stage,
+    ),
+  };
 }
 
 /** The status of a run from all its events: the one place that tells a job's state. */
 export function deriveJobStatus(events: readonly RunEvent[], context: StatusContext): JobStatus {
-  return withAgent(events.reduce(applyEvent, initialStatus(context.workers)), context);
+  const initial = initialStatus(context.workers, context.stages);
+  return withAgent(events.reduce(applyEvent, initial), context);
 }

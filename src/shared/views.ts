@@ -2,6 +2,14 @@ import type { WorkerKeyMode } from './job-spec.ts';
 import type { JobStatus } from './job-status.ts';
 import type { JobPlan, TransferPlan } from './plan.ts';
 
+export interface TransferPlaces {
+  readonly direction: TransferPlan['direction'];
+  /** In the bucket, `gs://...`. */
+  readonly address: string;
+  /** On the host's disk: a folder, one entry of it, or `/folder (3 entries)`. */
+  readonly local: string;
+}
+
 /** A run as every front end shows it. */
 export interface JobView {
   readonly id: string;
@@ -22,6 +30,8 @@ export interface JobView {
   readonly runDirectory: string;
   /** The full output address, `gs://bucket/prefix/`, or null. */
   readonly output: string | null;
+  /** Of a transfer: between which places; left out for other kinds. */
+  readonly transfer?: TransferPlaces;
   /** The keys that the workers are handed, by name, and how; left out where there are none. */
   readonly workerKeys?: readonly { readonly name: string; readonly mode: WorkerKeyMode }[];
   /** The number of workers, also where a transfer has none. */

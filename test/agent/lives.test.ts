@@ -102,7 +102,7 @@ test.concurrent('a retry starts failed workers again and finished ones not', asy
   expect(run.read('logs/worker-0.log')).toBe('once\n');
   expect(run.read('logs/worker-1.log')).toBe('again\n[Trainyard: start 2 of this worker]\nagain\n');
   // Each once.
-  expect(run.read('logs/stage.log')).toBe('code: 1 file, 6 bytes\nsetup\n');
+  expect(run.read('logs/stage.log')).toBe('code: 1 file, 6 B\nsetup\n');
   expect(startedOf(run, 1).start).toBe(2);
 });
 

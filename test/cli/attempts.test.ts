@@ -32,7 +32,7 @@ it('a failed setup shows its log and promises no output; a retry tells only what
   const [job] = await home.json<JobView[]>(['jobs']);
   const id = job?.id ?? '';
   const logs = await home.run(['logs', id]);
-  expect(logs).toMatchObject({ status: 0, stdout: 'code: 0 files, 0 bytes\npreparing\n' });
+  expect(logs).toMatchObject({ status: 0, stdout: 'code: 0 files, 0 B\npreparing\n' });
   expect(logs.stderr).toContain('No worker has been started');
   expect((await home.run(['logs', id, '--stage'])).stdout).toBe(logs.stdout);
 

@@ -35,7 +35,7 @@ test('the list is filtered by state, searched and sorted', async ({ profile }) =
   await expect(rows(page)).toHaveCount(1);
   expect(await ids(page)).toEqual([FINISHED.id]);
   await page.getByLabel('Search jobs').fill('no such job');
-  await expect(page.getByText('No job is like this.')).toBeVisible();
+  await expect(page.getByText('No jobs match.')).toBeVisible();
   await page.getByRole('button', { name: 'Show all' }).click();
   await expect(rows(page)).toHaveCount(5);
 

@@ -74,15 +74,15 @@ test('the palette finds places and jobs by a few letters, with the keyboard alon
 
 test('a link shows its job: at the start, and in the window that is open', async ({ profile }) => {
   for (const run of [FINISHED, FAILED]) await writeRun(profile.home, run);
-  const { page } = await profile.launch();
-  await expect(article(page, FAILED.name)).toBeVisible();
+  const { page } = await profile.launch({ args: [`trainyard://job/${FINISHED.id}`] });
+  await expect(article(page, FINISHED.name)).toBeVisible();
   const { executable, args, env } = profile.command();
-  const second = spawn(executable, [...args, `trainyard://job/${FINISHED.id}`], {
+  const second = spawn(executable, [...args, `trainyard://job/${FAILED.id}`], {
     env,
     stdio: 'ignore',
   });
   await once(second, 'exit');
-  await expect(article(page, FINISHED.name)).toBeVisible();
+  await expect(article(page, FAILED.name)).toBeVisible();
 });
 
 test('the theme and the place of the window are kept', async ({ profile }) => {
@@ -161,10 +161,12 @@ test('a closed window leaves its job followed: the end is told, and a second sta
   await follow.check();
   await application.evaluate(({ Notification }) => {
     const told: string[] = [];
-    Object.assign(globalThis, { told });
+    const shown: unknown[] = [];
+    Object.assign(globalThis, { told, shown });
     Notification.isSupported = () => true;
     Notification.prototype.show = function show(this: { title: string }) {
       told.push(this.title);
+      shown.push(this);
     };
   });
   const isVisible = () =>
@@ -178,6 +180,16 @@ test('a closed window leaves its job followed: the end is told, and a second sta
     events: [...run.events, [60, { kind: 'ended', state: 'finished', stage: null, problem: null }]],
   });
   await expect.poll(told).toContain('resnet-baseline finished');
+  // Whoever presses what it says is shown the job.
+  await application.evaluate(() => {
+    const { shown } = globalThis as unknown as {
+      shown: { title: string; emit: (name: string) => void }[];
+    };
+    shown.find(({ title }) => title.endsWith('finished'))?.emit('click');
+  });
+  await expect.poll(isVisible).toBe(true);
+  await expect(article(page, run.name)).toBeVisible();
+  await application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.hide());
 
   const { executable, args, env } = profile.command();
   const second = spawn(executable, args, { env, stdio: 'ignore' });
@@ -190,30 +202,60 @@ test('a closed window leaves its job followed: the end is told, and a second sta
   await ended;
 });
 
-test('a page that crashes is there again, and the main process goes on', async ({ profile }) => {
+test('a page that crashes comes back with the form as it was filled, and asks when it crashes on and on', async ({
+  profile,
+}) => {
   await writeRun(profile.home, FINISHED);
   const { application, page } = await profile.launch();
   await expect(article(page, FINISHED.name)).toBeVisible();
-  const before = application.process().pid;
-  /** The page's process, and whether the page is loaded: Playwright itself cannot look into a page that crashed. */
-  const pageNow = () =>
-    application.evaluate(({ BrowserWindow }) => {
-      const contents = BrowserWindow.getAllWindows()[0]?.webContents;
-      return {
-        process: contents?.getOSProcessId() ?? 0,
-        isLoaded: contents?.isCrashed() === false && !contents.isLoading(),
-      };
+  await page.getByRole('button', { name: 'New job', exact: true }).first().click();
+  await page.getByLabel('Name', { exact: true }).fill('half-filled');
+  const draft = () =>
+    page.evaluate(async () => {
+      const answer = await window.trainyard.call('new-job-draft', {});
+      return answer.ok ? answer.value : null;
     });
-  const first = await pageNow();
-  await application.evaluate(({ BrowserWindow }) => {
-    BrowserWindow.getAllWindows()[0]?.webContents.forcefullyCrashRenderer();
+  await expect.poll(draft).toContain('half-filled');
+  const before = application.process().pid;
+  await application.evaluate(({ dialog }) => {
+    const asked: unknown[] = [];
+    Object.assign(globalThis, { asked });
+    dialog.showMessageBox = (async (_window: unknown, options: unknown) => {
+      asked.push(options);
+      return { response: 0, checkboxChecked: false };
+    }) as unknown as typeof dialog.showMessageBox;
   });
-  await expect
-    .poll(async () => {
-      const now = await pageNow();
-      return now.isLoaded && now.process > 0 && now.process !== first.process;
-    })
-    .toBe(true);
+  /** What the window shows: Playwright itself cannot look into a page that crashed. */
+  const shown = () =>
+    application.evaluate(async ({ BrowserWindow }) => {
+      const contents = BrowserWindow.getAllWindows()[0]?.webContents;
+      if (contents === undefined || contents.isCrashed() || contents.isLoading()) return null;
+      const script = `[document.querySelector('h1')?.textContent, document.querySelector('#new-job-name')?.value].join()`;
+      return (await contents.executeJavaScript(script)) as string;
+    });
+  const crash = () =>
+    application.evaluate(async ({ BrowserWindow }) => {
+      const contents = BrowserWindow.getAllWindows()[0]!.webContents;
+      await new Promise((resolve) => {
+        contents.once('render-process-gone', resolve);
+        contents.forcefullyCrashRenderer();
+      });
+    });
+  const asked = () =>
+    application.evaluate(() => (globalThis as unknown as { asked: { detail: string }[] }).asked);
+  for (let time = 1; time <= 4; time += 1) {
+    expect(await asked()).toEqual([]);
+    await crash();
+    // The fourth within a minute is asked about; the answer here is to load it all the same.
+    await expect.poll(shown).toBe('New job,half-filled');
+  }
+  const questions = await asked();
+  expect(questions).toHaveLength(1);
+  expect(questions[0]).toMatchObject({
+    message: 'Trainyard cannot show its window',
+    buttons: ['Load again', 'Quit'],
+  });
+  expect(questions[0]?.detail).toContain(join(profile.home, 'logs', 'window.log'));
   expect(application.process().pid).toBe(before);
 });
 

@@ -15,8 +15,17 @@ import {
   percentOf,
   tookOf,
   withChanges,
+  retryWord,
+  stageName,
+  stateLabelOf,
+  tabsOf,
+  workerLabelOf,
   workersOf,
 } from '../../src/renderer/features/jobs/job-view-model.ts';
+import { wordsOf as eventWords } from '../../src/renderer/features/jobs/timeline/event-words.ts';
+import { shownJobs } from '../../src/renderer/features/jobs/list/job-list-model.ts';
+import { rowProgressOf } from '../../src/renderer/features/jobs/list/row-progress-model.ts';
+import { wordsOf as transferWords } from '../../src/renderer/features/buckets/transfer-words.ts';
 import { initialStatus, JOB_STATES, type JobStatus } from '../../src/shared/job-status.ts';
 import type { JobView } from '../../src/shared/views.ts';
 
@@ -111,6 +120,27 @@ describe('progress', () => {
     expect(percentOf(progress)).toBe(25);
     expect(percentOf({ ...progress, bytes: 0, bytesTotal: 0, objects: 500 })).toBe(25);
     expect(percentOf({ ...progress, bytesTotal: 0, objectsTotal: 0 })).toBe(0);
+    expect(amountOf({ ...progress, objects: 1, objectsTotal: 1 })).toBe(
+      '50 of 200 B, 1 of 1 object',
+    );
+  });
+
+  it('in a row says where a job was stopped, and that it goes no further', () => {
+    const at = (state: 'active' | 'stopped' | 'interrupted') =>
+      rowProgressOf(
+        job('a', {
+          stages: initialStatus(1).stages.map((one) =>
+            one.stage === 'staging' ? { ...stage, state } : one,
+          ),
+        }),
+      );
+    expect(at('active')).toEqual({
+      percent: 25,
+      words: '25 %, 1 m 30 s left',
+      told: '0 of 4 stages done, now: Stage code and data, 25 %, 1 m 30 s left',
+    });
+    expect(at('stopped').told).toBe('0 of 4 stages done, stopped: Stage code and data, 25 %');
+    expect(at('interrupted').words).toBe('25 %');
   });
 });
 
@@ -124,6 +154,58 @@ describe('a job', () => {
     expect(tookOf(job('a', { state: 'running', startedAt }), now)).toBe('2 m 0 s');
     expect(tookOf(job('a', { state: 'interrupted', startedAt }), now)).toBe('–');
     expect(tookOf(job('a'), now)).toBe('–');
+  });
+
+  it('that was interrupted has no clock: not in the list, not by time taken, not of its workers', () => {
+    const lost = job('a', { state: 'interrupted', startedAt });
+    const short = job('b', {
+      state: 'finished',
+      startedAt,
+      endedAt: '2026-11-21T09:00:01.000Z',
+    });
+    const order = { column: 'took', descending: true } as const;
+    const shown = shownJobs([lost, short], { filter: 'all', search: '', order, now });
+    expect(shown.map(({ id }) => id)).toEqual(['b', 'a']);
+    const one = worker({ state: 'running', starts: 1 });
+    expect(workerLabelOf(lost, one).state).toBe('running when last seen');
+    expect(workerLabelOf(job('a', { state: 'running' }), one).state).toBe('running');
+    expect(workerLabelOf(lost, worker({ state: 'failed' })).state).toBe('failed');
+  });
+
+  it('that is a transfer has one stage, and the words of the list of transfers', () => {
+    const transfer = (state: JobStatus['state']): JobView => ({
+      ...job('t', { state, stages: initialStatus(0, ['staging']).stages }),
+      kind: 'transfer',
+      transfer: { direction: 'download', address: 'gs://b/pictures/', local: '/data' },
+    });
+    for (const state of JOB_STATES)
+      expect(stateLabelOf(transfer(state)).state).toBe(transferWords(transfer(state)).state);
+    expect(retryWord(transfer('stopped'))).toBe('Resume');
+    expect(retryWord(transfer('failed'))).toBe('Retry');
+    expect(retryWord(job('a', { state: 'stopped' }))).toBe('Retry');
+    expect(stageName('transfer', 'staging')).toBe('Download');
+    expect(tabsOf(transfer('finished'))).toEqual(['logs', 'timeline', 'spec']);
+    const find = (search: string) =>
+      shownJobs([transfer('stopped')], {
+        filter: 'all',
+        search,
+        order: { column: 'created', descending: true },
+        now,
+      }).length;
+    expect([find('paused'), find('stopped'), find('pictures'), find('nothing')]).toEqual([
+      1, 1, 1, 0,
+    ]);
+    const ended = {
+      format: 1,
+      seq: 1,
+      time: startedAt,
+      kind: 'ended',
+      state: 'stopped',
+      stage: 'staging',
+      problem: null,
+    } as const;
+    expect(eventWords(ended, 'transfer').title).toBe('The transfer was paused');
+    expect(eventWords(ended).title).toBe('The job was stopped');
   });
 
   it('shows the log of the worker that failed, else of the first that started', () => {

@@ -145,6 +145,82 @@ describe('deriveJobStatus', () => {
     expect(stopped.state).toBe('stopped');
     expect(stopped.workers[0]?.state).toBe('stopped');
   });
+
+  const states = (bodies: readonly RunEventBody[], agentAlive = true) =>
+    status(bodies, agentAlive).stages.map((stage) => stage.state);
+  const end = (
+    state: 'finished' | 'failed' | 'stopped',
+    stage: 'staging' | 'running' | 'uploading' | null,
+  ): RunEventBody => ({ kind: 'ended', state, stage, problem: null });
+
+  it('a stage in which the run was stopped is stopped, not done', () => {
+    const asked: RunEventBody = { kind: 'stop-requested', graceSeconds: 10 };
+    expect(states([...running.slice(0, 2), asked, end('stopped', 'staging')])).toEqual([
+      'stopped',
+      'pending',
+      'pending',
+      'pending',
+    ]);
+    // Before any stage began.
+    expect(states([started, asked, end('stopped', 'staging')])[0]).toBe('stopped');
+    // Workers that were stopped end their stage, and their output is uploaded.
+    const stopped: readonly RunEventBody[] = [
+      ...running,
+      asked,
+      { kind: 'worker-ended', worker: 0, exitCode: null, signal: 'SIGTERM', stopped: true },
+      { kind: 'stage-ended', stage: 'running' },
+      { kind: 'stage-started', stage: 'uploading' },
+    ];
+    expect(
+      states([...stopped, { kind: 'stage-ended', stage: 'uploading' }, end('stopped', 'running')]),
+    ).toEqual(['done', 'done', 'stopped', 'done']);
+    expect(states([...stopped, end('stopped', 'running')])).toEqual([
+      'done',
+      'done',
+      'stopped',
+      'stopped',
+    ]);
+  });
+
+  it('an upload that failed after a stopped run is failed, one that went through is done', () => {
+    const again: readonly RunEventBody[] = [
+      ...running,
+      { kind: 'stop-requested', graceSeconds: 10 },
+      { kind: 'stage-ended', stage: 'running' },
+      end('stopped', 'running'),
+      { ...started, attempt: 2 },
+      { kind: 'stage-started', stage: 'uploading' },
+    ];
+    expect(states([...again, end('stopped', 'running')])).toEqual([
+      'done',
+      'done',
+      'stopped',
+      'failed',
+    ]);
+    expect(
+      states([...again, { kind: 'stage-ended', stage: 'uploading' }, end('stopped', 'running')])[3],
+    ).toBe('done');
+  });
+
+  it('a retry keeps what is done before the stage that was not, and does the rest again', () => {
+    const retry: RunEventBody = { ...started, attempt: 2 };
+    expect(states([...failed, retry])).toEqual(['done', 'done', 'pending', 'pending']);
+    expect(
+      states([
+        ...running.slice(0, 2),
+        { kind: 'stop-requested', graceSeconds: 10 },
+        end('stopped', 'staging'),
+        retry,
+      ]),
+    ).toEqual(['pending', 'pending', 'pending', 'pending']);
+  });
+
+  it('an active stage that nobody carries is interrupted, and goes on with the retry', () => {
+    expect(states(running, false)).toEqual(['done', 'done', 'interrupted', 'pending']);
+    expect(
+      states([...running, { ...started, attempt: 2 }, { kind: 'stage-started', stage: 'running' }]),
+    ).toEqual(['done', 'done', 'active', 'pending']);
+  });
 });
 
 describe('what was left out', () => {

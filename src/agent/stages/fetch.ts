@@ -1,4 +1,5 @@
 import type { Progress, Stage } from '../../shared/events.ts';
+import { formatBytes, plural } from '../../shared/format.ts';
 import type { Account } from '../../shared/key.ts';
 import type { InputTarget } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
@@ -7,7 +8,7 @@ import { download, type DownloadReport } from '../../transfer/download.ts';
 import { makeFolder, writeJsonAtomic } from '../files.ts';
 import type { Run } from '../run.ts';
 import { tellLeftOut } from './left-out.ts';
-import { counted, noteInStageLog } from './stage-log.ts';
+import { noteInStageLog } from './stage-log.ts';
 
 /** Milliseconds, and the part of the time passed so far: a long transfer does not fill the events. */
 const TELL = { least: 1_000, most: 30_000, part: 0.01 };
@@ -91,7 +92,7 @@ export async function fetchTarget(
   if (!fetched.ok) return fetched;
   const { objects, bytes, seconds } = fetched.value;
   run.events.append({ kind: 'data-staged', objects, bytes, seconds });
-  noteInStageLog(run, `data: ${counted(objects, 'object')}, ${counted(bytes, 'byte')}`);
+  noteInStageLog(run, `data: ${plural(objects, 'object')}, ${formatBytes(bytes)}`);
   return ok();
 }
 

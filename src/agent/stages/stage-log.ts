@@ -24,7 +24,3 @@ export function noteInStageLog(run: Run, text?: string): void {
     // Said above.
   }
 }
-
-/** `1 file`, `2 files`. */
-export const counted = (count: number, thing: string): string =>
-  `${count} ${thing}${count === 1 ? '' : 's'}`;

@@ -1,6 +1,7 @@
 import { access, constants, rename, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { CodeState } from '../../shared/events.ts';
+import { formatBytes, plural } from '../../shared/format.ts';
 import type { CodePlan, InputPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
@@ -11,7 +12,7 @@ import { cancelled } from '../ending.ts';
 import { errorMessage } from '../files.ts';
 import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
-import { counted, noteInStageLog } from './stage-log.ts';
+import { noteInStageLog } from './stage-log.ts';
 import { fetchObjects, fetchTarget } from './fetch.ts';
 import { makeFolders } from '../../transfer/make-folders.ts';
 
@@ -47,7 +48,7 @@ async function stageCode(run: JobRun): Promise<Result<void>> {
   run.events.append({ kind: 'code-staged', ...staged.value });
   noteInStageLog(
     run,
-    `code: ${counted(staged.value.files, 'file')}, ${counted(staged.value.bytes, 'byte')}`,
+    `code: ${plural(staged.value.files, 'file')}, ${formatBytes(staged.value.bytes)}`,
   );
   return ok();
 }

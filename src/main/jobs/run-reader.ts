@@ -3,10 +3,12 @@ import { applyEvent, initialStatus, withAgent, type JobStatus } from '../../shar
 import { runPlanSchema, RUN_FORMAT, type RunPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
+import { STAGES, TRANSFER_STAGE, type Stage } from '../../shared/stages.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Host } from '../hosts/types.ts';
 import { outputAddress } from './make-plan.ts';
+import { transferPlaces } from './transfer-places.ts';
 
 const CHUNK = 1024 * 1024;
 const MAX_PLAN = 16 * 1024 * 1024;
@@ -61,8 +63,9 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
   };
 
   /** Takes in what was appended since the last call. */
-  const readEvents = async (workers: number): Promise<Result<JobStatus>> => {
-    status ??= initialStatus(workers);
+  const readEvents = async (plan: RunPlan): Promise<Result<JobStatus>> => {
+    const { workers, stages } = describePlan(plan);
+    status ??= initialStatus(workers, stages);
     for (;;) {
       const piece = await host.readFile(id, RUN.events, offset, CHUNK);
       if (!piece.ok) return piece;
@@ -71,7 +74,7 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
         // Shorter than what was read: another file. From the beginning.
         offset = 0;
         rest = Buffer.alloc(0);
-        status = initialStatus(workers);
+        status = initialStatus(workers, stages);
         continue;
       }
       if (piece.value.bytes.length === 0) break;
@@ -98,10 +101,10 @@ export function runReader(host: Host, id: string, clock: Clock): RunReader {
   const look = async (): Promise<JobView> => {
     const found = await plan();
     if (!found.ok) return unreadable(found.problem);
-    const { workers, createdAt } = describePlan(found.value);
+    const { createdAt } = found.value;
     // The agent first: one that is gone by now wrote all its events before.
     const agent = await host.agent(id);
-    const events = agent.ok ? await readEvents(workers) : agent;
+    const events = agent.ok ? await readEvents(found.value) : agent;
     if (!agent.ok) return unreadable(agent.problem, found.value);
     if (!events.ok) return unreadable(events.problem, found.value);
     if (refused !== null) return unreadable(laterEvents(id, refused), found.value);
@@ -129,8 +132,10 @@ function progressStage(line: Buffer): string | null {
   return /"stage":"([a-z]+)"/.exec(line.toString('latin1'))?.[1] ?? null;
 }
 
-function describePlan(plan: RunPlan): { workers: number; createdAt: string } {
-  return { workers: plan.kind === 'transfer' ? 0 : plan.workers.length, createdAt: plan.createdAt };
+function describePlan(plan: RunPlan): { workers: number; stages: readonly Stage[] } {
+  return plan.kind === 'transfer'
+    ? { workers: 0, stages: [TRANSFER_STAGE[plan.direction]] }
+    : { workers: plan.workers.length, stages: STAGES };
 }
 
 function viewOf(host: Host, plan: RunPlan, status: JobStatus, pid: number | null): JobView {
@@ -145,6 +150,7 @@ function viewOf(host: Host, plan: RunPlan, status: JobStatus, pid: number | null
     workers: status.workers,
     runDirectory: host.runDirectory(plan.id),
     output: outputAddress(plan),
+    ...(plan.kind === 'transfer' ? { transfer: transferPlaces(plan) } : {}),
     ...workerKeysOf(plan),
     status,
   };

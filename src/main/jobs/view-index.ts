@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { codeStateSchema, progressSchema, STAGES } from '../../shared/events.ts';
 import { gpuSchema } from '../../shared/gpu.ts';
-import { hasEnded, JOB_STATES, WORKER_STATES } from '../../shared/job-status.ts';
+import { hasEnded, JOB_STATES, STAGE_STATES, WORKER_STATES } from '../../shared/job-status.ts';
 import { leftOutSchema } from '../../shared/left-out.ts';
 import { workerKeysSchema } from '../../shared/job-spec.ts';
+import { transferPlacesSchema } from '../../shared/ipc/jobs.ts';
 import { problemSchema } from '../../shared/problem.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { FileStatus, Host } from '../hosts/types.ts';
@@ -36,6 +37,7 @@ const viewSchema = z.strictObject({
   workers: z.array(workerSchema),
   runDirectory: z.string(),
   output: z.string().nullable(),
+  transfer: transferPlacesSchema.exactOptional(),
   workerKeys: workerKeysSchema,
   status: z.strictObject({
     state: z.enum(JOB_STATES),
@@ -43,7 +45,7 @@ const viewSchema = z.strictObject({
     stages: z.array(
       z.strictObject({
         stage,
-        state: z.enum(['pending', 'active', 'done', 'failed']),
+        state: z.enum(STAGE_STATES),
         startedAt: time,
         endedAt: time,
         progress: progressSchema.nullable(),
@@ -130,10 +132,18 @@ export function viewIndex(rows: JobIndexReader & JobIndexWriter): ViewIndex {
   };
 }
 
+/** Rows of earlier versions call the stage done in which a run was stopped, and say nothing of a transfer's places. */
+function isToldInFull({ kind, state, status, transfer }: JobView): boolean {
+  return (
+    (state !== 'stopped' || status.stages.some((one) => one.state === 'stopped')) &&
+    (kind !== 'transfer' || transfer !== undefined)
+  );
+}
+
 function parseView(text: string): JobView | null {
   try {
     const parsed = viewSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
+    return parsed.success && isToldInFull(parsed.data) ? parsed.data : null;
   } catch {
     return null;
   }

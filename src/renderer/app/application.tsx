@@ -9,11 +9,13 @@ import { useNavigation } from './navigation.ts';
 import { Palette } from './palette.tsx';
 import { Rail } from './rail.tsx';
 import { useAskedPlaces } from './use-asked-places.ts';
+import { useScreenFocus } from './use-screen-focus.ts';
 
 /** The window: a banner where the endpoints are emulated, the rail, and the screen chosen there. */
 export function Application() {
   const about = useAbout();
   useAskedPlaces();
+  useScreenFocus();
   useFreshSample();
   const sample = useSample().data;
   const place = useNavigation((navigation) => navigation.place);

@@ -4,8 +4,9 @@ import { JobsScreen } from '../features/jobs/jobs-screen.tsx';
 import { useNavigation, type ScreenName } from './navigation.ts';
 
 export interface Feature {
-  /** Its name in the rail; null: a screen that the rail does not show. */
-  readonly label: string | null;
+  /** In the palette, and in the rail where it stands there. */
+  readonly name: string;
+  readonly inRail: boolean;
   /** A 16 by 16 path in the rail. */
   readonly icon: string;
   readonly Screen: ComponentType;
@@ -34,33 +35,39 @@ const SettingsScreen = lazily(
 /** Every screen that is there, in the order of the rail. */
 export const FEATURES: Readonly<Partial<Record<ScreenName, Feature>>> = {
   jobs: {
-    label: 'Jobs',
+    name: 'Jobs',
+    inRail: true,
     icon: 'M2 3h12v2H2zM2 7h12v2H2zM2 11h8v2H2z',
     Screen: JobsScreen,
   },
   'new-job': {
-    label: 'New job',
+    name: 'New job',
+    inRail: true,
     icon: 'M7 2h2v5h5v2H9v5H7V9H2V7h5z',
     Screen: NewJobScreen,
   },
   buckets: {
-    label: 'Buckets',
+    name: 'Buckets',
+    inRail: true,
     icon: 'M2 3h12l-1.5 11h-9zM1 1h14v1.5H1z',
     Screen: BucketsScreen,
   },
   keys: {
-    label: 'Keys',
+    name: 'Keys',
+    inRail: true,
     icon: 'M5 4a4 4 0 1 0 3.9 5H11v2h2V9h3V7H8.9A4 4 0 0 0 5 4zm0 2.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z',
     Screen: KeysScreen,
   },
-  access: { label: null, icon: '', Screen: AccessScreen },
+  access: { name: 'Ask for access', inRail: false, icon: '', Screen: AccessScreen },
   hosts: {
-    label: 'Hosts',
+    name: 'Hosts',
+    inRail: true,
     icon: 'M1 2h14v5H1zm2 2v1h2V4zM1 9h14v5H1zm2 2v1h2v-1z',
     Screen: HostsScreen,
   },
   settings: {
-    label: 'Settings',
+    name: 'Settings',
+    inRail: true,
     icon: 'M1 3h8v2H1zm12 0h2v2h-2zm-3-1h2v4h-2zM1 11h3v2H1zm7 0h7v2H8zm-3-1h2v4H5z',
     Screen: SettingsScreen,
   },

@@ -2,20 +2,20 @@ import { Modal, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import type { JobView } from '../../shared/views.ts';
-import { FEATURES } from './features.tsx';
-import { useNavigation, type Place, type ScreenName } from './navigation.ts';
+import { chosenJob } from '../features/jobs/list/job-list-model.ts';
+import { JOBS } from '../features/jobs/use-jobs.ts';
+import { useView } from '../features/jobs/view-store.ts';
+import { commandsFor, type Command } from './commands.ts';
+import { FEATURES, type Feature } from './features.tsx';
+import type { ScreenName } from './navigation.ts';
+import { useDeeds } from './use-deeds.ts';
 
-interface Command {
-  readonly id: string;
-  readonly title: string;
-  readonly detail: string;
-  readonly place: Place;
-}
+const screens = (Object.entries(FEATURES) as [ScreenName, Feature][]).map(([screen, { name }]) => ({
+  screen,
+  name,
+}));
 
-/** The most that is listed. */
-const MOST = 50;
-
-/** Every place and every job, by a few letters. Opened by the menu: Control or Command and K. */
+/** Every place, every job and what can be done, by a few letters. Opened by the menu: Control or Command and K. */
 export function Palette() {
   const [isOpen, setOpen] = useState(false);
   useEffect(() => window.trainyard.subscribe('open-palette', () => setOpen((open) => !open)), []);
@@ -34,22 +34,22 @@ export function Palette() {
 
 function Commands({ onDone }: { readonly onDone: () => void }) {
   const client = useQueryClient();
-  const go = useNavigation((navigation) => navigation.go);
+  const act = useDeeds();
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
   const list = useRef<HTMLUListElement>(null);
-  const found = useMemo(
-    () => commandsFor(text, client.getQueryData<readonly JobView[]>(['jobs']) ?? []),
-    [text, client],
-  );
+  const found = useMemo(() => {
+    const jobs = client.getQueryData<readonly JobView[]>(JOBS) ?? [];
+    return commandsFor({ text, screens, jobs, chosen: chosenJob(jobs, useView.getState()) });
+  }, [text, client]);
   useEffect(() => {
     list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
 
   const run = (command: Command | undefined) => {
     if (command === undefined) return;
-    go(command.place);
     onDone();
+    act(command.deed);
   };
   const onKey = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -68,8 +68,8 @@ function Commands({ onDone }: { readonly onDone: () => void }) {
         size="md"
         variant="unstyled"
         className="palette-field"
-        placeholder="Go to a place or a job"
-        aria-label="Go to a place or a job"
+        placeholder="Go to a place or a job, or do something"
+        aria-label="Go to a place or a job, or do something"
         role="combobox"
         aria-expanded
         aria-controls="palette-list"
@@ -97,32 +97,9 @@ function Commands({ onDone }: { readonly onDone: () => void }) {
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="palette-none dimmed">Nothing is called so.</p>}
+      {found.length === 0 && (
+        <p className="palette-none dimmed">No place, job or action matches.</p>
+      )}
     </div>
   );
-}
-
-/** Places first, then jobs, newest first: those that have every word. */
-function commandsFor(text: string, jobs: readonly JobView[]): readonly Command[] {
-  const words = text
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '');
-  const has = (name: string) => words.every((word) => name.toLowerCase().includes(word));
-  const places = (Object.keys(FEATURES) as ScreenName[]).map((screen): Command => {
-    const title = FEATURES[screen]?.label ?? screen;
-    return { id: screen, title, detail: 'place', place: { screen } };
-  });
-  const found = places.filter(({ title }) => has(title));
-  for (const job of jobs) {
-    if (found.length >= MOST) break;
-    if (has(`${job.name} ${job.id} ${job.state}`))
-      found.push({
-        id: job.id,
-        title: job.name,
-        detail: `${job.state}, ${job.id}`,
-        place: { screen: 'jobs', job: job.id },
-      });
-  }
-  return found;
 }

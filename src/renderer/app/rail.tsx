@@ -3,7 +3,7 @@ import { Meters } from './meters.tsx';
 import { useNavigation, type ScreenName } from './navigation.ts';
 
 const entries = (Object.entries(FEATURES) as [ScreenName, Feature][]).filter(
-  ([, feature]) => feature.label !== null,
+  ([, feature]) => feature.inRail,
 );
 
 /** The places of the window, at its left edge. */
@@ -23,7 +23,7 @@ export function Rail() {
           <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
             <path d={feature.icon} fill="currentColor" />
           </svg>
-          <span>{feature.label}</span>
+          <span>{feature.name}</span>
         </button>
       ))}
       <Meters />

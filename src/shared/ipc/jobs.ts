@@ -3,7 +3,7 @@ import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../even
 import { gpuSchema, sampleSchema } from '../gpu.ts';
 import { leftOutSchema } from '../left-out.ts';
 import { workerKeysSchema } from '../job-spec.ts';
-import { JOB_STATES, WORKER_STATES } from '../job-status.ts';
+import { JOB_STATES, STAGE_STATES, WORKER_STATES } from '../job-status.ts';
 import { manifestSchema } from '../manifest.ts';
 import { problemSchema } from '../problem.ts';
 import type { JobView } from '../views.ts';
@@ -22,7 +22,7 @@ const jobStatusSchema = z.object({
   stages: z.array(
     z.object({
       stage: z.enum(STAGES),
-      state: z.enum(['pending', 'active', 'done', 'failed']),
+      state: z.enum(STAGE_STATES),
       startedAt: time,
       endedAt: time,
       progress: progressSchema.nullable(),
@@ -55,6 +55,12 @@ const jobStatusSchema = z.object({
   seq: z.int(),
 });
 
+export const transferPlacesSchema = z.strictObject({
+  direction: z.enum(['download', 'upload']),
+  address: z.string(),
+  local: z.string(),
+});
+
 /** A {@link JobView} as it crosses to the window. */
 export const jobViewSchema: z.ZodType<JobView> = z.object({
   id: z.string(),
@@ -68,6 +74,7 @@ export const jobViewSchema: z.ZodType<JobView> = z.object({
   workers: jobStatusSchema.shape.workers,
   runDirectory: z.string(),
   output: z.string().nullable(),
+  transfer: transferPlacesSchema.exactOptional(),
   workerKeys: workerKeysSchema,
   status: jobStatusSchema,
 });

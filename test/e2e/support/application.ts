@@ -32,6 +32,8 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly theme?: 'light' | 'dark';
   readonly size?: { readonly width: number; readonly height: number };
+  /** After the application's own. */
+  readonly args?: readonly string[];
 }
 
 export interface Command {
@@ -60,7 +62,12 @@ export const test = base.extend<{ profile: Profile }>({
 
     const command = (options: LaunchOptions = {}): Command => ({
       executable: executable(),
-      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', root],
+      args: [
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        '--disable-gpu',
+        root,
+        ...(options.args ?? []),
+      ],
       env: {
         PATH: process.env['PATH'] ?? '',
         DISPLAY: process.env['DISPLAY'] ?? '',

@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { GOOGLE_ENDPOINTS } from '../../../src/shared/endpoints.ts';
 import type { RunEventBody } from '../../../src/shared/events.ts';
 import type { Account } from '../../../src/shared/key.ts';
-import { jobPlanSchema, RUN_FORMAT } from '../../../src/shared/plan.ts';
+import {
+  jobPlanSchema,
+  RUN_FORMAT,
+  transferPlanSchema,
+  type RunPlan,
+} from '../../../src/shared/plan.ts';
 import { startTimeFromStat } from '../../../src/shared/process-identity.ts';
 import { RUN, workerLog } from '../../../src/shared/run-directory.ts';
 
@@ -29,9 +34,6 @@ export interface WrittenRun {
 }
 
 export async function writeRun(home: string, run: WrittenRun): Promise<string> {
-  const folder = join(home, 'runs', run.id);
-  for (const name of ['', RUN.logs, RUN.control, RUN.inbox, RUN.code, RUN.data])
-    await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   const prefix = `results/${run.name}/${run.id}/`;
   const commands = Array.from({ length: run.workers }, () => run.command ?? 'node train.js');
   const plan = jobPlanSchema.parse({
@@ -73,6 +75,42 @@ export async function writeRun(home: string, run: WrittenRun): Promise<string> {
       ...(run.output === undefined ? {} : { output: { gcs: `gs://${run.output}/results` } }),
     },
   });
+  return writeFolder(home, run, plan);
+}
+
+/** A download of `gs://BUCKET/pictures/` into a folder beside the home. */
+export async function writeDownload(
+  home: string,
+  run: Omit<WrittenRun, 'workers' | 'output'> & { readonly bucket: string },
+): Promise<string> {
+  const plan = transferPlanSchema.parse({
+    format: RUN_FORMAT,
+    kind: 'transfer',
+    id: run.id,
+    name: run.name,
+    host: 'local',
+    createdAt: run.createdAt,
+    application: '0.1.0',
+    endpoints: GOOGLE_ENDPOINTS,
+    direction: 'download',
+    bucket: run.bucket,
+    target: { kind: 'folder', prefix: 'pictures/' },
+    prefix: null,
+    path: join(home, '..', 'pictures'),
+    account: null,
+    unattended: false,
+  });
+  return writeFolder(home, run, plan);
+}
+
+async function writeFolder(
+  home: string,
+  run: Omit<WrittenRun, 'workers'>,
+  plan: RunPlan,
+): Promise<string> {
+  const folder = join(home, 'runs', run.id);
+  for (const name of ['', RUN.logs, RUN.control, RUN.inbox, RUN.code, RUN.data])
+    await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   await writeFile(join(folder, RUN.plan), JSON.stringify(plan));
   await writeEvents(folder, run);
   for (const [source, text] of Object.entries(run.logs ?? {}))

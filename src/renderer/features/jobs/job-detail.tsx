@@ -1,28 +1,20 @@
-import { Button, Group, Modal, Tabs, Text } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
-import { Suspense, useState } from 'react';
+import { Tabs } from '@mantine/core';
+import { Suspense } from 'react';
 import type { LogSource } from '../../../shared/ipc.ts';
-import { hasEnded } from '../../../shared/job-status.ts';
 import { leftOutText } from '../../../shared/left-out.ts';
 import type { JobView } from '../../../shared/views.ts';
-import { useNavigation } from '../../app/navigation.ts';
-import { ask, problemOf } from '../../client.ts';
+import { problemOf } from '../../client.ts';
 import { lazily } from '../../common/lazily.ts';
 import { JobPower } from '../access/power.tsx';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
-import { NotebookActions, useNotebook } from '../notebooks/notebook-actions.tsx';
+import { useNotebook } from '../notebooks/notebook-actions.tsx';
+import { JobActions } from './job-actions.tsx';
 import { JobFacts } from './job-facts.tsx';
-import {
-  canRetry,
-  canStop,
-  canUploadAgain,
-  defaultSource,
-  STATE_COLORS,
-} from './job-view-model.ts';
+import { defaultSource, goesOn, stateLabelOf, TABS, tabsOf, type Tab } from './job-view-model.ts';
 import { StageStepper } from './stage-stepper.tsx';
-import { useRetry, useStop, useUploadAgain } from './use-jobs.ts';
-import { TABS, useView, type Tab } from './view-store.ts';
+import { useJobActions } from './use-job-actions.ts';
+import { useView } from './view-store.ts';
 import { WorkerTable } from './worker-table.tsx';
 
 // A terminal and a chart are more code than the list of jobs: they come after it.
@@ -40,6 +32,8 @@ const LEFT_OUT_NAMED = 5;
 interface JobDetailProps {
   readonly job: JobView;
   readonly now: number;
+  /** Shows the job in the list, whose filter or search leaves it out; null: it is there. */
+  readonly onReveal: (() => void) | null;
 }
 
 const TAB_NAMES: Readonly<Record<Tab, string>> = {
@@ -53,63 +47,35 @@ const TAB_NAMES: Readonly<Record<Tab, string>> = {
 const isTab = (value: string | null): value is Tab => TABS.some((tab) => tab === value);
 
 /** One job: what it does on the left; its logs, charts, events, files and job file on the right. Mounted anew for each job. */
-export function JobDetail({ job, now }: JobDetailProps) {
+export function JobDetail({ job, now, onReveal }: JobDetailProps) {
   const chosen = useView((view) => view.source);
   const chooseSource = useView((view) => view.chooseSource);
   const source: LogSource = chosen ?? defaultSource(job);
-  const goesOn = !hasEnded(job.state) && job.state !== 'interrupted';
-  const stop = useStop(job.id);
-  const retry = useRetry(job.id);
-  const upload = useUploadAgain(job.id);
-  const again = useRunAgain(job.id);
+  const actions = useJobActions(job);
   const notebook = useNotebook(job.id);
-  const failure = stop.error ?? retry.error ?? upload.error ?? again.error ?? notebook.error;
-  const tab = useView((view) => view.tab);
+  const failure = actions.error ?? notebook.error;
+  const tabs = tabsOf(job);
+  const wanted = useView((view) => view.tab);
+  const tab = tabs.includes(wanted) ? wanted : 'logs';
   const chooseTab = useView((view) => view.chooseTab);
-  const canRunAgain =
-    useNavigation((navigation) => navigation.screens.has('new-job')) && job.kind === 'training';
+  const { state, color } = stateLabelOf(job);
+  const isStopping = job.kind !== 'transfer' && job.status.stopRequested && goesOn(job);
   const { problem, accessAwaited, leftOut, warnings } = job.status;
 
   return (
     <article className="detail" aria-label={`Job ${job.name}`}>
       <header className="detail-head">
         <h1 title={job.name}>{job.name}</h1>
-        <StateLabel
-          state={job.status.stopRequested && goesOn ? `${job.state}, stopping` : job.state}
-          color={STATE_COLORS[job.state]}
-        />
-        <Group gap="xs" className="detail-actions">
-          {canRetry(job) && (
-            <Button size="compact-sm" loading={retry.isPending} onClick={() => retry.mutate()}>
-              Retry
-            </Button>
-          )}
-          {canUploadAgain(job) && (
-            <Button
-              size="compact-sm"
-              variant="default"
-              title="Uploads what the bucket lacks of the output. No worker runs"
-              loading={upload.isPending}
-              onClick={() => upload.mutate()}
-            >
-              Upload again
-            </Button>
-          )}
-          {canRunAgain && (
-            <Button
-              size="compact-sm"
-              variant="default"
-              loading={again.isPending}
-              onClick={() => again.mutate()}
-            >
-              Run again
-            </Button>
-          )}
-          <NotebookActions job={job} notebook={notebook} />
-          {canStop(job) && (
-            <StopButton job={job} busy={stop.isPending} onStop={() => stop.mutate()} />
-          )}
-        </Group>
+        <StateLabel state={isStopping ? `${state}, stopping` : state} color={color} />
+        {onReveal !== null && (
+          <span className="dimmed hidden-mark">
+            hidden by the filter:{' '}
+            <button type="button" className="address" onClick={onReveal}>
+              show
+            </button>
+          </span>
+        )}
+        <JobActions job={job} actions={actions} notebook={notebook} />
       </header>
       <div className="detail-body">
         <div className="detail-left">
@@ -129,7 +95,7 @@ export function JobDetail({ job, now }: JobDetailProps) {
           {warnings.map((warning) => (
             <ProblemAlert key={`${warning.message}${warning.hint}`} color="yellow" {...warning} />
           ))}
-          <StageStepper stages={job.status.stages} goesOn={goesOn} now={now} />
+          <StageStepper kind={job.kind} stages={job.status.stages} goesOn={goesOn(job)} now={now} />
           <WorkerTable job={job} source={source} onSource={chooseSource} now={now} />
           <JobFacts job={job} now={now} />
         </div>
@@ -142,9 +108,9 @@ export function JobDetail({ job, now }: JobDetailProps) {
           keepMounted={false}
         >
           <Tabs.List aria-label={`About ${job.name}`}>
-            {TABS.map((name) => (
+            {tabs.map((name) => (
               <Tabs.Tab key={name} value={name}>
-                {TAB_NAMES[name]}
+                {name === 'spec' && job.kind === 'transfer' ? 'Request' : TAB_NAMES[name]}
               </Tabs.Tab>
             ))}
           </Tabs.List>
@@ -168,66 +134,5 @@ export function JobDetail({ job, now }: JobDetailProps) {
         </Tabs>
       </div>
     </article>
-  );
-}
-
-/** Opens the form of a new job as this one was filled. */
-function useRunAgain(id: string) {
-  const go = useNavigation((navigation) => navigation.go);
-  return useMutation({
-    mutationFn: () => ask('jobs-spec', { id }),
-    onSuccess: (specYaml) => go({ screen: 'new-job', specYaml }),
-  });
-}
-
-interface StopButtonProps {
-  readonly job: JobView;
-  readonly busy: boolean;
-  readonly onStop: () => void;
-}
-
-function StopButton({ job, busy, onStop }: StopButtonProps) {
-  const isNotebook = job.kind === 'notebook';
-  const [asks, setAsks] = useState(false);
-  return (
-    <>
-      <Button
-        size="compact-sm"
-        color="red"
-        variant="outline"
-        loading={busy}
-        onClick={() => setAsks(true)}
-      >
-        {isNotebook && job.output !== null ? 'Stop and upload' : 'Stop'}
-      </Button>
-      <Modal
-        opened={asks}
-        onClose={() => setAsks(false)}
-        title={`Stop ${job.name}?`}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-        centered
-      >
-        <Text size="md" mb="md">
-          {isNotebook
-            ? 'Save what is open in it first: Jupyter and all its kernels end. Its files are kept, and its output is uploaded where it has an address.'
-            : 'Its workers are asked to end, and ended after a grace time. What they produced is kept, and uploaded where the job has an output.'}
-        </Text>
-        <Group justify="flex-end" gap="xs">
-          <Button size="xs" variant="default" onClick={() => setAsks(false)}>
-            Let it run
-          </Button>
-          <Button
-            size="xs"
-            color="red"
-            onClick={() => {
-              setAsks(false);
-              onStop();
-            }}
-          >
-            {isNotebook ? 'Stop the notebook' : 'Stop the job'}
-          </Button>
-        </Group>
-      </Modal>
-    </>
   );
 }

@@ -1,8 +1,8 @@
 import type { CodeState } from '../../../shared/events.ts';
 import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
-import type { JobView } from '../../../shared/views.ts';
+import type { JobView, TransferPlaces } from '../../../shared/views.ts';
 import { CopiedText } from '../../common/copied-text.tsx';
-import { formatBytes, formatCount, formatTime } from '../../common/format.ts';
+import { formatBytes, formatTime, plural } from '../../common/format.ts';
 
 interface JobFactsProps {
   readonly job: JobView;
@@ -20,10 +20,14 @@ export function JobFacts({ job, now }: JobFactsProps) {
   const { code, uploaded, attempt } = job.status;
   return (
     <dl className="facts">
-      <Fact name="Output">{job.output === null ? 'none' : <CopiedText text={job.output} />}</Fact>
+      {job.transfer === undefined ? (
+        <Fact name="Output">{job.output === null ? 'none' : <CopiedText text={job.output} />}</Fact>
+      ) : (
+        <TransferFacts {...job.transfer} />
+      )}
       {uploaded !== null && (
         <Fact name="Uploaded">
-          {formatCount(uploaded.objects)} objects, {formatBytes(uploaded.bytes)}
+          {plural(uploaded.objects, 'object')}, {formatBytes(uploaded.bytes)}
         </Fact>
       )}
       {(job.workerKeys ?? []).map(({ name, mode }) => (
@@ -51,6 +55,20 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
     <>
       <dt>{name}</dt>
       <dd>{children}</dd>
+    </>
+  );
+}
+
+function TransferFacts({ direction, address, local }: TransferPlaces) {
+  const [from, to] = direction === 'download' ? [address, local] : [local, address];
+  return (
+    <>
+      <Fact name="From">
+        <CopiedText text={from} />
+      </Fact>
+      <Fact name="To">
+        <CopiedText text={to} />
+      </Fact>
     </>
   );
 }

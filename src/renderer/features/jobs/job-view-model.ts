@@ -1,17 +1,28 @@
 import {
   hasEnded,
   type JobState,
+  type StageState,
   type StageStatus,
   type WorkerStatus,
 } from '../../../shared/job-status.ts';
 import type { Progress, Stage } from '../../../shared/events.ts';
 import type { LogSource } from '../../../shared/ipc.ts';
 import { hasOutputToUpload, type JobView } from '../../../shared/views.ts';
-import { formatCount, formatDuration, formatPart, formatRate } from '../../common/format.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatPart,
+  formatRate,
+  plural,
+} from '../../common/format.ts';
+import { wordsOf as transferWordsOf } from '../buckets/transfer-words.ts';
+
+export const TABS = ['logs', 'charts', 'timeline', 'files', 'spec'] as const;
+export type Tab = (typeof TABS)[number];
 
 /** What the screens say of a job, told from its view alone. Pure. */
 
-export const STATE_COLORS: Readonly<Record<JobState, string>> = {
+const STATE_COLORS: Readonly<Record<JobState, string>> = {
   queued: 'gray',
   staging: 'blue',
   waiting: 'yellow',
@@ -23,16 +34,54 @@ export const STATE_COLORS: Readonly<Record<JobState, string>> = {
   interrupted: 'orange',
 };
 
-export const STAGE_NAMES: Readonly<Record<Stage, string>> = {
+const STAGE_NAMES: Readonly<Record<Stage, string>> = {
   staging: 'Stage code and data',
   waiting: 'Wait for GPUs',
   running: 'Run workers',
   uploading: 'Upload output',
 };
 
+/** What a stage is called: a transfer has one, and it is called as it is. */
+export function stageName(kind: JobView['kind'], stage: Stage): string {
+  if (kind === 'transfer') return stage === 'staging' ? 'Download' : 'Upload';
+  return STAGE_NAMES[stage];
+}
+
+const STAGE_WORDS: Readonly<Record<StageState, string>> = {
+  pending: 'to come',
+  active: 'now',
+  done: 'done',
+  failed: 'failed',
+  stopped: 'stopped',
+  interrupted: 'interrupted',
+};
+
+/** The state of a stage in a word. */
+export function stageWord(kind: JobView['kind'], state: StageState): string {
+  return kind === 'transfer' && state === 'stopped' ? 'paused' : STAGE_WORDS[state];
+}
+
+/** Whether an agent carries it, or soon will. */
+export const goesOn = ({ state }: Pick<JobView, 'state'>): boolean =>
+  !hasEnded(state) && state !== 'interrupted';
+
+/** The state in a word, and its colour; a transfer's are those that the list of transfers shows. */
+export function stateLabelOf(job: JobView): { readonly state: string; readonly color: string } {
+  if (job.kind === 'transfer') {
+    const { state, color } = transferWordsOf(job);
+    return { state, color };
+  }
+  return { state: job.state, color: STATE_COLORS[job.state] };
+}
+
+/** What taking a job up again is called. */
+export function retryWord(job: JobView): 'Retry' | 'Resume' {
+  return job.kind === 'transfer' ? (transferWordsOf(job).goOn ?? 'Resume') : 'Retry';
+}
+
 /** A stop can be asked for once, while something goes on. */
 export function canStop(job: JobView): boolean {
-  return !hasEnded(job.state) && job.state !== 'interrupted' && !job.status.stopRequested;
+  return goesOn(job) && !job.status.stopRequested;
 }
 
 /** A retry goes on at the stage that failed; it also brings fresh access to a run that waits for it. */
@@ -70,15 +119,14 @@ export function durationOf(
 
 /** How long the job took or takes, in words; a dash before its start. */
 export function tookOf(job: JobView, now: number): string {
-  const goesOn = !hasEnded(job.state) && job.state !== 'interrupted';
-  const took = durationOf(job.status, now, goesOn);
+  const took = durationOf(job.status, now, goesOn(job));
   return took === null ? '–' : formatDuration(took);
 }
 
 /** `12.3 of 100 MiB, 40 of 2,000 objects`. */
 export function amountOf(progress: Progress): string {
   const bytes = formatPart(progress.bytes, progress.bytesTotal);
-  const objects = `${formatCount(progress.objects)} of ${formatCount(progress.objectsTotal)} objects`;
+  const objects = `${formatCount(progress.objects)} of ${plural(progress.objectsTotal, 'object')}`;
   return `${bytes}, ${objects}`;
 }
 
@@ -106,13 +154,28 @@ export function exitOf(worker: WorkerStatus): string {
   return worker.state === 'pending' || worker.state === 'running' ? '–' : 'not seen';
 }
 
-export const WORKER_COLORS: Readonly<Record<WorkerStatus['state'], string>> = {
+const WORKER_COLORS: Readonly<Record<WorkerStatus['state'], string>> = {
   pending: 'gray',
   running: 'blue',
   finished: 'green',
   failed: 'red',
   stopped: 'gray',
 };
+
+/** The state of a worker. What became of one that ran when the run's agent was lost is not known. */
+export function workerLabelOf(
+  job: Pick<JobView, 'state'>,
+  { state }: WorkerStatus,
+): { readonly state: string; readonly color: string } {
+  return state === 'running' && !goesOn(job)
+    ? { state: 'running when last seen', color: 'orange' }
+    : { state, color: WORKER_COLORS[state] };
+}
+
+/** What there is to see of a job: a transfer runs nothing that is sampled, and what it copied is at its places. */
+export function tabsOf({ kind }: Pick<JobView, 'kind'>): readonly Tab[] {
+  return kind === 'transfer' ? TABS.filter((tab) => tab !== 'charts' && tab !== 'files') : TABS;
+}
 
 /** `2`, and how many of them are through while it runs: `1/2 done`. A transfer has none. */
 export function workersOf(job: JobView): string {

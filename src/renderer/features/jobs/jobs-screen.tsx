@@ -1,5 +1,5 @@
 import { Button, Loader, Text } from '@mantine/core';
-import { Suspense, useDeferredValue, useEffect, useMemo, useRef } from 'react';
+import { Suspense, useDeferredValue, useMemo, useRef } from 'react';
 import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
@@ -10,11 +10,14 @@ import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useAbout } from '../../common/use-about.ts';
 import { useNow } from '../../common/use-now.ts';
 import { JobDetail } from './job-detail.tsx';
+import { JobMissing } from './job-missing.tsx';
 import './jobs.css';
 import { countByFilter, shownJobs } from './list/job-list-model.ts';
 import { JobTable } from './list/job-table.tsx';
 import { JobToolbar } from './list/job-toolbar.tsx';
+import { useSearchKeys } from './list/use-search-keys.ts';
 import { useJobsToCome } from './load-jobs.ts';
+import { useAskedJob, useHiddenAskedJob } from './use-asked-job.ts';
 import { useJobs } from './use-jobs.ts';
 import { useView } from './view-store.ts';
 
@@ -27,6 +30,8 @@ export function JobsScreen() {
   const jobs = useJobs();
   const now = useNow(jobs.data?.some((job) => !hasEnded(job.state)) ?? false);
   useAskedJob();
+  const selected = useView((view) => view.selected);
+  const select = useView((view) => view.select);
 
   if (jobs.isPending)
     return (
@@ -47,17 +52,10 @@ export function JobsScreen() {
         </div>
       </div>
     );
+  if (jobs.data.length === 0 && selected !== null)
+    return <JobMissing id={selected} leave="Show how to start" onLeave={() => select(null)} />;
   if (jobs.data.length === 0) return <FirstStart home={about?.home ?? null} />;
   return <Panes jobs={jobs.data} now={now} />;
-}
-
-/** Another screen, a notification or a link may have asked for a job. */
-function useAskedJob(): void {
-  const place = useNavigation((navigation) => navigation.place);
-  const select = useView((view) => view.select);
-  useEffect(() => {
-    if (place.screen === 'jobs' && place.job !== undefined) select(place.job);
-  }, [place, select]);
 }
 
 function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now: number }) {
@@ -74,6 +72,7 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
     toggleColumn,
   } = useView();
   const searchField = useRef<HTMLInputElement>(null);
+  useSearchKeys(searchField);
   const wanted = useDeferredValue(search);
   const counts = useMemo(() => countByFilter(jobs), [jobs]);
   // The clock only orders what goes on, by time taken.
@@ -82,22 +81,16 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
     () => shownJobs(jobs, { filter, search: wanted, order, now: clock }),
     [jobs, filter, wanted, order, clock],
   );
-  const job = jobs.find(({ id }) => id === selected) ?? shown[0] ?? jobs[0];
-  const canStart = useNavigation((navigation) => navigation.screens.has('new-job'));
-  const go = useNavigation((navigation) => navigation.go);
+  const showAll = () => {
+    chooseFilter('all');
+    searchFor('');
+  };
+  useHiddenAskedJob(jobs, shown, showAll);
+  const job = selected === null ? shown[0] : jobs.find(({ id }) => id === selected);
+  const isHidden = job !== undefined && !shown.includes(job);
 
   return (
-    <div
-      className="job-panes"
-      onKeyDown={(event) => {
-        const isSearch =
-          (event.key === 'f' && (event.ctrlKey || event.metaKey)) ||
-          (event.key === '/' && !(event.target instanceof HTMLInputElement));
-        if (!isSearch || event.defaultPrevented || isInLog(event.target)) return;
-        event.preventDefault();
-        searchField.current?.focus();
-      }}
-    >
+    <div className="job-panes">
       <JobToolbar
         counts={counts}
         filter={filter}
@@ -107,28 +100,12 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
         searchField={searchField}
       >
         <StillToCome />
-        {canStart && (
-          <Suspense fallback={null}>
-            <NewNotebook />
-          </Suspense>
-        )}
-        {canStart && (
-          <Button size="compact-sm" onClick={() => go({ screen: 'new-job' })}>
-            New job
-          </Button>
-        )}
+        <NewButtons />
       </JobToolbar>
       {shown.length === 0 ? (
         <div className="job-none">
-          <Text size="md">No job is like this.</Text>
-          <Button
-            size="compact-sm"
-            variant="default"
-            onClick={() => {
-              chooseFilter('all');
-              searchFor('');
-            }}
-          >
+          <Text size="md">No jobs match.</Text>
+          <Button size="compact-sm" variant="default" onClick={showAll}>
             Show all
           </Button>
         </div>
@@ -144,8 +121,29 @@ function Panes({ jobs, now }: { readonly jobs: readonly JobView[]; readonly now:
           now={now}
         />
       )}
-      {job !== undefined && <JobDetail key={job.id} job={job} now={now} />}
+      {job !== undefined && (
+        <JobDetail key={job.id} job={job} now={now} onReveal={isHidden ? showAll : null} />
+      )}
+      {job === undefined && selected !== null && (
+        <JobMissing id={selected} leave="Show the newest job" onLeave={() => select(null)} />
+      )}
     </div>
+  );
+}
+
+function NewButtons() {
+  const canStart = useNavigation((navigation) => navigation.screens.has('new-job'));
+  const go = useNavigation((navigation) => navigation.go);
+  if (!canStart) return null;
+  return (
+    <>
+      <Suspense fallback={null}>
+        <NewNotebook />
+      </Suspense>
+      <Button size="compact-sm" onClick={() => go({ screen: 'new-job' })}>
+        New job
+      </Button>
+    </>
   );
 }
 
@@ -157,9 +155,4 @@ function StillToCome() {
       {formatCount(count)} older {count === 1 ? 'job' : 'jobs'} still to come…
     </span>
   );
-}
-
-/** The log has a search of its own. */
-function isInLog(target: EventTarget): boolean {
-  return target instanceof Element && target.closest('.log') !== null;
 }

@@ -11,7 +11,7 @@ import { loadTheRest } from '../../common/lazily.ts';
 import { withChanges } from './job-view-model.ts';
 import { loadJobs } from './load-jobs.ts';
 
-const JOBS = ['jobs'] as const;
+export const JOBS = ['jobs'] as const;
 
 const jobsQuery = (client: QueryClient) =>
   queryOptions({

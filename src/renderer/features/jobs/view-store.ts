@@ -1,5 +1,7 @@
 import { create } from 'zustand';
 import type { LogSource } from '../../../shared/ipc.ts';
+import type { JobAction } from './job-actions-model.ts';
+import type { Tab } from './job-view-model.ts';
 import {
   FIRST_ORDER,
   orderAfter,
@@ -7,9 +9,6 @@ import {
   type Filter,
   type Order,
 } from './list/job-list-model.ts';
-
-export const TABS = ['logs', 'charts', 'timeline', 'files', 'spec'] as const;
-export type Tab = (typeof TABS)[number];
 
 /** What the user looks at. Jobs themselves are in the queries. */
 interface View {
@@ -23,7 +22,14 @@ interface View {
   readonly order: Order;
   /** Columns of the list that are not shown. */
   readonly hidden: readonly Column[];
-  readonly select: (id: string) => void;
+  /** What is to be done with a job once it is shown, as if its button were pressed. */
+  readonly asked: { readonly job: string; readonly action: JobAction } | null;
+  readonly askFor: (asked: View['asked']) => void;
+  /** The id of the job that the question is about whether to stop it; null: there is none. */
+  readonly stopping: string | null;
+  readonly askToStop: (stopping: string | null) => void;
+  /** Null: whichever is the first of the list. */
+  readonly select: (id: string | null) => void;
   readonly chooseSource: (source: LogSource) => void;
   readonly chooseTab: (tab: Tab) => void;
   readonly chooseFilter: (filter: Filter) => void;
@@ -40,6 +46,10 @@ export const useView = create<View>((set) => ({
   search: '',
   order: FIRST_ORDER,
   hidden: [],
+  asked: null,
+  askFor: (asked) => set({ asked }),
+  stopping: null,
+  askToStop: (stopping) => set({ stopping }),
   select: (selected) => set({ selected, source: null }),
   /** Choosing whose log means wanting to see it. */
   chooseSource: (source) => set({ source, tab: 'logs' }),

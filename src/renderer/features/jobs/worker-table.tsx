@@ -3,7 +3,7 @@ import type { LogSource } from '../../../shared/ipc.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { formatDuration } from '../../common/format.ts';
 import { StateLabel } from '../../common/state-label.tsx';
-import { durationOf, exitOf, WORKER_COLORS } from './job-view-model.ts';
+import { durationOf, exitOf, goesOn, workerLabelOf } from './job-view-model.ts';
 
 interface WorkerTableProps {
   readonly job: JobView;
@@ -17,6 +17,9 @@ interface WorkerTableProps {
 export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
   if (job.workers.length === 0) return null;
   const hasExits = job.workers.some((worker) => exitOf(worker) !== '–');
+  const isLost = job.state === 'interrupted';
+  // Of workers that nobody saw end there is no time to tell.
+  const hasTimes = !isLost || job.workers.some(({ endedAt }) => endedAt !== null);
   const hasGpus = job.workers.some((worker) => worker.gpus.length > 0);
   return (
     <Table
@@ -30,16 +33,17 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
       <Table.Thead>
         <Table.Tr>
           <Table.Th w={60}>Worker</Table.Th>
-          <Table.Th w={88}>State</Table.Th>
+          <Table.Th w={isLost ? 190 : 88}>State</Table.Th>
           {hasExits && <Table.Th className="worker-exit">Exit</Table.Th>}
           {hasGpus && <Table.Th>GPU</Table.Th>}
           {!hasGpus && <Table.Th className="worker-process">Process</Table.Th>}
-          <Table.Th className="worker-took">Took</Table.Th>
+          {hasTimes && <Table.Th className="worker-took">Took</Table.Th>}
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
         {job.workers.map((worker) => {
-          const took = durationOf(worker, now, worker.state === 'running');
+          const took = durationOf(worker, now, worker.state === 'running' && goesOn(job));
+          const label = workerLabelOf(job, worker);
           const gpus = worker.gpus.map((gpu) => `${gpu.index}: ${gpu.name}`).join(', ');
           return (
             <Table.Tr
@@ -50,13 +54,13 @@ export function WorkerTable({ job, source, onSource, now }: WorkerTableProps) {
               <Table.Td title={worker.pid === null ? undefined : `process ${worker.pid}`}>
                 {worker.index}
               </Table.Td>
-              <Table.Td>
-                <StateLabel state={worker.state} color={WORKER_COLORS[worker.state]} />
+              <Table.Td title={label.state}>
+                <StateLabel {...label} />
               </Table.Td>
               {hasExits && <Table.Td title={exitOf(worker)}>{exitOf(worker)}</Table.Td>}
               {hasGpus && <Table.Td title={gpus}>{gpus}</Table.Td>}
               {!hasGpus && <Table.Td className="worker-process">{worker.pid ?? '–'}</Table.Td>}
-              <Table.Td>{took === null ? '–' : formatDuration(took)}</Table.Td>
+              {hasTimes && <Table.Td>{took === null ? '–' : formatDuration(took)}</Table.Td>}
             </Table.Tr>
           );
         })}

@@ -7,6 +7,7 @@ import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { ConfirmRefused } from '../access/power.tsx';
+import { useNewNotebook } from './new-notebook-store.ts';
 
 const MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
   { value: 'token', label: 'Access to its input and output' },
@@ -51,7 +52,8 @@ function requestOf(filled: Filled): NotebookRequest {
 
 /** The button, and the form that it opens. */
 export function NewNotebook({ size = 'compact-sm' }: { readonly size?: 'compact-sm' | 'xs' }) {
-  const [opened, setOpened] = useState(false);
+  const opened = useNewNotebook((store) => store.opened);
+  const setOpened = (wanted: boolean) => useNewNotebook.setState({ opened: wanted });
   return (
     <>
       <Button size={size} variant="default" onClick={() => setOpened(true)}>

@@ -2,10 +2,11 @@ import { CopyButton } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef } from 'react';
+import { hasEnded } from '../../../../shared/job-status.ts';
 import type { JobView } from '../../../../shared/views.ts';
 import { useNavigation } from '../../../app/navigation.ts';
 import { ask, problemOf } from '../../../client.ts';
-import { formatBytes, formatCount } from '../../../common/format.ts';
+import { formatBytes, plural } from '../../../common/format.ts';
 
 const ROW = 26;
 
@@ -50,14 +51,16 @@ export function ManifestList({ job }: { readonly job: JobView }) {
           ? 'Reading…'
           : output === null
             ? 'This job uploads nothing.'
-            : 'The list of objects is written when the whole output is uploaded.'}
+            : hasEnded(job.state) && job.state !== 'finished'
+              ? 'There is no list: it is written when the whole output is uploaded.'
+              : 'The list of objects is written when the whole output is uploaded.'}
       </p>
     );
   const prefix = output === null ? '' : output.slice(`gs://${first.bucket}/`.length);
   return (
     <>
       <p className="files-sum dimmed">
-        {formatCount(first.total)} objects, {formatBytes(first.bytes)} in{' '}
+        {plural(first.total, 'object')}, {formatBytes(first.bytes)} in{' '}
         <Address
           address={output ?? `gs://${first.bucket}/`}
           text={output ?? first.bucket}

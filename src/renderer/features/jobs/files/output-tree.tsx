@@ -22,7 +22,7 @@ export function OutputTree({ id, path, live, now }: FolderProps) {
   if (folder.isPending) return <p className="tab-empty">Reading…</p>;
   if (folder.isError) return <p className="tab-empty">{problemOf(folder.error).message}</p>;
   if (folder.data === null || folder.data.total === 0)
-    return <p className="tab-empty">{path === '' ? 'Nothing was written yet.' : 'Empty.'}</p>;
+    return <p className="tab-empty">{emptyWords(path, live)}</p>;
   const hidden = folder.data.total - folder.data.entries.length;
   return (
     <ul className="tree">
@@ -39,6 +39,11 @@ export function OutputTree({ id, path, live, now }: FolderProps) {
       {hidden > 0 && <li className="tab-empty">and {formatCount(hidden)} more</li>}
     </ul>
   );
+}
+
+function emptyWords(path: string, live: boolean): string {
+  if (path !== '') return 'Empty.';
+  return live ? 'Nothing was written yet.' : 'Nothing was written.';
 }
 
 function Entry({ entry, ...folder }: FolderProps & { readonly entry: FileEntry }) {

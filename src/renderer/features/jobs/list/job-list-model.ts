@@ -1,7 +1,7 @@
-import { hasEnded, type JobState } from '../../../../shared/job-status.ts';
+import type { JobState } from '../../../../shared/job-status.ts';
 import { JOB_COLUMNS, JOB_FILTERS } from '../../../../shared/columns.ts';
 import type { JobView } from '../../../../shared/views.ts';
-import { durationOf } from '../job-view-model.ts';
+import { durationOf, goesOn, stateLabelOf } from '../job-view-model.ts';
 
 /** Which jobs the list shows, and in what order. Pure. */
 
@@ -19,7 +19,7 @@ export const FILTER_NAMES: Readonly<Record<Filter, string>> = {
 
 function isIn(filter: Filter, state: JobState): boolean {
   if (filter === 'all') return true;
-  if (filter === 'active') return !hasEnded(state) && state !== 'interrupted';
+  if (filter === 'active') return goesOn({ state });
   return filter === state;
 }
 
@@ -49,7 +49,7 @@ export function orderAfter(order: Order, column: Column): Order {
 
 export interface ListOptions {
   readonly filter: Filter;
-  /** Words that must all be in the name, id, host, kind, state or output. */
+  /** Words that must all be in the name, id, host, kind, state, output, or the places of a transfer. */
   readonly search: string;
   readonly order: Order;
   readonly now: number;
@@ -74,17 +74,38 @@ export function shownJobs(
   return keyed.map(({ job }) => job);
 }
 
+/** The job that the screen shows: the chosen one, or the first of the list; null where there is none. */
+export function chosenJob(
+  jobs: readonly JobView[],
+  view: Omit<ListOptions, 'now'> & { readonly selected: string | null },
+): JobView | null {
+  const { selected } = view;
+  if (selected !== null) return jobs.find(({ id }) => id === selected) ?? null;
+  return shownJobs(jobs, { ...view, now: Date.now() })[0] ?? null;
+}
+
 function hasWords(job: JobView, words: readonly string[]): boolean {
   if (words.length === 0) return true;
-  const text =
-    `${job.name}\n${job.id}\n${job.host}\n${job.kind}\n${job.state}\n${job.output ?? ''}`.toLowerCase();
+  const { name, id, host, kind, state, output, transfer } = job;
+  const text = [
+    name,
+    id,
+    host,
+    kind,
+    state,
+    stateLabelOf(job).state,
+    output ?? '',
+    transfer === undefined ? '' : `${transfer.address}\n${transfer.local}`,
+  ]
+    .join('\n')
+    .toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
 function keyOf(job: JobView, column: Exclude<Column, 'created'>, now: number): string | number {
   switch (column) {
     case 'state':
-      return job.state;
+      return stateLabelOf(job).state;
     case 'name':
       return job.name.toLowerCase();
     case 'host':
@@ -92,7 +113,7 @@ function keyOf(job: JobView, column: Exclude<Column, 'created'>, now: number): s
     case 'workers':
       return job.workers.length;
     case 'took':
-      return durationOf(job.status, now, !hasEnded(job.state)) ?? -1;
+      return durationOf(job.status, now, goesOn(job)) ?? -1;
     case 'progress':
       return job.status.stages.filter(({ state }) => state === 'done').length;
   }

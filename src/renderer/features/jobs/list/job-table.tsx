@@ -4,7 +4,7 @@ import type { JobView } from '../../../../shared/views.ts';
 import { formatTime } from '../../../common/format.ts';
 import { ColumnMenu } from '../../../common/column-menu.tsx';
 import { StateLabel } from '../../../common/state-label.tsx';
-import { STATE_COLORS, tookOf, workersOf } from '../job-view-model.ts';
+import { stateLabelOf, tookOf, workersOf } from '../job-view-model.ts';
 import type { Column, Order } from './job-list-model.ts';
 import { RowProgress } from './row-progress.tsx';
 
@@ -100,6 +100,7 @@ export function JobTable(props: JobTableProps) {
       ref={box}
       className="job-table"
       tabIndex={0}
+      data-screen-focus
       onKeyDown={move}
       role="group"
       aria-label="Jobs"
@@ -175,7 +176,7 @@ function Row({ job, row, isSelected, onSelect, hidden, now }: RowProps) {
       onClick={() => onSelect(job.id)}
     >
       <td>
-        <StateLabel state={job.state} color={STATE_COLORS[job.state]} />
+        <StateLabel {...stateLabelOf(job)} />
       </td>
       <td title={`${job.name}\n${job.id}`}>
         {job.kind === 'transfer' && <span className="kind-mark">⇅ transfer</span>}

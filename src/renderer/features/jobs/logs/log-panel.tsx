@@ -155,7 +155,11 @@ function Log({ job, source, picker }: LogProps) {
         aria-label={label}
         data-empty={log.size === 0 ? true : undefined}
       />
-      {log.size === 0 && problem === null && <p className="log-empty">Nothing written yet.</p>}
+      {log.size === 0 && problem === null && (
+        <p className="log-empty">
+          {hasEnded(job.state) ? 'Nothing was written.' : 'Nothing was written yet.'}
+        </p>
+      )}
       <div className="log-foot">
         {problem !== null ? (
           <span role="alert">

@@ -1,7 +1,8 @@
 import type { RunEvent } from '../../../../shared/events.ts';
 import { leftOutText } from '../../../../shared/left-out.ts';
 import { formatBytes, formatCount, formatDuration, plural } from '../../../common/format.ts';
-import { amountOf, STAGE_NAMES } from '../job-view-model.ts';
+import type { JobView } from '../../../../shared/views.ts';
+import { amountOf, stageName } from '../job-view-model.ts';
 
 export interface EventWords {
   readonly title: string;
@@ -12,17 +13,18 @@ export interface EventWords {
 const plain = (title: string, detail = ''): EventWords => ({ title, detail, tone: 'plain' });
 
 /** What an event says, in words. Pure. */
-export function wordsOf(event: RunEvent): EventWords {
+export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): EventWords {
+  const run = kind === 'transfer' ? 'transfer' : 'job';
   switch (event.kind) {
     case 'agent-started':
       return plain(
-        event.attempt === 1 ? 'An agent took the job up' : `Attempt ${event.attempt} began`,
+        event.attempt === 1 ? `An agent took the ${run} up` : `Attempt ${event.attempt} began`,
         `agent ${event.version}, process ${event.agent.pid}`,
       );
     case 'stage-started':
-      return plain(`${STAGE_NAMES[event.stage]}: began`);
+      return plain(`${stageName(kind, event.stage)}: began`);
     case 'stage-ended':
-      return plain(`${STAGE_NAMES[event.stage]}: done`);
+      return plain(`${stageName(kind, event.stage)}: done`);
     case 'stage-progress':
       return plain(
         { code: 'Code', data: 'Data', output: 'Output' }[event.what],
@@ -94,8 +96,10 @@ export function wordsOf(event: RunEvent): EventWords {
       return plain(
         'The bucket was looked at',
         event.missing === 0
-          ? `all ${formatCount(event.objects)} objects are there`
-          : `${formatCount(event.missing)} of ${formatCount(event.objects)} objects are missing`,
+          ? event.objects === 1
+            ? 'its one object is there'
+            : `all ${plural(event.objects, 'object')} are there`
+          : `missing: ${formatCount(event.missing)} of ${plural(event.objects, 'object')}`,
       );
     case 'output-uploaded':
       return {
@@ -113,8 +117,8 @@ export function wordsOf(event: RunEvent): EventWords {
       };
     case 'stop-requested':
       return {
-        title: 'A stop was asked for',
-        detail: `workers have ${event.graceSeconds} s to end`,
+        title: kind === 'transfer' ? 'A pause was asked for' : 'A stop was asked for',
+        detail: kind === 'transfer' ? '' : `workers have ${event.graceSeconds} s to end`,
         tone: 'care',
       };
     case 'worker-log-full':
@@ -127,7 +131,7 @@ export function wordsOf(event: RunEvent): EventWords {
       return { title: event.message, detail: event.hint, tone: 'care' };
     case 'ended':
       return {
-        title: `The job ${event.state === 'stopped' ? 'was stopped' : event.state}`,
+        title: `The ${run} ${event.state !== 'stopped' ? event.state : kind === 'transfer' ? 'was paused' : 'was stopped'}`,
         detail: event.problem === null ? '' : `${event.problem.message} ${event.problem.hint}`,
         tone: event.state === 'finished' ? 'good' : event.state === 'failed' ? 'bad' : 'care',
       };

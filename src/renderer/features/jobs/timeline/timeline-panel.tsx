@@ -40,12 +40,16 @@ export function TimelinePanel({ job }: { readonly job: JobView }) {
   return (
     <div ref={box} className="timeline" tabIndex={0} role="region" aria-label="Timeline">
       {problem !== null && <ProblemAlert {...problem} />}
-      {lines !== null && events.length === 0 && <p className="tab-empty">Nothing happened yet.</p>}
+      {lines !== null && events.length === 0 && (
+        <p className="tab-empty">
+          {hasEnded(job.state) ? 'No event was kept.' : 'Nothing happened yet.'}
+        </p>
+      )}
       <ol style={{ height: rows.getTotalSize() }}>
         {rows.getVirtualItems().map((item) => {
           const event = events[item.index];
           if (event === undefined) return null;
-          const { title, detail, tone } = wordsOf(event);
+          const { title, detail, tone } = wordsOf(event, job.kind);
           const after = Date.parse(event.time) - begin;
           return (
             <li

@@ -6,11 +6,25 @@ import { call } from './contract.ts';
 
 /** What the window asks of hosts. */
 
+const gpuProcessSchema = z.object({
+  pid: z.int(),
+  /** Null where it is not known. */
+  user: z.string().nullable(),
+  /** The program and what it was first given: `python train.py`. */
+  command: z.string().nullable(),
+  /** The pids of the processes that it comes from. */
+  ancestors: z.array(z.int()),
+});
+/** A process, anyone's, that computes on a card. */
+export type GpuProcess = Readonly<z.infer<typeof gpuProcessSchema>>;
+
 const hostSchema = z.object({
   name: z.string(),
   /** Null where the host could not be asked: `problem` says why. */
   probe: hostProbeSchema.nullable(),
   problem: problemSchema.nullable(),
+  /** What is known of the processes on its cards. */
+  processes: z.array(gpuProcessSchema),
 });
 /** A machine that carries jobs. */
 export type HostView = Readonly<z.infer<typeof hostSchema>>;

@@ -3,13 +3,13 @@ import { useQuery } from '@tanstack/react-query';
 import type { HostProbe } from '../../../shared/agent-protocol.ts';
 import type { Gpu } from '../../../shared/gpu.ts';
 import type { HostView } from '../../../shared/ipc/hosts.ts';
-import { hasEnded } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { formatBytes, formatPart, plural } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useJobs } from '../jobs/use-jobs.ts';
+import { usersOf } from './card-users.ts';
 import './hosts.css';
 
 /** The machines that carry jobs: in this version, this one. */
@@ -57,7 +57,7 @@ function Host({ host, jobs }: { readonly host: HostView; readonly jobs: readonly
       {problem !== null && <ProblemAlert {...problem} />}
       {probe !== null && (
         <>
-          <Cards probe={probe} jobs={jobs} />
+          <Cards probe={probe} jobs={jobs} processes={host.processes} />
           <Facts probe={probe} />
         </>
       )}
@@ -109,7 +109,13 @@ function Facts({ probe }: { readonly probe: HostProbe }) {
   );
 }
 
-function Cards({ probe, jobs }: { readonly probe: HostProbe; readonly jobs: readonly JobView[] }) {
+interface CardsProps {
+  readonly probe: HostProbe;
+  readonly jobs: readonly JobView[];
+  readonly processes: HostView['processes'];
+}
+
+function Cards({ probe, jobs, processes }: CardsProps) {
   if (probe.gpus.kind === 'no-tool')
     return <p className="dimmed">No GPUs: nvidia-smi is not there. Jobs without GPUs run.</p>;
   if (probe.gpus.kind === 'broken')
@@ -140,7 +146,7 @@ function Cards({ probe, jobs }: { readonly probe: HostProbe; readonly jobs: read
             <td>{gpu.power === null ? '–' : `${gpu.power.toFixed(0)} W`}</td>
             <td>{gpu.temperature === null ? '–' : `${gpu.temperature} °C`}</td>
             <td>
-              <Users gpu={gpu} jobs={jobs} />
+              <Users gpu={gpu} jobs={jobs} processes={processes} />
             </td>
           </tr>
         ))}
@@ -155,38 +161,39 @@ const memoryOf = ({ memoryUsed, memoryTotal }: Gpu): string =>
     ? '–'
     : formatPart(memoryUsed * MIB, memoryTotal * MIB);
 
+interface UsersProps {
+  readonly gpu: Gpu;
+  readonly jobs: readonly JobView[];
+  readonly processes: HostView['processes'];
+}
+
+/** So many processes of others are named. */
+const NAMED = 8;
+
 /** Jobs of ours that hold the card, and processes of others. */
-function Users({ gpu, jobs }: { readonly gpu: Gpu; readonly jobs: readonly JobView[] }) {
+function Users({ gpu, jobs, processes }: UsersProps) {
   const go = useNavigation((navigation) => navigation.go);
-  const holders = jobs.filter(
-    (job) =>
-      !hasEnded(job.state) &&
-      job.workers.some(
-        ({ state, gpus }) => state === 'running' && gpus.some(({ uuid }) => uuid === gpu.uuid),
-      ),
-  );
-  if (holders.length === 0)
-    return (
-      <>
-        {gpu.needsReset === true
-          ? 'needs a reset: nvidia-smi --gpu-reset'
-          : gpu.processes.length === 0
-            ? 'free'
-            : `processes ${gpu.processes.slice(0, 8).join(', ')}`}
-      </>
-    );
+  const users = usersOf(gpu, jobs, processes);
+  const more = users.others.length - NAMED;
   return (
     <>
-      {holders.map((job) => (
-        <button
-          key={job.id}
-          type="button"
-          className="address"
-          onClick={() => go({ screen: 'jobs', job: job.id })}
-        >
-          {job.name}
-        </button>
+      {gpu.needsReset === true && <div>needs a reset: nvidia-smi --gpu-reset</div>}
+      {users.jobs.map((job) => (
+        <div key={job.id}>
+          <button
+            type="button"
+            className="address"
+            onClick={() => go({ screen: 'jobs', job: job.id })}
+          >
+            {job.name}
+          </button>
+        </div>
       ))}
+      {users.others.slice(0, NAMED).map((words) => (
+        <div key={words}>{words}</div>
+      ))}
+      {more > 0 && <div className="dimmed">and {more} more</div>}
+      {users.jobs.length + users.others.length === 0 && gpu.needsReset !== true && 'free'}
     </>
   );
 }

@@ -1,0 +1,44 @@
+import type { Gpu } from '../../../shared/gpu.ts';
+import type { GpuProcess } from '../../../shared/ipc/hosts.ts';
+import type { JobView } from '../../../shared/views.ts';
+import { goesOn } from '../jobs/job-view-model.ts';
+
+/** Who uses a card. Pure. */
+export interface CardUsers {
+  /** Jobs of ours whose workers were given the card. */
+  readonly jobs: readonly JobView[];
+  /** Everybody else's processes, each in words: `process 4711: maria, python train.py`. */
+  readonly others: readonly string[];
+}
+
+export function usersOf(
+  gpu: Pick<Gpu, 'uuid' | 'processes'>,
+  jobs: readonly JobView[],
+  known: readonly GpuProcess[],
+): CardUsers {
+  const holders = jobs.filter(
+    (job) =>
+      goesOn(job) &&
+      job.workers.some(
+        ({ state, gpus }) => state === 'running' && gpus.some(({ uuid }) => uuid === gpu.uuid),
+      ),
+  );
+  const ours = new Set(
+    jobs
+      .filter(goesOn)
+      .flatMap(({ workers }) =>
+        workers.flatMap(({ state, pid }) => (state === 'running' && pid !== null ? [pid] : [])),
+      ),
+  );
+  const others = gpu.processes.flatMap((pid) => {
+    const process = known.find((one) => one.pid === pid);
+    const isOurs = [pid, ...(process?.ancestors ?? [])].some((one) => ours.has(one));
+    return isOurs ? [] : [wordsOf(pid, process)];
+  });
+  return { jobs: holders, others };
+}
+
+function wordsOf(pid: number, process: GpuProcess | undefined): string {
+  const told = [process?.user ?? '', process?.command ?? ''].filter((word) => word !== '');
+  return `process ${pid}${told.length === 0 ? '' : `: ${told.join(', ')}`}`;
+}

@@ -2,9 +2,7 @@ import { expect, test } from 'vitest';
 import { copiesOf } from '../../src/renderer/app/copies.ts';
 import { isBucketOrder, sortRows } from '../../src/renderer/features/buckets/object-view.ts';
 import type { Row } from '../../src/renderer/features/buckets/rows.ts';
-import { chartsOf } from '../../src/renderer/features/jobs/charts/chart-model.ts';
 import { canUploadAgain } from '../../src/renderer/features/jobs/job-view-model.ts';
-import { sampleSchema } from '../../src/shared/gpu.ts';
 import { initialStatus, type JobStatus } from '../../src/shared/job-status.ts';
 import type { JobView } from '../../src/shared/views.ts';
 
@@ -98,27 +96,4 @@ test('objects in another order; alike ones stay as the bucket has them', () => {
   expect(by('size', true)).toEqual(['c', 'a', 'd', 'b/']);
   expect(by('changed', false)).toEqual(['b/', 'c', 'd', 'a']);
   expect(isBucketOrder({ column: 'name', descending: false })).toBe(true);
-});
-
-test('disk and network have charts where they are told; samples of earlier versions show without', () => {
-  const old = sampleSchema.parse({
-    time: '2026-11-21T09:00:00.000Z',
-    gpus: [],
-    cpu: 5,
-    memoryUsed: 1024,
-    memoryTotal: 2048,
-  });
-  expect(chartsOf([old], []).charts.map(({ title }) => title)).toEqual(['Processors', 'Memory']);
-  const now = { ...old, disk: { in: 1024 ** 2, out: 0 }, network: { in: 0, out: 2 * 1024 ** 2 } };
-  const { charts } = chartsOf([old, now], []);
-  expect(charts.slice(2)).toMatchObject([
-    {
-      title: 'Disk',
-      series: [
-        { name: 'read', values: [null, 1] },
-        { name: 'written', values: [null, 0] },
-      ],
-    },
-    { title: 'Network', series: [{ values: [null, 0] }, { name: 'sent', values: [null, 2] }] },
-  ]);
 });

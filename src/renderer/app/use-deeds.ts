@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import type { Theme } from '../../shared/ipc/application.ts';
 import { ask } from '../client.ts';
 import { useView } from '../features/jobs/view-store.ts';
+import { receivePicked } from '../features/keys/arrivals.ts';
 import { useNewNotebook } from '../features/notebooks/new-notebook-store.ts';
 import type { Deed } from './commands.ts';
 import { useNavigation } from './navigation.ts';
@@ -28,9 +29,7 @@ export function useDeeds(): (deed: Deed) => void {
         }
       case 'add-key':
         go({ screen: 'keys' });
-        return void import('../features/keys/arrivals.ts').then((arrivals) =>
-          arrivals.receivePicked(),
-        );
+        return void receivePicked();
       case 'new-notebook':
         useNewNotebook.setState({ opened: true });
         {

@@ -1,16 +1,25 @@
 import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import uPlot from 'uplot';
-import { formatValue, type Chart } from './chart-model.ts';
+import { formatValue, type Band, type Chart } from './chart-model.ts';
+import { dashOf, strokeOf } from './line-styles.ts';
 
 const HEIGHT = 118;
-/** Told apart by their dashes, too. */
-const LINES = [
-  { light: '#1864ab', dark: '#4dabf7', dash: [] },
-  { light: '#a34a00', dark: '#ffa94d', dash: [6, 3] },
-  { light: '#2b7a3c', dark: '#69db7c', dash: [2, 2] },
-  { light: '#862e9c', dark: '#da77f2', dash: [8, 3, 2, 3] },
-] as const;
+
+/** A piece of a line, as it is drawn. */
+export function LineSign({ style }: { readonly style: number }) {
+  const dark = useComputedColorScheme('light') === 'dark';
+  return (
+    <svg width="20" height="8" aria-hidden className="line-sign">
+      <path
+        d="M0 4h20"
+        stroke={strokeOf(style, dark)}
+        strokeWidth="2"
+        strokeDasharray={dashOf(style).join(' ')}
+      />
+    </svg>
+  );
+}
 
 interface ChartBoxProps {
   readonly chart: Chart;
@@ -19,6 +28,7 @@ interface ChartBoxProps {
 
 const plotData = (times: readonly number[], chart: Chart): uPlot.AlignedData => [
   [...times],
+  ...(chart.band === null ? [] : [[...chart.band.high], [...chart.band.low]]),
   ...chart.series.map(({ values }) => [...values]),
 ];
 
@@ -28,8 +38,10 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
   const plot = useRef<uPlot | null>(null);
   const dark = useComputedColorScheme('light') === 'dark';
   const [pointed, setPointed] = useState<number | null>(null);
-  const names = chart.series.map(({ name }) => name).join('\n');
   const { title, unit, top } = chart;
+  const hasBand = chart.band !== null;
+  // What the plot is made of: another one is made where this changes.
+  const lines = JSON.stringify(chart.series.map(({ name, style }) => ({ name, style })));
   const data = useRef<uPlot.AlignedData>([[]]);
 
   useEffect(() => {
@@ -43,11 +55,12 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
     const ink = dark ? '#a9a9a9' : '#5c636a';
     const grid = { stroke: dark ? '#333' : '#e6e8ea', width: 1 };
     const axis = { stroke: ink, grid, ticks: { show: false }, font: '12px system-ui, sans-serif' };
+    const edge = { stroke: dark ? '#4dabf766' : '#1864ab55', width: 1, points: { show: false } };
     const made = new uPlot(
       {
         width: Math.max(80, element.clientWidth),
         height: HEIGHT,
-        padding: [6, 8, 0, 0],
+        padding: [6, 16, 0, 0],
         legend: { show: false },
         cursor: { sync: { key: 'job' }, drag: { x: true, y: false }, points: { size: 5 } },
         scales: {
@@ -64,17 +77,16 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
         ],
         series: [
           {},
-          ...names.split('\n').map((name, index) => {
-            const line = LINES[index % LINES.length] ?? LINES[0];
-            return {
-              label: name,
-              stroke: dark ? line.dark : line.light,
-              dash: [...line.dash],
-              width: 1.5,
-              points: { show: false },
-            };
-          }),
+          ...(hasBand ? [edge, edge] : []),
+          ...(JSON.parse(lines) as { name: string; style: number }[]).map(({ name, style }) => ({
+            label: name,
+            stroke: strokeOf(style, dark),
+            dash: [...dashOf(style)],
+            width: style < 0 ? 2 : 1.5,
+            points: { show: false },
+          })),
         ],
+        bands: hasBand ? [{ series: [1, 2], fill: dark ? '#4dabf733' : '#1864ab26' }] : [],
         hooks: { setCursor: [(self) => setPointed(self.cursor.idx ?? null)] },
       },
       data.current,
@@ -90,37 +102,37 @@ export function ChartBox({ chart, times }: ChartBoxProps) {
       made.destroy();
       plot.current = null;
     };
-  }, [dark, names, title, top]);
+  }, [dark, lines, hasBand, title, top]);
 
-  const at = pointed ?? times.length - 1;
+  const at = pointed;
+  const valueOf = ({ values, latest }: Chart['series'][number]): string =>
+    formatValue(at === null ? latest : values[at], unit);
   const last = chart.series
-    .map(({ name, values }) => `${name} ${formatValue(values.at(-1), unit)}`)
+    .map(({ name, latest }) => `${name} ${formatValue(latest, unit)}`)
     .join(', ');
   return (
     <figure className="chart" aria-label={`${title}: ${last}`} role="img">
       <figcaption>
         <strong>{title}</strong>
-        {chart.series.map(({ name, values }, index) => {
-          const line = LINES[index % LINES.length] ?? LINES[0];
-          return (
-            <span key={name}>
-              <svg width="18" height="8" aria-hidden>
-                <path
-                  d="M0 4h18"
-                  stroke={dark ? line.dark : line.light}
-                  strokeWidth="2"
-                  strokeDasharray={line.dash.join(' ')}
-                />
-              </svg>
-              {chart.series.length > 1 && `${name} `}
-              {formatValue(values[at], unit)}
-            </span>
-          );
-        })}
+        {chart.series.map((series) => (
+          <span key={series.name} title={series.about === '' ? undefined : series.about}>
+            <LineSign style={series.style} />
+            {chart.series.length > 1 || hasBand ? `${series.name} ` : ''}
+            {valueOf(series)}
+            {series.style < 0 && chart.band !== null && `, ${rangeOf(chart.band, at, unit)}`}
+          </span>
+        ))}
       </figcaption>
       <div ref={box} />
     </figure>
   );
+}
+
+/** `61 to 94 %`, of the lowest and the highest card. */
+function rangeOf({ low, high, latest }: Band, at: number | null, unit: string): string {
+  const [lowest, highest] = at === null ? latest : [low[at], high[at]];
+  const [amount = '–'] = formatValue(lowest, unit).split(' ');
+  return `${amount} to ${formatValue(highest, unit)}`;
 }
 
 const formatTick = (value: number): string =>

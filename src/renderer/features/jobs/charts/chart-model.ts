@@ -1,5 +1,11 @@
-import type { Sample } from '../../../../shared/gpu.ts';
-import type { WorkerStatus } from '../../../../shared/job-status.ts';
+import {
+  MEASURES,
+  seriesOf,
+  togetherOf,
+  type Card,
+  type Measure,
+  type SampleTable,
+} from './sample-table.ts';
 
 /** What the charts of a job show, told from its samples. Pure. */
 
@@ -9,97 +15,127 @@ export interface Chart {
   /** The top of the scale; null: what the values need. */
   readonly top: number | null;
   readonly series: readonly Series[];
+  /** From the lowest to the highest of many cards; null where each has its line. */
+  readonly band: Band | null;
 }
 
 export interface Series {
   readonly name: string;
+  /** What the name leaves out; empty where it says all. */
+  readonly about: string;
+  /** Which of the lines it is drawn as. */
+  readonly style: number;
   readonly values: readonly (number | null)[];
+  readonly latest: number | null;
+}
+
+export interface Band {
+  readonly low: readonly (number | null)[];
+  readonly high: readonly (number | null)[];
+  /** The lowest and the highest of the last sample. */
+  readonly latest: readonly [low: number | null, high: number | null];
 }
 
 export interface Charts {
   /** Seconds since 1970. */
   readonly times: readonly number[];
   readonly charts: readonly Chart[];
+  /** To choose from, where not every card has its line; none otherwise. */
+  readonly cards: readonly Card[];
 }
 
-const GIB = 1024;
-const MIB = 1024 * 1024;
+/** More cards than these are drawn as their mean and their range, and those that are chosen. */
+export const MOST_LINES = 4;
 
-export function chartsOf(samples: readonly Sample[], workers: readonly WorkerStatus[]): Charts {
-  const kept = samples.filter(({ time }) => !Number.isNaN(Date.parse(time)));
-  const times = kept.map(({ time }) => Date.parse(time) / 1000);
-  const cards = cardsOf(kept, workers);
-  const perCard = (value: (gpu: Sample['gpus'][number]) => number | null): readonly Series[] =>
-    cards.map(({ uuid, name }) => ({
-      name,
-      values: kept.map(({ gpus }) => {
-        const gpu = gpus.find((one) => one.uuid === uuid);
-        return gpu === undefined ? null : value(gpu);
-      }),
-    }));
-  const total = kept.at(-1)?.memoryTotal ?? 0;
-  const all: readonly Chart[] = [
-    { title: 'GPU use', unit: '%', top: 100, series: perCard((gpu) => gpu.utilization) },
-    {
-      title: 'GPU memory',
-      unit: 'GiB',
-      top: null,
-      series: perCard((gpu) => (gpu.memoryUsed === null ? null : gpu.memoryUsed / GIB)),
-    },
-    { title: 'GPU power', unit: 'W', top: null, series: perCard((gpu) => gpu.power) },
-    { title: 'GPU temperature', unit: '°C', top: null, series: perCard((gpu) => gpu.temperature) },
-    {
-      title: 'Processors',
-      unit: '%',
-      top: 100,
-      series: [{ name: 'all', values: kept.map(({ cpu }) => cpu) }],
-    },
-    {
-      title: 'Memory',
-      unit: 'GiB',
-      top: total / GIB,
-      series: [{ name: 'used', values: kept.map(({ memoryUsed }) => memoryUsed / GIB) }],
-    },
-    {
-      title: 'Disk',
-      unit: 'MiB/s',
-      top: null,
-      series: [
-        { name: 'read', values: kept.map(({ disk }) => rateOf(disk?.in)) },
-        { name: 'written', values: kept.map(({ disk }) => rateOf(disk?.out)) },
-      ],
-    },
-    {
-      title: 'Network',
-      unit: 'MiB/s',
-      top: null,
-      series: [
-        { name: 'received', values: kept.map(({ network }) => rateOf(network?.in)) },
-        { name: 'sent', values: kept.map(({ network }) => rateOf(network?.out)) },
-      ],
-    },
-  ];
+const CARD_CHARTS: Readonly<Record<Measure, Pick<Chart, 'title' | 'unit' | 'top'>>> = {
+  use: { title: 'GPU use', unit: '%', top: 100 },
+  memory: { title: 'GPU memory', unit: 'GiB', top: null },
+  power: { title: 'GPU power', unit: 'W', top: null },
+  temperature: { title: 'GPU temperature', unit: '°C', top: null },
+};
+
+/** `chosen`: UUIDs of cards that are to have a line of their own. */
+export function chartsOf(table: SampleTable, chosen: readonly string[] = []): Charts {
+  const cards = table.cards();
+  const isMany = cards.length > MOST_LINES;
+  const series = (name: string, key: string, style: number, about = ''): Series => ({
+    name,
+    about,
+    style,
+    values: table.values(key),
+    latest: table.latest(key),
+  });
+  const ofCards = (measure: Measure): Chart => ({
+    ...CARD_CHARTS[measure],
+    series: [
+      ...(isMany ? [series('mean', togetherOf(measure, 'mean'), MEAN)] : []),
+      ...cards.flatMap(({ uuid, name, about }, index) =>
+        isMany && !chosen.includes(uuid)
+          ? []
+          : [series(name, seriesOf(measure, uuid), index, about)],
+      ),
+    ],
+    band: isMany
+      ? {
+          low: table.values(togetherOf(measure, 'lowest'), 'low'),
+          high: table.values(togetherOf(measure, 'highest'), 'high'),
+          latest: [
+            table.latest(togetherOf(measure, 'lowest')),
+            table.latest(togetherOf(measure, 'highest')),
+          ],
+        }
+      : null,
+  });
+  const ofMachine = (
+    title: string,
+    unit: string,
+    top: number | null,
+    keys: readonly (readonly [string, string])[],
+  ): Chart => ({
+    title,
+    unit,
+    top,
+    series: keys.map(([name, key], index) => series(name, key, index)),
+    band: null,
+  });
   // What the machine does not tell is no chart.
-  const charts = all.filter(({ series }) =>
-    series.some(({ values }) => values.some((value) => value !== null)),
-  );
-  return { times, charts };
+  const told = (keys: readonly string[]): boolean => keys.some((key) => table.has(key));
+  return {
+    times: table.times(),
+    cards: isMany ? cards : [],
+    charts: [
+      ...MEASURES.filter((measure) => told([togetherOf(measure, 'mean')])).map(ofCards),
+      ...(told(['cpu']) ? [ofMachine('Processors', '%', 100, [['all', 'cpu']])] : []),
+      ...(told(['ram'])
+        ? [ofMachine('Memory', 'GiB', table.memoryTotal(), [['used', 'ram']])]
+        : []),
+      ...(told(['read', 'written'])
+        ? [
+            ofMachine('Disk', 'MiB/s', null, [
+              ['read', 'read'],
+              ['written', 'written'],
+            ]),
+          ]
+        : []),
+      ...(told(['received', 'sent'])
+        ? [
+            ofMachine('Network', 'MiB/s', null, [
+              ['received', 'received'],
+              ['sent', 'sent'],
+            ]),
+          ]
+        : []),
+    ],
+  };
 }
 
-const rateOf = (bytes: number | undefined): number | null =>
-  bytes === undefined ? null : bytes / MIB;
+/** The style of a mean: none of the cards'. */
+export const MEAN = -1;
 
-/** The job's own cards; all that were sampled where it has none. */
-function cardsOf(
-  samples: readonly Sample[],
-  workers: readonly WorkerStatus[],
-): readonly { readonly uuid: string; readonly name: string }[] {
-  const own = workers.flatMap(({ index, gpus }) =>
-    gpus.map((gpu) => ({ uuid: gpu.uuid, name: `GPU ${gpu.index} (worker ${index})` })),
-  );
-  if (own.length > 0) return own;
-  const uuids = new Set(samples.flatMap(({ gpus }) => gpus.map(({ uuid }) => uuid)));
-  return [...uuids].map((uuid, index) => ({ uuid, name: `GPU ${index}` }));
+/** The chosen cards after a press on one: it joins them, or leaves them. No more than have room: the one chosen first goes. */
+export function chosenAfter(chosen: readonly string[], uuid: string): readonly string[] {
+  if (chosen.includes(uuid)) return chosen.filter((one) => one !== uuid);
+  return [...chosen, uuid].slice(-MOST_LINES);
 }
 
 /** `87 %`, `9.4 GiB`; a dash for what is not known. */

@@ -1,34 +1,40 @@
 import 'uplot/dist/uPlot.min.css';
-import { useCallback, useMemo } from 'react';
+import './charts.css';
+import { useMemo, useState } from 'react';
 import { hasEnded } from '../../../../shared/job-status.ts';
 import type { JobView } from '../../../../shared/views.ts';
-import { ask } from '../../../client.ts';
 import { ProblemAlert } from '../../../common/problem-alert.tsx';
-import { useLines } from '../use-lines.ts';
+import { CardPicker } from './card-picker.tsx';
 import { ChartBox } from './chart-box.tsx';
-import { chartsOf } from './chart-model.ts';
+import { chartsOf, chosenAfter, type Charts } from './chart-model.ts';
+import { useSamples } from './use-samples.ts';
+
+const NO_CHARTS: Charts = { times: [], charts: [], cards: [] };
 
 /** What the machine did while the workers ran, as it comes in. */
 export function ChartsPanel({ job }: { readonly job: JobView }) {
-  const { id } = job;
-  const read = useCallback(
-    async (offset: number) => {
-      const { samples, ...rest } = await ask('jobs-samples', { id, offset });
-      return { lines: samples, ...rest };
-    },
-    [id],
+  const { seen, problem } = useSamples(job);
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const { times, charts, cards } = useMemo(
+    () => (seen === null ? NO_CHARTS : chartsOf(seen.table, chosen)),
+    [seen, chosen],
   );
-  const { lines, problem } = useLines(read, !hasEnded(job.state));
-  const { times, charts } = useMemo(() => chartsOf(lines ?? [], job.workers), [lines, job.workers]);
   return (
     <div className="charts">
       {problem !== null && <ProblemAlert {...problem} />}
-      {lines !== null && charts.length === 0 && (
+      {seen !== null && charts.length === 0 && (
         <p className="tab-empty">
           {hasEnded(job.state)
             ? 'This job left no samples: they are taken while workers run.'
             : 'Samples are taken while workers run, every two seconds.'}
         </p>
+      )}
+      {cards.length > 0 && (
+        <CardPicker
+          cards={cards}
+          chosen={chosen}
+          onPress={(uuid) => setChosen(chosenAfter(chosen, uuid))}
+        />
       )}
       {charts.map((chart) => (
         <ChartBox key={chart.title} chart={chart} times={times} />

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { formatGcsAddress } from '../shared/address.ts';
 import { AGENT_VARIABLES } from '../shared/job-spec.ts';
@@ -29,7 +30,7 @@ export function workerEnvironment(options: WorkerEnvironmentOptions): Record<str
   const { plan, directory, worker } = options;
   const code = worker === null ? RUN.code : workerCode(worker);
   const paths = {
-    DATA_PATH: path.join(directory, RUN.data),
+    DATA_PATH: dataPath(directory, plan.input),
     OUTPUT_PATH: path.join(directory, worker === null ? RUN.output : workerOutput(worker)),
     MODEL_PATH: path.join(directory, code),
     CHECKPOINT_PATH: path.join(
@@ -67,6 +68,17 @@ export function workerEnvironment(options: WorkerEnvironmentOptions): Record<str
     CUDA_VISIBLE_DEVICES: options.gpus.join(','),
     PWD: path.join(directory, code),
   };
+}
+
+/** Where the input is. A folder of the host is named itself, without links: programs such as `find` do not follow the one in the run directory. */
+function dataPath(directory: string, input: InputPlan | null): string {
+  const data = path.join(directory, RUN.data);
+  if (input?.kind !== 'dir') return data;
+  try {
+    return realpathSync(data);
+  } catch {
+    return data;
+  }
 }
 
 /** Where the job's input and output lie in Cloud Storage, for workers that read and write there themselves. */

@@ -116,13 +116,13 @@ export function tellHowToGoOn(output: Output, id: string): void {
   output.note(`  When it waits for access: trainyard retry ${id}`);
 }
 
-/** The summary; returns the exit status that the job's end means. */
+/** The summary, with how long the last attempt took; returns the exit status that the job's end means. */
 export function tellEnd(output: Output, job: JobView): ExitStatus {
   const { status } = job;
   const took =
-    status.startedAt === null || status.endedAt === null
+    status.attemptStartedAt === null || status.endedAt === null
       ? ''
-      : ` in ${formatSeconds((Date.parse(status.endedAt) - Date.parse(status.startedAt)) / 1000)}`;
+      : ` in ${formatSeconds((Date.parse(status.endedAt) - Date.parse(status.attemptStartedAt)) / 1000)}`;
   if (job.state === 'finished') {
     output.note(`${output.paint('green', 'Finished')}${took}.`);
     tellOutput(output, job);

@@ -34,6 +34,9 @@ function readEndpoint(name: EndpointName, text: string): Result<string> {
   if (url === null) return refuse(`${variable} is not an address.`, example);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return refuse(`${variable} is not an http address.`, example);
+  // What was written without a scheme and names no machine and no port was never meant as an address.
+  if (!isLoopback(url.hostname) && !/[.:]/.test(text))
+    return refuse(`${variable} is not an address.`, example);
   if (!isLoopback(url.hostname))
     return refuse(
       `${variable} points to another machine; Trainyard moves Google's addresses only to this one (localhost, 127.0.0.0/8, [::1]).`,

@@ -77,6 +77,8 @@ export interface JobStatus {
   /** Set while the Jupyter of a notebook answers. */
   readonly notebook: { readonly program: string; readonly version: string } | null;
   readonly startedAt: string | null;
+  /** When the agent of the last attempt began. */
+  readonly attemptStartedAt: string | null;
   readonly endedAt: string | null;
   readonly uploaded: { readonly objects: number; readonly bytes: number } | null;
   /** The last event's number; 0 without any. */
@@ -115,6 +117,7 @@ export function initialStatus(workers: number, stages: readonly Stage[] = STAGES
     leftOut: [],
     notebook: null,
     startedAt: null,
+    attemptStartedAt: null,
     endedAt: null,
     uploaded: null,
     seq: 0,
@@ -134,6 +137,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         state: 'queued',
         attempt: event.attempt,
         startedAt: status.startedAt ?? event.time,
+        attemptStartedAt: event.time,
         endedAt: null,
         problem: null,
         failedStage: null,

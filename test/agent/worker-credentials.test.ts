@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { uidOfConnection, uidOfPeer } from '../../src/agent/token-server/peer.ts';
 import {
   workerEnvironment,
@@ -185,4 +188,22 @@ describe('the other end of a connection', () => {
       server.close();
     },
   );
+});
+
+describe('where the input is', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'trainyard-input-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('a folder of the host is named itself, whatever links lead to it, so that find looks into it', () => {
+    const real = path.join(realpathSync(folder), 'real');
+    mkdirSync(real);
+    writeFileSync(path.join(real, 'one'), '');
+    symlinkSync(real, path.join(folder, 'link'));
+    mkdirSync(path.join(folder, 'run'));
+    symlinkSync(path.join(folder, 'link'), path.join(folder, 'run/data'));
+    const input = { kind: 'dir' as const, path: path.join(folder, 'link') };
+    const found = environment({ directory: path.join(folder, 'run'), plan: { ...plan, input } });
+    expect([found['TRAINYARD_DATA_PATH'], found['TRAINML_DATA_PATH']]).toEqual([real, real]);
+    expect(environment({})['TRAINYARD_DATA_PATH']).toBe('/run/data');
+  });
 });

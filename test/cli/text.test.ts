@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { decideCopy, objectNameFor } from '../../src/cli/copy/decide.ts';
 import { reportProblem } from '../../src/cli/exit.ts';
+import { tellEnd } from '../../src/cli/follow.ts';
 import { newsBetween } from '../../src/cli/follow-news.ts';
 import { formatBytes, formatSeconds, plural, printable, shellWord } from '../../src/cli/format.ts';
 import { chooseJobId } from '../../src/cli/job-id.ts';
@@ -250,5 +251,32 @@ describe('news of a job', () => {
       'uploading',
       'careful',
     ]);
+  });
+});
+
+describe('the end of a job', () => {
+  it('tells how long the last attempt took, not the pause before it', () => {
+    const at = (seconds: number, body: RunEventBody, seq: number): RunEvent => ({
+      format: 1,
+      seq,
+      time: new Date(seconds * 1000).toISOString(),
+      ...body,
+    });
+    const agent = { pid: 1, startTime: '1', bootId: 'b' };
+    const begun = (attempt: number): RunEventBody => ({
+      kind: 'agent-started',
+      agent,
+      version: 'v',
+      attempt,
+    });
+    const ended: RunEventBody = { kind: 'ended', state: 'failed', stage: null, problem: null };
+    const status = deriveJobStatus(
+      [at(0, begun(1), 1), at(5, ended, 2), at(600, begun(2), 3), at(604, ended, 4)],
+      { workers: 0, agentAlive: false, createdAt: '', now: 0 },
+    );
+    const stderr = sink(false);
+    const job = { id: 'x', workers: [], output: null, runDirectory: '/x', state: 'failed', status };
+    expect(tellEnd(createOutput(sink(false), stderr, {}), job as unknown as JobView)).toBe(1);
+    expect(stderr.text()).toMatch(/^Failed in 4 s\./);
   });
 });

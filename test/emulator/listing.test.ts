@@ -32,6 +32,28 @@ describe('listing by curl', () => {
     expect(page.nextPageToken).toBeUndefined();
   });
 
+  test.each([
+    ['a/*', ['a/', 'a/1', 'a/2']],
+    ['a/**', ['a/', 'a/1', 'a/2', 'a/b/1']],
+    ['**/1', ['a/1', 'a/b/1', 'z/1']],
+    ['a/**/1', ['a/1', 'a/b/1']],
+    ['?', ['a', 'b', 'Ａ', '🚂']],
+    ['[ab]', ['a', 'b']],
+    ['[!a]', ['b', 'Ａ', '🚂']],
+    ['{b,data?}', ['b', 'data2']],
+    ['none', []],
+  ])('names like the glob %s', async (glob, names) => {
+    expect(namesOf(await list(`matchGlob=${encodeURIComponent(glob)}`))).toEqual(names);
+  });
+
+  test('a glob that is none is refused', async () => {
+    for (const glob of ['[a', '{a', 'a]'])
+      expect(
+        (await ask(url, 'GET', `/storage/v1/b/${B}/o?matchGlob=${encodeURIComponent(glob)}`))
+          .status,
+      ).toBe(400);
+  });
+
   test('a bucket that was filled has as many empty objects as were asked for', async () => {
     const names: string[] = [];
     for (let token = ''; ;) {
@@ -150,6 +172,7 @@ describe('the parts', () => {
               includeTrailingDelimiter: false,
               startOffset: '',
               endOffset: '',
+              matches: null,
               maxResults,
               after,
             });

@@ -133,6 +133,13 @@ test.each<[string, Record<string, unknown>, Record<string, unknown>, string, str
     'Invalid JWT: the algorithm must be RS256.',
   ],
   [
+    'a scope that is none',
+    { scope: 'bogus' },
+    {},
+    'invalid_scope',
+    'Invalid OAuth scope or ID token audience provided.',
+  ],
+  [
     'no scope',
     { scope: '' },
     {},

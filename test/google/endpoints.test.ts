@@ -34,6 +34,16 @@ test.each([
   if (read.ok) expect(googleEndpointsSchema.safeParse(read.value).success).toBe(true);
 });
 
+test.each(['nonsense', 'http//127.0.0.1', 'my-emulator'])(
+  'STORAGE_EMULATOR_HOST=%s is no address of this machine, and none is made of it',
+  (value) => {
+    const read = endpointsFromEnvironment({ STORAGE_EMULATOR_HOST: value });
+    expect(read).toMatchObject({ ok: false, problem: { code: 'input.endpoint' } });
+    if (!read.ok && !value.includes('.'))
+      expect(read.problem.message).toBe('STORAGE_EMULATOR_HOST is not an address.');
+  },
+);
+
 test('the token address keeps its path and is accepted in key files', () => {
   const read = endpointsFromEnvironment({ TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token/' });
   if (!read.ok) throw new Error(read.problem.message);

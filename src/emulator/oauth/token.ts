@@ -74,6 +74,9 @@ export class TokenRegister {
 }
 
 const headerSchema = z.object({ alg: z.string(), kid: z.string().optional() });
+/** What Google takes for a scope, as far as service accounts use them. */
+const SCOPE = /^(https:\/\/www\.googleapis\.com\/auth\/[a-z0-9._-]+|openid|email|profile)$/;
+
 const claimsSchema = z.object({
   iss: z.string(),
   aud: z.string(),
@@ -136,7 +139,7 @@ export function exchange(
       401,
     );
   const scopes = (claims.scope ?? '').split(/\s+/).filter((scope) => scope !== '');
-  if (scopes.length === 0)
+  if (scopes.length === 0 || !scopes.every((scope) => SCOPE.test(scope)))
     return refuse('invalid_scope', 'Invalid OAuth scope or ID token audience provided.');
   return plainJson(
     {

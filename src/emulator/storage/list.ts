@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { invalid, isError, json, noSuchBucket, type ErrorReply, type Reply } from '../reply.ts';
 import { compareUtf8 } from '../state/store.ts';
 import { allow } from './access.ts';
+import { parseGlob } from './glob.ts';
 import { objectResource } from './resources.ts';
 
 export interface ListRequest {
@@ -13,6 +14,8 @@ export interface ListRequest {
   readonly startOffset: string;
   /** Exclusive. Empty: to the last. */
   readonly endOffset: string;
+  /** What names of items and prefixes must be like; null for all. */
+  readonly matches: RegExp | null;
   /** Items and prefixes together. */
   readonly maxResults: number;
   readonly after: PageMark | null;
@@ -60,6 +63,7 @@ export function listPage(names: readonly string[], request: ListRequest): Page {
     const isItem = common === null || (common === name && request.includeTrailingDelimiter);
     const isNewPrefix = common !== null && common !== prefixes.at(-1);
     if (!isItem && !isNewPrefix) continue;
+    if (request.matches?.test(common ?? name) === false) continue;
     if (items.length + prefixes.length >= request.maxResults)
       return { items, prefixes, next: last };
     if (isNewPrefix) prefixes.push(common);
@@ -103,12 +107,16 @@ export function listObjects(context: Context, bucket: string): Reply {
   const token = query.get('pageToken') ?? '';
   const after = token === '' ? null : decodeMark(token);
   if (isError(after)) return after;
+  const glob = query.get('matchGlob');
+  const matches = glob === null ? null : parseGlob(glob);
+  if (glob !== null && matches === null) return invalid(`Invalid value '${glob}' for matchGlob.`);
   const page = listPage(store.names(bucket), {
     prefix,
     delimiter: query.get('delimiter') ?? '',
     includeTrailingDelimiter: query.get('includeTrailingDelimiter') === 'true',
     startOffset: query.get('startOffset') ?? '',
     endOffset: query.get('endOffset') ?? '',
+    matches,
     maxResults,
     after,
   });

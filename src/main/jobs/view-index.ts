@@ -63,6 +63,7 @@ const viewSchema = z.strictObject({
     leftOut: z.array(leftOutSchema).default([]),
     notebook: z.strictObject({ program: z.string(), version: z.string() }).nullable().default(null),
     startedAt: time,
+    attemptStartedAt: time,
     endedAt: time,
     uploaded: z.strictObject({ objects: z.number(), bytes: z.number() }).nullable(),
     seq: z.int(),

@@ -50,6 +50,7 @@ const jobStatusSchema = z.object({
   leftOut: z.array(leftOutSchema),
   notebook: z.object({ program: z.string(), version: z.string() }).nullable(),
   startedAt: time,
+  attemptStartedAt: time,
   endedAt: time,
   uploaded: z.object({ objects: z.int(), bytes: z.int() }).nullable(),
   seq: z.int(),

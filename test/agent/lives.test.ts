@@ -208,10 +208,12 @@ test.concurrent('after a reboot workers without an exit record start again', asy
 test.concurrent(
   'a supervisor that is killed: its worker is not started twice, and its unknown exit counts as a failure',
   async () => {
-    const run = await world.run({ workers: ['echo start; sleep 1.5'] });
+    const run = await world.run({ workers: ['echo start; sleep 4'] });
     await run.begin();
     await run.waitFor('worker-started');
     const supervisor = JSON.parse(run.read('workers/0/pid.json')) as { pid: number };
+    // What it wrote until then is in its log: the supervisor carries it there.
+    await until(() => run.read('logs/worker-0.log') === 'start\n', 'its first line');
     kill(supervisor.pid);
     const ended = await run.ended();
     expect(ended).toMatchObject({ state: 'failed', problem: { code: 'job.worker-failed' } });

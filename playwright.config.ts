@@ -13,6 +13,8 @@ export default defineConfig({
   // Each test opens an application of its own: more than one at a time only makes all slower on a small machine.
   workers: 1,
   forbidOnly: process.env['CI'] !== undefined,
+  // Where a change is decided on, on a shared machine, one test that fails is tried once more, and shown as flaky: CONTRIBUTING.md.
+  retries: process.env['CI'] === undefined ? 0 : 1,
   // PLAYWRIGHT_JSON_OUTPUT_NAME, set by `npm test`, names the file of the second.
   reporter:
     process.env['PLAYWRIGHT_JSON_OUTPUT_NAME'] === undefined ? [['list']] : [['list'], ['json']],

@@ -8,6 +8,8 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for processes and tokens: three at once keep two cores busy.
     maxWorkers: 3,
+    // As for the window's tests: CONTRIBUTING.md.
+    retry: process.env['CI'] === undefined ? 0 : 1,
     // Long, since these machines are shared: a test that passes waits for nothing.
     testTimeout: 90_000,
     hookTimeout: 90_000,

@@ -19,6 +19,7 @@ import { problem, type Problem } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
 import { diskProblem } from './disk-problem.ts';
 import { errorMessage, makeFolder, readAll } from './files.ts';
+import { closeInherited } from './inherited.ts';
 import { withoutControls } from './own-environment.ts';
 import { sweepRuns } from './private-folder.ts';
 
@@ -32,6 +33,7 @@ const ANSWER_TIME = 50_000;
  * The verb `start`: starts the agent of a run, detached, and prints one {@link StartAnswer}. Exit status 0 when it started, 1 when not.
  */
 export async function startAgent(directory: string): Promise<number> {
+  closeInherited();
   const secrets = await readAll(process.stdin);
   const answer = await tryStart(directory, secrets);
   process.stdout.write(`${JSON.stringify(answer)}\n`);

@@ -5,6 +5,7 @@ import {
   formatRate,
   formatTime,
 } from '../../src/renderer/common/format.ts';
+import { actionsOf } from '../../src/renderer/features/jobs/job-actions-model.ts';
 import {
   amountOf,
   canRetry,
@@ -170,6 +171,13 @@ describe('a job', () => {
     expect(workerLabelOf(lost, one).state).toBe('running when last seen');
     expect(workerLabelOf(job('a', { state: 'running' }), one).state).toBe('running');
     expect(workerLabelOf(lost, worker({ state: 'failed' })).state).toBe('failed');
+  });
+
+  it('that cannot be read says so, and offers nothing', () => {
+    const unreadable = { ...job('a', { state: 'failed' }), unreadable: true as const };
+    expect(stateLabelOf(unreadable).state).toBe('unreadable');
+    expect(stateLabelOf({ ...unreadable, agent: { pid: 1 } }).state).toBe('unreadable, running');
+    expect(actionsOf(unreadable, true)).toEqual([]);
   });
 
   it('that is a transfer has one stage, and the words of the list of transfers', () => {

@@ -16,8 +16,8 @@ export function newsOf(
   now: JobView,
   { stoppedHere }: { readonly stoppedHere: boolean } = { stoppedHere: false },
 ): News | null {
-  // What it was before is not known: it may be old.
-  if (before === undefined) return null;
+  // What it was before is not known: it may be old. Of what cannot be read nothing is.
+  if (before === undefined || now.unreadable === true) return null;
   const news = (title: string, body: string): News => ({ job: now.id, title, body });
   if (now.status.accessAwaited !== null && before.status.accessAwaited === null)
     return news(`${now.name} waits for access`, now.status.accessAwaited.message);

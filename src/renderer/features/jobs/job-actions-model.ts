@@ -11,6 +11,8 @@ export interface OfferedAction {
 
 /** What can be done with a job now, in the order of the buttons. `canFill`: the form of a new job is there. Pure. */
 export function actionsOf(job: JobView, canFill: boolean): readonly OfferedAction[] {
+  // Nothing of it can be understood, or taken up.
+  if (job.unreadable === true) return [];
   const offered: readonly (OfferedAction & { readonly is: boolean })[] = [
     { action: 'retry', label: retryWord(job), is: canRetry(job) },
     { action: 'upload-again', label: 'Upload again', is: canUploadAgain(job) },

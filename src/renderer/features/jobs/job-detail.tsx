@@ -95,7 +95,12 @@ export function JobDetail({ job, now, onReveal }: JobDetailProps) {
           {warnings.map((warning) => (
             <ProblemAlert key={`${warning.message}${warning.hint}`} color="yellow" {...warning} />
           ))}
-          <StageStepper kind={job.kind} stages={job.status.stages} goesOn={goesOn(job)} now={now} />
+          <StageStepper
+            kind={job.kind}
+            stages={job.unreadable === true ? [] : job.status.stages}
+            goesOn={goesOn(job)}
+            now={now}
+          />
           <WorkerTable job={job} source={source} onSource={chooseSource} now={now} />
           <JobFacts job={job} now={now} />
         </div>

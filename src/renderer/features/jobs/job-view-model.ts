@@ -67,6 +67,9 @@ export const goesOn = ({ state }: Pick<JobView, 'state'>): boolean =>
 
 /** The state in a word, and its colour; a transfer's are those that the list of transfers shows. */
 export function stateLabelOf(job: JobView): { readonly state: string; readonly color: string } {
+  // Of a run that cannot be read no more is known than whether something carries it.
+  if (job.unreadable === true)
+    return { state: job.agent === null ? 'unreadable' : 'unreadable, running', color: 'orange' };
   if (job.kind === 'transfer') {
     const { state, color } = transferWordsOf(job);
     return { state, color };

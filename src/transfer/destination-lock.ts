@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync } from 'node:fs';
+import { lstatSync, rmdirSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -33,6 +33,15 @@ function locksFolder(): string | null {
   return found.isDirectory() && (user === undefined || found.uid === user) ? folder : null;
 }
 
+/** The last one leaves nothing behind. Whoever takes a lock meanwhile makes the folder anew. */
+function removeWhereEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+  }
+}
+
 /**
  * Claims the folder or file that a download goes to, under whatever name and from whatever home, until `release` or the death of this process.
  * It is how the second of two downloads learns of the first at once. That neither harms the other does not hang on it: their partial files have
@@ -50,7 +59,13 @@ export async function lockDestination(path: string): Promise<Result<DestinationL
     const taken = takeLock(join(folder, name), { process: own, run: place }, (other) =>
       isAlive(other.process),
     );
-    if (taken.kind === 'held') return ok({ release: () => taken.lock.remove() });
+    if (taken.kind === 'held')
+      return ok({
+        release: () => {
+          taken.lock.remove();
+          removeWhereEmpty(folder);
+        },
+      });
     return fail(
       problem({
         code: 'transfer.destination-busy',

@@ -29,8 +29,10 @@ test.each([
   const path = join(folder, 'faults.json');
   await writeFile(path, text);
   const { code, stderr } = await execute(process.execPath, [EMULATOR_ENTRY, '--faults', path]);
-  expect([code, stderr.trim().split('\n').length]).toEqual([2, 1]);
-  expect(stderr).toMatch(sentence);
+  const [told = '', hint, ...more] = stderr.trimEnd().split('\n');
+  expect([code, hint, more]).toEqual([2, '  docs/emulator.md has the form of it.', []]);
+  expect(told).toMatch(/^Error: The faults file /);
+  expect(told).toMatch(sentence);
 });
 
 test('a faults file that is missing is told', async () => {
@@ -39,7 +41,10 @@ test('a faults file that is missing is told', async () => {
     '--faults',
     '/no/file',
   ]);
-  expect([code, stderr]).toEqual([2, 'The faults file /no/file cannot be read (ENOENT).\n']);
+  expect([code, stderr]).toEqual([
+    2,
+    'Error: The faults file /no/file cannot be read (ENOENT).\n  docs/emulator.md has the form of it.\n',
+  ]);
 });
 
 test('rules of a file are in force at once; the control address tells, changes and removes them', async () => {

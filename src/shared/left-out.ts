@@ -40,6 +40,10 @@ const nounOf = (what: LeftOutOf, count: number): string => {
   return `${plural(count, noun)} of ${whole}`;
 };
 
+/** A copy is neither: only what it could not carry. */
+const nounOfCopy = (what: LeftOutOf, count: number): string =>
+  plural(count, what === 'output' ? 'file' : 'object');
+
 const wereLeft = (count: number): string => (count === 1 ? 'was left out' : 'were left out');
 
 /** What the user can do about it. */
@@ -50,19 +54,20 @@ const HINTS: Readonly<Record<LeftOutOf, string>> = {
     'Everything else is in the bucket. Rename or replace them in the output folder of the run directory, then upload again.',
 };
 
-/** What was left out in one sentence, with the names of the first few, and where all are listed. Pure. */
+/** What was left out in one sentence, with the names of the first few, and where all are listed; `isCopy`: by a transfer that is no job. Pure. */
 export function leftOutText(
   { what, refused, failed, first, list }: LeftOut,
   named: number,
+  isCopy = false,
 ): { readonly message: string; readonly hint: string } {
   const count = refused + failed;
   const names = first
     .slice(0, named)
-    .map(({ name, reason: why }) => `${JSON.stringify(name)}: ${why}`);
+    .map(({ name, reason: why }) => `${JSON.stringify(name)}: ${why.replace(/\.$/, '')}`);
   const more = count - names.length;
   return {
-    message: `${nounOf(what, count)} ${wereLeft(count)}${names.length === 0 ? '.' : `. ${names.join('; ')}${more > 0 ? `; and ${formatCount(more)} more` : ''}.`}`,
+    message: `${(isCopy ? nounOfCopy : nounOf)(what, count)} ${wereLeft(count)}${names.length === 0 ? '.' : `. ${names.join('; ')}${more > 0 ? `; and ${formatCount(more)} more` : ''}.`}`,
     // What failed is told by the problem of the run.
-    hint: `${failed > 0 ? '' : `${HINTS[what]} `}All are listed in ${list} in the run directory.`,
+    hint: `${failed > 0 || isCopy ? '' : `${HINTS[what]} `}All are listed in ${list} in the run directory.`,
   };
 }

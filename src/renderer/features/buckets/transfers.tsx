@@ -96,9 +96,12 @@ function TransferRow({ job }: { readonly job: JobView }) {
         <ProblemAlert {...job.status.accessAwaited} color="yellow" />
       )}
       {told !== null && <ProblemAlert message={told.message} hint={told.hint} />}
-      {job.status.leftOut.map((one) => (
-        <ProblemAlert key={one.what} {...leftOutText(one, 5)} color="yellow" />
-      ))}
+      {job.status.leftOut
+        // A single file that failed is told by the problem.
+        .filter(({ refused, failed: count }) => told === null || refused > 0 || count > 1)
+        .map((one) => (
+          <ProblemAlert key={one.what} {...leftOutText(one, 5, true)} color="yellow" />
+        ))}
       {job.status.warnings.map(({ message, hint }, index) => (
         <ProblemAlert key={index} message={message} hint={hint} color="yellow" />
       ))}

@@ -90,7 +90,11 @@ export function JobDetail({ job, now, onReveal }: JobDetailProps) {
             />
           )}
           {leftOut.map((one) => (
-            <ProblemAlert key={one.what} color="yellow" {...leftOutText(one, LEFT_OUT_NAMED)} />
+            <ProblemAlert
+              key={one.what}
+              color="yellow"
+              {...leftOutText(one, LEFT_OUT_NAMED, job.kind === 'transfer')}
+            />
           ))}
           {warnings.map((warning) => (
             <ProblemAlert key={`${warning.message}${warning.hint}`} color="yellow" {...warning} />

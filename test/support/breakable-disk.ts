@@ -56,9 +56,16 @@ export function mountBreakableDisk(
     },
     mend() {
       unmountPatiently(folder);
-      // Exit status 1: it found something, and mended it.
-      const checked = spawnSync('e2fsck', ['-fy', image], quiet);
-      if ((checked.status ?? 8) > 1) throw new Error(`e2fsck ended with ${checked.status}`);
+      // The loop device may go on writing for a moment after its file system is gone.
+      const end = Date.now() + 10_000;
+      while (spawnSync('losetup', ['-j', image]).stdout.length > 0 && Date.now() < end)
+        execFileSync('sleep', ['0.05']);
+      execFileSync('sync', [image]);
+      // Exit status 1: it found something, and mended it; then it looks again.
+      let status = 1;
+      for (let tries = 0; status === 1 && tries < 3; tries += 1)
+        status = spawnSync('e2fsck', ['-fy', image], quiet).status ?? 8;
+      if (status > 1) throw new Error(`e2fsck ended with ${status}`);
       mount();
     },
     unmount() {

@@ -44,19 +44,6 @@ const pageSchema = z.object({
 });
 export type BucketPage = Readonly<z.infer<typeof pageSchema>>;
 
-const transferSchema = z.object({
-  direction: z.enum(['download', 'upload']),
-  /** `gs://...`: what is fetched, or where to. */
-  address: z.string(),
-  /** The folder of this machine. */
-  path: z.string(),
-  /** Upload: its entries; null for all. */
-  names: z.array(z.string()).nullable(),
-  /** The key's name. */
-  key: z.string().nullable(),
-});
-export type BucketTransfer = Readonly<z.infer<typeof transferSchema>>;
-
 const started = z.object({
   /** The runs that were started; none where the user changed their mind. */
   ids: z.array(z.string()),
@@ -111,8 +98,6 @@ export const BUCKET_CALLS = {
     z.strictObject({ ...place, what: z.enum(['files', 'folders']) }),
     started,
   ),
-  /** What a run that is a transfer carries, and between which places. */
-  'buckets-transfer': call(z.strictObject({ id }), transferSchema),
 } as const;
 
 export const BUCKET_EVENTS = {

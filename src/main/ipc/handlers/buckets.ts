@@ -9,7 +9,7 @@ import {
 import type { EventBody, HandlersOf } from '../../../shared/ipc.ts';
 import { MAX_MATCHES, type BUCKET_CALLS } from '../../../shared/ipc/buckets.ts';
 import type { InputTarget } from '../../../shared/plan.ts';
-import { fail, ok, problem, type Result } from '../../../shared/problem.ts';
+import { ok, type Result } from '../../../shared/problem.ts';
 import { withinAnswerTime, type Asked } from '../../buckets/answer-time.ts';
 import { groupDropped } from '../../buckets/dropped.ts';
 import { throttled, walks } from '../../buckets/walks.ts';
@@ -190,21 +190,6 @@ export function bucketHandlers(
       const paths = await pick({ title: `Upload to ${address}`, button: 'Upload', what });
       return paths.length === 0 ? ok({ ids: [] }) : upload({ address, key }, paths);
     },
-    'buckets-transfer': async ({ id }) => {
-      const plan = await jobs.plan(id);
-      if (!plan.ok) return plan;
-      if (plan.value.kind !== 'transfer') return fail(noTransfer(id));
-      const { direction, bucket, target, prefix, names, account } = plan.value;
-      const below =
-        prefix ?? (target === null ? '' : target.kind === 'folder' ? target.prefix : target.object);
-      return ok({
-        direction,
-        address: formatGcsAddress({ bucket, path: below }),
-        path: plan.value.path,
-        names,
-        key: account?.name ?? null,
-      });
-    },
   };
 }
 
@@ -217,14 +202,4 @@ function folderName({ bucket, path: prefix }: GcsAddress): string {
       .at(-1) ?? '';
   const plain = last.replaceAll(/[\\/:*?"<>|\p{Cc}]/gu, '_');
   return /^\.*$/.test(plain) ? bucket : plain;
-}
-
-function noTransfer(id: string) {
-  return problem({
-    code: 'input.job-unknown',
-    op: 'look at the transfer',
-    subject: id,
-    message: `The run ${id} is no transfer.`,
-    hint: 'It is on the screen of jobs.',
-  });
 }

@@ -5,7 +5,7 @@ import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
 import { goesOn, wordsOf } from './transfer-words.ts';
-import { useTransferActions, useTransferPlan, useTransfers } from './use-transfers.ts';
+import { useTransferActions, useTransfers } from './use-transfers.ts';
 
 /** So many are shown, the newest. */
 const SHOWN = 100;
@@ -111,15 +111,8 @@ function TransferRow({ job }: { readonly job: JobView }) {
 }
 
 function TransferPlaces({ job }: { readonly job: JobView }) {
-  const plan = useTransferPlan(job.id);
-  if (plan.data === undefined) return <span className="transfer-places">{job.name}</span>;
-  const { direction, address, path, names } = plan.data;
-  const local =
-    names === null
-      ? path
-      : names.length === 1
-        ? `${path}/${names[0] ?? ''}`
-        : `${path} (${names.length} entries)`;
+  if (job.transfer === undefined) return <span className="transfer-places">{job.name}</span>;
+  const { direction, address, local } = job.transfer;
   const [from, to] = direction === 'download' ? [address, local] : [local, address];
   const word = direction === 'download' ? 'Download' : 'Upload';
   return (

@@ -43,15 +43,6 @@ export function useTransfers() {
   return { data, error: newest.error, isError: newest.isError };
 }
 
-/** Between which places a transfer goes: frozen with its plan. */
-export function useTransferPlan(id: string) {
-  return useQuery({
-    queryKey: [...TRANSFERS, 'plan', id],
-    queryFn: () => ask('buckets-transfer', { id }),
-    staleTime: Infinity,
-  });
-}
-
 export function useTransferActions() {
   const client = useQueryClient();
   const onSettled = () => client.invalidateQueries({ queryKey: TRANSFERS, exact: true });

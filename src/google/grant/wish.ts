@@ -42,51 +42,55 @@ function refuse(code: `input.${string}`, subject: string, message: string, hint:
 }
 
 /** Why an address cannot be granted safely; null where it can. */
-function refuseAddress(option: string, address: GcsAddress, variant: GrantVariant): Problem | null {
+function refuseAddress(
+  side: 'Input' | 'Output',
+  address: GcsAddress,
+  variant: GrantVariant,
+): Problem | null {
   const text = formatGcsAddress(address);
   const { path } = address;
   if (!isExpressible(path))
     return refuse(
       'input.grant-name',
       text,
-      `${option}: this name holds a quote, a backslash, a line break or another control character, so it cannot stand in the expression of a condition.`,
+      `${side}: this name holds a quote, a backslash, a line break or another control character, so it cannot stand in the expression of a condition.`,
       'A condition is code, and such a name could change what it allows. Grant a folder above it whose name is plain, or rename it.',
     );
   if (holdsUnseen(path))
     return refuse(
       'input.grant-name',
       text,
-      `${option}: this name holds characters that nobody sees as what they are (marks of writing direction or of no width, blanks that are no plain space), so nobody could check the grant by reading it.`,
+      `${side}: this name holds characters that nobody sees as what they are (marks of writing direction or of no width, blanks that are no plain space), so nobody could check the grant by reading it.`,
       'Grant a folder above it whose name is plain, or rename it.',
     );
   if (path.includes('*'))
     return refuse(
       'input.grant-wildcard',
       text,
-      `${option}: "*" stands for nothing but itself in a grant; there are no wildcards.`,
+      `${side}: "*" stands for nothing but itself in a grant; there are no wildcards.`,
       'Name the folder with a slash at its end, for example gs://bucket/data/, to mean everything below it.',
     );
   if (variant === 'managed-folder' && /[?[\]#]/.test(path))
     return refuse(
       'input.grant-wildcard',
       text,
-      `${option}: gcloud reads "?", "[", "]" and "#" in the name of a managed folder as something else than themselves.`,
-      'Choose another variant: --variant custom-role.',
+      `${side}: gcloud reads "?", "[", "]" and "#" in the name of a managed folder as something else than themselves.`,
+      'Choose another variant, such as a custom role for listing (--variant custom-role).',
     );
   return null;
 }
 
 /** Reads an address of the wish; null where none was given. */
 function readAddress(
-  option: string,
+  side: 'Input' | 'Output',
   text: string | null,
   variant: GrantVariant,
 ): Result<GcsAddress | null> {
   if (text === null) return ok(null);
   const parsed = parseGcsAddress(text);
   if (!parsed.ok)
-    return fail({ ...parsed.problem, op: OP, message: `${option}: ${parsed.problem.message}` });
-  const refusal = refuseAddress(option, parsed.value, variant);
+    return fail({ ...parsed.problem, op: OP, message: `${side}: ${parsed.problem.message}` });
+  const refusal = refuseAddress(side, parsed.value, variant);
   return refusal === null ? parsed : fail(refusal);
 }
 
@@ -104,9 +108,9 @@ export function wantedInput({ bucket, path }: GcsAddress): WantedInput {
  */
 export function checkWish(wish: GrantWish): Result<CheckedWish> {
   const { variant, project } = wish;
-  const input = readAddress('--input', wish.input, variant);
+  const input = readAddress('Input', wish.input, variant);
   if (!input.ok) return input;
-  const output = readAddress('--output', wish.output, variant);
+  const output = readAddress('Output', wish.output, variant);
   if (!output.ok) return output;
   if (input.value === null && output.value === null)
     return fail(
@@ -114,7 +118,7 @@ export function checkWish(wish: GrantWish): Result<CheckedWish> {
         'input.usage',
         '',
         'It is not said what the account should be able to reach.',
-        'Give --input gs://bucket/folder/, --output gs://bucket/folder/, or both.',
+        'Give what is read, what is created below, or both (--input gs://bucket/folder/, --output gs://bucket/folder/).',
       ),
     );
   const email = wish.account.trim().toLowerCase();

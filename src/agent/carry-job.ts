@@ -124,6 +124,6 @@ function workerFailed(run: JobRun, exits: WorkerExits, worker: number): Problem 
     op: 'run the workers',
     subject: `${run.plan.name}, worker ${worker}`,
     message: `Worker ${worker} ${how}${others > 0 ? `; so did ${others} more` : ''}.`,
-    hint: `Its output: trainyard logs ${run.plan.id} --worker ${worker}. Failed workers start again with: trainyard retry ${run.plan.id}`,
+    hint: `Its output: trainyard logs ${run.plan.id} --worker ${worker}. Failed workers start again, with the code as it was at the start: trainyard retry ${run.plan.id}. With other code: run the job anew.`,
   });
 }

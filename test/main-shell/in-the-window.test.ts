@@ -48,9 +48,11 @@ describe('hints in the window', () => {
     );
     expect(
       hintInTheWindow(
-        `Its output: trainyard logs ${id} --worker 1. Failed workers start again with: trainyard retry ${id}`,
+        `Its output: trainyard logs ${id} --worker 1. Failed workers start again, with the code as it was at the start: trainyard retry ${id}. With other code: run the job anew.`,
       ),
-    ).toBe('Its output is in the log of worker 1. Failed workers start again with: press Retry');
+    ).toBe(
+      'Its output is in the log of worker 1. Failed workers start again, with the code as it was at the start: press Retry. With other code: run the job anew.',
+    );
     expect(
       hintInTheWindow('These are there: a, b. Add another with trainyard keys add FILE.'),
     ).toBe('These are there: a, b. Add another in Keys.');

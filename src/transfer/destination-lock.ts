@@ -4,8 +4,7 @@ import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
-import { identityOf, isAlive } from './identity.ts';
-import { takeLock } from './lock.ts';
+import { takeOwnLock } from './own-lock.ts';
 import { errorCode, makeFolder } from './state-files.ts';
 
 /** The claim of a place that a download goes to. */
@@ -52,13 +51,10 @@ export async function lockDestination(path: string): Promise<Result<DestinationL
   const none = { release: () => undefined };
   const place = await canonicalPath(path);
   try {
-    const own = identityOf(process.pid);
-    const folder = own === null ? null : locksFolder();
-    if (own === null || folder === null) return ok(none);
+    const folder = locksFolder();
+    if (folder === null) return ok(none);
     const name = createHash('sha256').update(place).digest('hex').slice(0, 32);
-    const taken = takeLock(join(folder, name), { process: own, run: place }, (other) =>
-      isAlive(other.process),
-    );
+    const taken = takeOwnLock(join(folder, name), place);
     if (taken.kind === 'held')
       return ok({
         release: () => {

@@ -84,6 +84,20 @@ describe('the claim of a copy', () => {
     }
   }, 60_000);
 
+  it('is had where the system does not tell which process lives, as on Windows', async () => {
+    const program = path.join(home, 'untold.ts');
+    writeFileSync(
+      program,
+      `import { claimJournals } from ${JSON.stringify(MODULE)};
+       const claim = await claimJournals(${JSON.stringify(home)}, 'gs://b/untold', '/x');
+       if (!claim.ok) process.exit(1);
+       await claim.value.release(true);`,
+    );
+    const untold = `data:text/javascript,Object.defineProperty(process, 'platform', { value: 'win32' })`;
+    const child = fork(program, { execArgv: ['--import', untold], env: { PATH: '' } });
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
   it('forgets journals of long ago, never those in use', async () => {
     const old = value(await claimJournals(home, 'gs://b/old', '/x'));
     writeFileSync(path.join(old.folder, 'journal'), '');

@@ -3,9 +3,9 @@ import { readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { diskProblem } from '../../transfer/disk.ts';
-import { isAlive, ownIdentity } from '../../transfer/identity.ts';
-import { takeLock, type LockAnswer } from '../../transfer/lock.ts';
+import type { LockAnswer } from '../../transfer/lock.ts';
 import { makeFolders } from '../../transfer/make-folders.ts';
+import { takeOwnLock } from '../../transfer/own-lock.ts';
 
 /** The place of one copy's journals, so that it goes on where it stopped when it is started again. */
 export interface Claim {
@@ -19,10 +19,7 @@ const LOCK_SUFFIX = '.lock';
 /** Milliseconds that journals are kept: sessions of uploads live a week. */
 const KEPT = 30 * 24 * 3_600_000;
 
-const lockOf = (folder: string): LockAnswer =>
-  takeLock(`${folder}${LOCK_SUFFIX}`, { process: ownIdentity(), run: folder }, (other) =>
-    isAlive(other.process),
-  );
+const lockOf = (folder: string): LockAnswer => takeOwnLock(`${folder}${LOCK_SUFFIX}`, folder);
 
 /**
  * Claims the journals of the copy from `source` to `target`.

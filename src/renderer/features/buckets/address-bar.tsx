@@ -1,8 +1,10 @@
-import { Button, NativeSelect, TextInput } from '@mantine/core';
-import { useState, type SubmitEvent } from 'react';
+import { Button, NativeSelect } from '@mantine/core';
+import { useState } from 'react';
 import type { KeyCard } from '../../../shared/key.ts';
 import type { Problem } from '../../../shared/problem.ts';
+import { AddressForm } from './address-form.tsx';
 import { Bookmarks } from './bookmarks.tsx';
+import { keyOf } from './key-of.ts';
 import { addressOf, openAddress, type Place } from './place.ts';
 import { usePlace } from './place-store.ts';
 
@@ -22,7 +24,7 @@ export function AddressBar({ keys, chosen, onRefuse }: AddressBarProps) {
   const chooseKey = usePlace((store) => store.chooseKey);
   const lookAgain = usePlace((store) => store.lookAgain);
   const shown = place === null ? '' : shownAddress(place);
-  const card = keys.find(({ id, name }) => id === chosen || name === chosen);
+  const card = keyOf(chosen, keys);
   const isGone = chosen !== null && card === undefined;
 
   return (
@@ -62,30 +64,18 @@ interface AddressInputProps {
 function AddressInput({ shown, chosen, onRefuse }: AddressInputProps) {
   const [text, setText] = useState(shown);
   const open = usePlace((store) => store.open);
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    const opened = openAddress(text, chosen);
-    onRefuse(opened.ok ? null : opened.problem);
-    if (opened.ok) open(opened.place);
-  };
   return (
-    <form className="address-form" onSubmit={submit}>
-      <TextInput
-        size="xs"
-        className="address-input"
-        classNames={{ input: 'code' }}
-        aria-label="Address"
-        placeholder="gs://bucket/path"
-        value={text}
-        maxLength={2_048}
-        spellCheck={false}
-        autoFocus={shown === ''}
-        onChange={(event) => setText(event.currentTarget.value)}
-        onFocus={(event) => event.currentTarget.select()}
-      />
-      <Button size="xs" type="submit" disabled={text.trim() === ''}>
-        Open
-      </Button>
-    </form>
+    <AddressForm
+      label="Address"
+      text={text}
+      onText={setText}
+      onOpen={() => {
+        const opened = openAddress(text, chosen);
+        onRefuse(opened.ok ? null : opened.problem);
+        if (opened.ok) open(opened.place);
+      }}
+      autoFocus={shown === ''}
+      onFocus={(event) => event.currentTarget.select()}
+    />
   );
 }

@@ -4,6 +4,7 @@ import type { BucketBookmark } from '../../../shared/ipc/buckets.ts';
 import type { KeyCard } from '../../../shared/key.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { keyOf } from './key-of.ts';
 import { addressOf, openAddress } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { useBookmarkChanges, useBookmarks } from './use-buckets.ts';
@@ -105,5 +106,5 @@ export function BookmarkList({ keys, onChoose }: BookmarkListProps) {
 
 function keyName(key: string | null, keys: readonly KeyCard[]): string {
   if (key === null) return 'no key';
-  return keys.find(({ id, name }) => id === key || name === key)?.name ?? 'a key that was removed';
+  return keyOf(key, keys)?.name ?? 'a key that was removed';
 }

@@ -9,6 +9,7 @@ import { Breadcrumb } from './breadcrumb.tsx';
 import { countNote, SearchNote } from './browser-notes.tsx';
 import { FolderDetails, ObjectDetails } from './details.tsx';
 import { DropUpload } from './drop-upload.tsx';
+import { keyOf } from './key-of.ts';
 import { NothingYet, Refusal } from './nothing-yet.tsx';
 import { ObjectTable } from './object-table.tsx';
 import { addressOf, lastSegment, parentOf, type Place } from './place.ts';
@@ -85,7 +86,7 @@ export function Browser({ place, keys, onStarted }: BrowserProps) {
     const parent = parentOf(place);
     if (parent !== null) goTo(parent);
   };
-  const keyName = keys.find(({ id, name }) => id === place.key || name === place.key)?.name;
+  const keyName = keyOf(place.key, keys)?.name;
   const again = (): void => {
     listing.again();
     if (object.isError) void object.refetch();

@@ -6,6 +6,7 @@ import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
 import { formatBytes, formatCount } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { keyOf } from './key-of.ts';
 import { addressOf, lastSegment, type Place } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { PreviewPanel } from './preview.tsx';
@@ -69,8 +70,8 @@ export function FolderDetails({
             </Menu.Item>
           </Menu.Dropdown>
         </Menu>
-        <UseInJob address={address} keyName={nameOfKey(place.key, keys)} as="input" />
-        <UseInJob address={address} keyName={nameOfKey(place.key, keys)} as="output" />
+        <UseInJob address={address} keyName={keyOf(place.key, keys)?.name ?? null} as="input" />
+        <UseInJob address={address} keyName={keyOf(place.key, keys)?.name ?? null} as="output" />
       </div>
       {failed !== undefined && <ProblemAlert {...problemOf(failed.error)} />}
       {isShown && (
@@ -126,7 +127,7 @@ export function ObjectDetails({
         >
           Download…
         </Button>
-        <UseInJob address={address} keyName={nameOfKey(place.key, keys)} as="input" />
+        <UseInJob address={address} keyName={keyOf(place.key, keys)?.name ?? null} as="input" />
       </div>
       {download.isError && <ProblemAlert {...problemOf(download.error)} />}
       <PreviewPanel key={`${address} ${object.generation}`} place={place} object={object} />
@@ -219,9 +220,6 @@ function UseInJob({ address, keyName, as }: UseInJobProps) {
     </Button>
   );
 }
-
-const nameOfKey = (key: string | null, keys: readonly KeyCard[]): string | null =>
-  keys.find(({ id, name }) => id === key || name === key)?.name ?? null;
 
 /** In the user's own time, to the second. */
 function wholeTime(iso: string): string {

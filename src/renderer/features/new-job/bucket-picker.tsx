@@ -1,13 +1,15 @@
-import { Button, Group, Modal, TextInput } from '@mantine/core';
-import { useState, type SubmitEvent } from 'react';
+import { Button, Group, Modal } from '@mantine/core';
+import { useState } from 'react';
 import type { KeyCard } from '../../../shared/key.ts';
 import type { Problem } from '../../../shared/problem.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useNow } from '../../common/use-now.ts';
+import { AddressForm } from '../buckets/address-form.tsx';
 import { BookmarkList } from '../buckets/bookmarks.tsx';
 import { Breadcrumb } from '../buckets/breadcrumb.tsx';
 import '../buckets/buckets.css';
+import { keyOf } from '../buckets/key-of.ts';
 import { Waiting } from '../buckets/nothing-yet.tsx';
 import { ObjectTable } from '../buckets/object-table.tsx';
 import { addressOf, openAddress, parentOf, type Place } from '../buckets/place.ts';
@@ -67,7 +69,7 @@ export function BucketPicker(props: BucketPickerProps) {
             onGo={(prefix) => setPlace({ ...place, prefix })}
             onElsewhere={() => setPlace(null)}
             onPick={(chosen) => {
-              onPick(chosen, keyName === '' ? nameOfKey(place.key, keys) : null);
+              onPick(chosen, keyName === '' ? (keyOf(place.key, keys)?.name ?? null) : null);
               setOpen(false);
             }}
           />
@@ -76,9 +78,6 @@ export function BucketPicker(props: BucketPickerProps) {
     </>
   );
 }
-
-const nameOfKey = (key: string | null, keys: readonly KeyCard[]): string | null =>
-  keys.find(({ id, name }) => id === key || name === key)?.name ?? null;
 
 interface WhereToProps {
   readonly begin: string;
@@ -96,29 +95,15 @@ function WhereTo({ begin, keyName, keys, onOpen }: WhereToProps) {
     refuse(opened.ok ? null : opened.problem);
     if (opened.ok) onOpen(opened.place);
   };
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    go(text, keyName === '' ? null : keyName);
-  };
   return (
     <>
-      <form className="address-form" onSubmit={submit}>
-        <TextInput
-          data-autofocus
-          size="xs"
-          className="address-input"
-          classNames={{ input: 'code' }}
-          aria-label="Address to begin from"
-          placeholder="gs://bucket/path"
-          value={text}
-          maxLength={2_048}
-          spellCheck={false}
-          onChange={(event) => setText(event.currentTarget.value)}
-        />
-        <Button size="xs" type="submit" disabled={text.trim() === ''}>
-          Open
-        </Button>
-      </form>
+      <AddressForm
+        data-autofocus
+        label="Address to begin from"
+        text={text}
+        onText={setText}
+        onOpen={() => go(text, keyName === '' ? null : keyName)}
+      />
       <p className="nj-about nj-where">
         Write it as deep as the key may see, with the key that the form has (
         {keyName === '' ? 'none' : keyName}), or begin from a bookmark.

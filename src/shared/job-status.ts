@@ -296,6 +296,14 @@ export function hasEnded(state: JobState): boolean {
   return state === 'finished' || state === 'failed' || state === 'stopped';
 }
 
+/** Whether something carries a run, or soon will. */
+export const goesOn = ({ state }: Pick<JobStatus, 'state'>): boolean =>
+  !hasEnded(state) && state !== 'interrupted';
+
+/** Whether code and input of a run are there. */
+export const isStaged = ({ stages }: Pick<JobStatus, 'stages'>): boolean =>
+  stages.some(({ stage, state }) => stage === 'staging' && state === 'done');
+
 /** How long a run without any event counts as queued before its start counts as failed. Milliseconds. */
 const START_TIME = 30_000;
 

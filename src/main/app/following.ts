@@ -1,7 +1,7 @@
 import { Notification } from 'electron';
 import type { AskedPlace } from '../../shared/ipc/application.ts';
 import type { JobView } from '../../shared/views.ts';
-import { goesOn } from './news.ts';
+import { goesOn } from '../../shared/job-status.ts';
 import { openTray, type TrayActions, type TrayIcon } from './tray.ts';
 
 /** The jobs that go on, as the tray shows them, and the tray where one is wanted. */

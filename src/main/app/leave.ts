@@ -1,8 +1,9 @@
 import { app, dialog, type BrowserWindow, type MessageBoxOptions } from 'electron';
+import { goesOn } from '../../shared/job-status.ts';
 import type { JobView } from '../../shared/views.ts';
 import { needsAccess } from '../jobs/need-access.ts';
 import type { Services } from '../services.ts';
-import { farewell, goesOn } from './news.ts';
+import { farewell } from './news.ts';
 
 export interface LeavingOptions {
   readonly window: BrowserWindow;

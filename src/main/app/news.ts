@@ -1,4 +1,4 @@
-import { hasEnded } from '../../shared/job-status.ts';
+import { goesOn } from '../../shared/job-status.ts';
 import type { JobView } from '../../shared/views.ts';
 
 export interface News {
@@ -33,10 +33,6 @@ export function newsOf(
       : news(`${now.name} was stopped`, 'It was asked for outside this window.');
   return null;
 }
-
-/** Whether somebody works on it now. Pure. */
-export const goesOn = ({ state }: Pick<JobView, 'state'>): boolean =>
-  !hasEnded(state) && state !== 'interrupted';
 
 export interface FarewellOptions {
   /** The jobs that have still something to download or upload with tokens that only Trainyard renews. */

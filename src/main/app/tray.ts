@@ -8,7 +8,7 @@ import {
 import type { AskedPlace } from '../../shared/ipc/application.ts';
 import type { JobView } from '../../shared/views.ts';
 import { drawIcon } from './icon.ts';
-import { goesOn } from './news.ts';
+import { goesOn } from '../../shared/job-status.ts';
 
 export interface TrayActions {
   readonly go: (place: AskedPlace | null) => void;

@@ -1,5 +1,5 @@
 import { ok, type Result } from '../../shared/problem.ts';
-import type { LogPiece } from './service.ts';
+import type { LogPiece } from './read-log.ts';
 
 /** Bytes searched at a time: small enough that the process answers others in between. */
 const PIECE = 1_048_576;

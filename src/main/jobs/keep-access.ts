@@ -1,5 +1,5 @@
 import type { GrantedToken } from '../../shared/agent-protocol.ts';
-import { hasEnded } from '../../shared/job-status.ts';
+import { hasEnded, isStaged } from '../../shared/job-status.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { KeyService } from '../keys/service.ts';
 import { sleep, type Clock } from '../platform/clock.ts';
@@ -49,11 +49,8 @@ export async function refreshAccess(
   const awaited = view.status.accessAwaited !== null;
   const due = record === null || isDue(record, parts.clock.now());
   if (!awaited && !due && options.now !== true) return nothing;
-  const staged = view.status.stages.some(
-    ({ stage, state }) => stage === 'staging' && state === 'done',
-  );
   const minted = await mintTokens(parts.keys, plan.value, parts.clock, {
-    staged,
+    staged: isStaged(view.status),
     some: true,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),

@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { reasonOf } from '../platform/paths.ts';
-import type { LogPiece } from './service.ts';
+import type { LogPiece } from './read-log.ts';
 
 /**
  * Copies a log to a file, whole or not at all; what is written to the log meanwhile is copied up to the size it had at the beginning.

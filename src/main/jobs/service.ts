@@ -1,10 +1,10 @@
 import type { AgentSecrets } from '../../shared/agent-protocol.ts';
-import { hasEnded } from '../../shared/job-status.ts';
+import { hasEnded, isStaged } from '../../shared/job-status.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
 import type { NotebookRequest } from '../../shared/notebook.ts';
 import type { JobPlan, RunPlan } from '../../shared/plan.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
-import { RUN, workerLog } from '../../shared/run-directory.ts';
+import { RUN } from '../../shared/run-directory.ts';
 import { hasOutputToUpload, lacksOutput, type JobView } from '../../shared/views.ts';
 import type { FilePiece, FolderListing } from '../hosts/types.ts';
 import type { Host } from '../hosts/types.ts';
@@ -21,6 +21,7 @@ import {
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { findKeyOfAccount } from './key-of-account.ts';
 import { accountsOf } from './power-marks.ts';
+import { readLog, type LogPiece, type ReadLogOptions } from './read-log.ts';
 import { cancelled, goesOn, nothingToUpload, over, running, unreadable } from './refused.ts';
 import { runs, type KnownRun, type PageRequest, type RunsPage } from './runs.ts';
 import { prepareJob, type PreparedJob, type SubmitOptions, type SubmitParts } from './submit.ts';
@@ -52,15 +53,6 @@ export type Retried = Started & { readonly how: 'started' | 'access-delivered' }
 export interface Started {
   readonly accessExpiresAt: number | null;
   readonly accessMissing: Problem | null;
-}
-
-/** A piece of a log. */
-export interface LogPiece {
-  readonly bytes: Uint8Array;
-  /** Where `bytes` begins. The next piece begins at `offset + bytes.length`. */
-  readonly offset: number;
-  /** The log's size when it was read. */
-  readonly size: number;
 }
 
 /** Sees a plan before anything starts, what to warn of, and what its keys can do beyond it. */
@@ -114,14 +106,7 @@ export interface JobService {
    */
   uploadAgain(id: string, signal?: AbortSignal): Promise<Result<Started>>;
   /** `offset` below 0 counts from the log's end. A log that is not there yet is empty. */
-  readLog(
-    id: string,
-    options: {
-      readonly worker: number | 'stage';
-      readonly offset: number;
-      readonly maxBytes: number;
-    },
-  ): Promise<Result<LogPiece>>;
+  readLog(id: string, options: ReadLogOptions): Promise<Result<LogPiece>>;
   /** A piece of any file of a run; null: it is not there. */
   readRunFile(
     id: string,
@@ -187,11 +172,8 @@ export function jobService(given: JobServiceParts): JobService {
     task: Pick<AgentSecrets, 'uploadAgain'>,
     signal: AbortSignal | undefined,
   ): Promise<Result<Started>> => {
-    const staged = view.status.stages.some(
-      ({ stage, state }) => stage === 'staging' && state === 'done',
-    );
     const access = await gatherAccess(parts.keys, plan, parts.clock, {
-      staged,
+      staged: isStaged(view.status),
       dispensable: true,
       ...(signal === undefined ? {} : { signal }),
     });
@@ -329,19 +311,9 @@ export function jobService(given: JobServiceParts): JobService {
       if (!hasOutputToUpload(view)) return fail(nothingToUpload(view));
       return takeUp(run.value, plan.value, view, { uploadAgain: true }, signal);
     },
-    async readLog(id, { worker, offset, maxBytes }) {
+    async readLog(id, options) {
       const run = await all.find(id);
-      if (!run.ok) return run;
-      const { host } = run.value;
-      const name = worker === 'stage' ? RUN.stageLog : workerLog(worker);
-      const found = await host.statFile(id, name);
-      if (!found.ok) return found;
-      if (found.value === null) return ok({ bytes: new Uint8Array(), offset: 0, size: 0 });
-      const from = offset < 0 ? Math.max(0, found.value.size + offset) : offset;
-      const piece = await host.readFile(id, name, from, maxBytes);
-      if (!piece.ok) return piece;
-      const { bytes, size } = piece.value ?? { bytes: new Uint8Array(), size: 0 };
-      return ok({ bytes, offset: from, size });
+      return run.ok ? readLog(run.value, options) : run;
     },
     async readRunFile(id, name, offset, maxBytes) {
       const run = await all.find(id);

@@ -60,7 +60,7 @@ const viewSchema = z.strictObject({
       .nullable(),
     stopRequested: z.boolean(),
     warnings: z.array(said),
-    leftOut: z.array(leftOutSchema).default([]),
+    leftOut: z.array(leftOutSchema),
     notebook: z.strictObject({ program: z.string(), version: z.string() }).nullable().default(null),
     startedAt: time,
     attemptStartedAt: time,
@@ -133,18 +133,11 @@ export function viewIndex(rows: JobIndexReader & JobIndexWriter): ViewIndex {
   };
 }
 
-/** Rows of earlier versions call the stage done in which a run was stopped, and say nothing of a transfer's places. */
-function isToldInFull({ kind, state, status, transfer }: JobView): boolean {
-  return (
-    (state !== 'stopped' || status.stages.some((one) => one.state === 'stopped')) &&
-    (kind !== 'transfer' || transfer !== undefined)
-  );
-}
-
+/** Null for a row of an earlier version, which lacks fields of this one: its run is read anew. */
 function parseView(text: string): JobView | null {
   try {
     const parsed = viewSchema.safeParse(JSON.parse(text));
-    return parsed.success && isToldInFull(parsed.data) ? parsed.data : null;
+    return parsed.success ? parsed.data : null;
   } catch {
     return null;
   }

@@ -3,7 +3,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { SampleStatus } from '../../shared/ipc/sample.ts';
-import { hasEnded } from '../../shared/job-status.ts';
+import { goesOn } from '../../shared/job-status.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { JobService } from '../jobs/service.ts';
@@ -255,7 +255,7 @@ export function sampleService(parts: SampleParts): SampleService {
     const { storage } = endpoints.live;
     const needing: JobView[] = [];
     for (const job of await jobs.list()) {
-      if (hasEnded(job.state) || job.state === 'interrupted') continue;
+      if (!goesOn(job)) continue;
       const plan = await jobs.plan(job.id);
       if (plan.ok && plan.value.endpoints.storage === storage) needing.push(job);
     }

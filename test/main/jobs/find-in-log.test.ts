@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { findInLog } from '../../../src/main/jobs/find-in-log.ts';
 import { saveLog } from '../../../src/main/jobs/save-log.ts';
 import { fail, ok, problem, type Result } from '../../../src/shared/problem.ts';
-import type { LogPiece } from '../../../src/main/jobs/service.ts';
+import type { LogPiece } from '../../../src/main/jobs/read-log.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trainyard-log-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

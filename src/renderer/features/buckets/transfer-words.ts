@@ -1,4 +1,3 @@
-import { hasEnded } from '../../../shared/job-status.ts';
 import type { Progress } from '../../../shared/events.ts';
 import type { JobView } from '../../../shared/views.ts';
 import {
@@ -83,9 +82,6 @@ function amountOf(progress: Progress, state: TransferWords['state']): string {
 }
 
 export const isTransfer = (job: JobView): boolean => job.kind === 'transfer';
-
-export const goesOn = (job: JobView): boolean =>
-  !hasEnded(job.state) && job.state !== 'interrupted';
 
 /** The list with some runs new or changed, newest first; an older look never replaces a newer one. */
 export function withTransfers(

@@ -1,10 +1,11 @@
 import { Button, Progress } from '@mantine/core';
+import { goesOn } from '../../../shared/job-status.ts';
 import { leftOutText } from '../../../shared/left-out.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { StateLabel } from '../../common/state-label.tsx';
-import { goesOn, wordsOf } from './transfer-words.ts';
+import { wordsOf } from './transfer-words.ts';
 import { useTransferActions, useTransfers } from './use-transfers.ts';
 
 /** So many are shown, the newest. */

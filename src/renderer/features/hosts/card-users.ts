@@ -1,7 +1,7 @@
 import type { Gpu } from '../../../shared/gpu.ts';
 import type { GpuProcess } from '../../../shared/ipc/hosts.ts';
+import { goesOn } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
-import { goesOn } from '../jobs/job-view-model.ts';
 
 /** Who uses a card. Pure. */
 export interface CardUsers {

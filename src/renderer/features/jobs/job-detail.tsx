@@ -1,6 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { Suspense } from 'react';
 import type { LogSource } from '../../../shared/ipc.ts';
+import { goesOn } from '../../../shared/job-status.ts';
 import { leftOutText } from '../../../shared/left-out.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { problemOf } from '../../client.ts';
@@ -11,7 +12,7 @@ import { StateLabel } from '../../common/state-label.tsx';
 import { useNotebook } from '../notebooks/notebook-actions.tsx';
 import { JobActions } from './job-actions.tsx';
 import { JobFacts } from './job-facts.tsx';
-import { defaultSource, goesOn, stateLabelOf, TABS, tabsOf, type Tab } from './job-view-model.ts';
+import { defaultSource, stateLabelOf, TABS, tabsOf, type Tab } from './job-view-model.ts';
 import { StageStepper } from './stage-stepper.tsx';
 import { useJobActions } from './use-job-actions.ts';
 import { useView } from './view-store.ts';

@@ -1,4 +1,5 @@
 import {
+  goesOn,
   hasEnded,
   type JobState,
   type StageState,
@@ -60,10 +61,6 @@ const STAGE_WORDS: Readonly<Record<StageState, string>> = {
 export function stageWord(kind: JobView['kind'], state: StageState): string {
   return kind === 'transfer' && state === 'stopped' ? 'paused' : STAGE_WORDS[state];
 }
-
-/** Whether an agent carries it, or soon will. */
-export const goesOn = ({ state }: Pick<JobView, 'state'>): boolean =>
-  !hasEnded(state) && state !== 'interrupted';
 
 /** The state in a word, and its colour; a transfer's are those that the list of transfers shows. */
 export function stateLabelOf(job: JobView): { readonly state: string; readonly color: string } {

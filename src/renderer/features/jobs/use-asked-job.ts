@@ -38,7 +38,7 @@ export function useHiddenAskedJob(
 }
 
 /** Whether a job that is chosen and not in the list is not there at all; undefined while that is looked for. */
-export function useIsGone(id: string | null): boolean | undefined {
+export function useIsGone(id: string): boolean | undefined {
   const client = useQueryClient();
   const isReading = useJobsToCome(({ count }) => count > 0);
   const look = useQuery({
@@ -50,10 +50,8 @@ export function useIsGone(id: string | null): boolean | undefined {
       );
       return jobs.some((job) => job.id === id);
     },
-    enabled: id !== null,
     gcTime: 0,
   });
-  if (id === null) return false;
   if (isReading || look.isPending) return undefined;
   return look.data !== true;
 }

@@ -1,9 +1,10 @@
 import { Table } from '@mantine/core';
 import type { LogSource } from '../../../shared/ipc.ts';
+import { goesOn } from '../../../shared/job-status.ts';
 import type { JobView } from '../../../shared/views.ts';
 import { formatDuration } from '../../common/format.ts';
 import { StateLabel } from '../../common/state-label.tsx';
-import { durationOf, exitOf, goesOn, workerLabelOf } from './job-view-model.ts';
+import { durationOf, exitOf, workerLabelOf } from './job-view-model.ts';
 
 interface WorkerTableProps {
   readonly job: JobView;

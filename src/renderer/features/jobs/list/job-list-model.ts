@@ -1,7 +1,7 @@
-import type { JobState } from '../../../../shared/job-status.ts';
+import { goesOn, type JobState } from '../../../../shared/job-status.ts';
 import { JOB_COLUMNS, JOB_FILTERS } from '../../../../shared/columns.ts';
 import type { JobView } from '../../../../shared/views.ts';
-import { durationOf, goesOn, stateLabelOf } from '../job-view-model.ts';
+import { durationOf, stateLabelOf } from '../job-view-model.ts';
 
 /** Which jobs the list shows, and in what order. Pure. */
 

@@ -5,7 +5,7 @@ const LOOK_INTERVAL = 500;
 
 /**
  * Calls back once when the program that started this one is gone and hands on no signal that ends it: what it started would go on unseen.
- * Such are the launcher (bin/trainyard.mjs), whose channel to this process then ends, and npx (`npm exec`), whose place as the parent another
+ * Such are the launcher (bin/launch.mjs), whose channel to this process then ends, and npx (`npm exec`), whose place as the parent another
  * process takes. Started by anything else, this program outlives its parent as usual. Returns the disposer.
  */
 export function onOrphaned(env: Environment, handler: () => void): () => void {

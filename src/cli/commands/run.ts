@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { jobFilePlaces, parseJobFile } from '../../main/jobs/job-file.ts';
-import { marksOf, powerMarks } from '../../main/jobs/power-marks.ts';
+import { marksOf } from '../../main/jobs/power-marks.ts';
 import { accessService } from '../../main/keys/access-service.ts';
 import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
@@ -51,7 +51,7 @@ export function registerRun(program: Command, run: Run): void {
         });
         waiting.arrived();
         const submitted = valueOf(begun);
-        const admin = await powerMarks(services.jobs, accessService(services), submitted.id);
+        const admin = marksOf(submitted.plan, accessService(services));
         if (options.detach === true) {
           tellDetached(
             output,

@@ -17,28 +17,24 @@ export function useDeeds(): (deed: Deed) => void {
   };
   return (deed) => {
     switch (deed.kind) {
-      case 'go': {
+      case 'go':
         go(deed.place);
-        return;
-      }
+        break;
       case 'job':
         useView.getState().askFor({ job: deed.job, action: deed.action });
-        {
-          go({ screen: 'jobs', job: deed.job });
-          return;
-        }
+        go({ screen: 'jobs', job: deed.job });
+        break;
       case 'add-key':
         go({ screen: 'keys' });
-        return void receivePicked();
+        void receivePicked();
+        break;
       case 'new-notebook':
         useNewNotebook.setState({ opened: true });
-        {
-          go({ screen: 'jobs' });
-          return;
-        }
+        go({ screen: 'jobs' });
+        break;
       case 'theme':
         // Settings shows what was kept.
-        return void chooseTheme(deed.theme).catch(() => go({ screen: 'settings' }));
+        void chooseTheme(deed.theme).catch(() => go({ screen: 'settings' }));
     }
   };
 }

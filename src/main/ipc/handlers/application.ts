@@ -44,7 +44,7 @@ export function applicationHandlers(
           code: 'host.open-folder',
           op: 'open the folder',
           subject: path,
-          message: `The system could not open ${path}${said === '' ? '' : ` (${said})`}.`,
+          message: `The system could not open ${path} (${said}).`,
           hint: 'It may have no file manager: copy the path instead.',
         }),
       );

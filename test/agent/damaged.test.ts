@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +10,7 @@ import { manifestSchema, type Manifest } from '../../src/shared/manifest.ts';
 import type { OutputPlan } from '../../src/shared/plan.ts';
 import type { RunningEmulator } from '../emulator/start.ts';
 import { startGoogle, type Admin, type TestAccount, type TestGoogle } from './google.ts';
-import { filesIn, kill, makeWorld, until, type TestRun, type World } from './harness.ts';
+import { kill, makeWorld, sha, sumsBelow, until, type TestRun, type World } from './harness.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -24,9 +23,6 @@ const WRONG_BYTE: FaultRuleInput = {
 };
 const WORKER =
   'cd "$TRAINYARD_OUTPUT_PATH"; head -c 20000000 /dev/urandom > large; mkdir deep; echo x > deep/small';
-
-const sha = (bytes: Uint8Array | string): string =>
-  createHash('sha256').update(bytes).digest('hex');
 
 let world: World;
 let emulator: RunningEmulator;
@@ -62,9 +58,6 @@ async function unpacked(object: string): Promise<Record<string, string>> {
   return sumsBelow(to);
 }
 
-const sumsBelow = (root: string): Record<string, string> =>
-  Object.fromEntries(Object.entries(filesIn(root)).map(([name, bytes]) => [name, sha(bytes)]));
-
 /** The objects that the manifest names are the bucket's, by size and generation, and none is only assumed. */
 async function expectTrueManifest(run: TestRun): Promise<void> {
   for (const { name, size, assumed } of manifestOf(run).objects) {
@@ -87,10 +80,7 @@ async function expectOutput(run: TestRun, out: OutputPlan, again: string): Promi
   expect(sha(await admin.bytes('outputs', out.prefix + again))).toBe(wanted['large']);
 }
 
-/**
- * Starts, and kills the agent while the answer to the request after `after` others, the last,
- * is held back: the object is there, and nobody heard so.
- */
+/** Starts, and kills the agent while the answer to its last request, the one after `after` others, is held back: the object is there, and nobody heard so. */
 async function dieBeforeTheAnswer(run: TestRun, object: string, after: number): Promise<void> {
   await emulator.setFaults([
     { ...WRONG_BYTE, countBy: 'rule' },

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -20,15 +20,22 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { JobPlan } from '../../src/shared/plan.ts';
 import type { RunningEmulator } from '../emulator/start.ts';
 import { startGoogle, type Admin, type TestAccount, type TestGoogle } from './google.ts';
-import { kill, makeWorld, pause, processesOf, until, type TestRun, type World } from './harness.ts';
+import {
+  kill,
+  makeWorld,
+  pause,
+  processesOf,
+  sha,
+  until,
+  type TestRun,
+  type World,
+} from './harness.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const MIB = 1024 * 1024;
 /** `f_type` of tmpfs (statfs(2)). */
 const TMPFS = 0x01021994;
-const sha = (bytes: Uint8Array | string): string =>
-  createHash('sha256').update(bytes).digest('hex');
 
 /** Whether a small disk of our own can be mounted: root, and a system that allows it. */
 function canMount(): boolean {

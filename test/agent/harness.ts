@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -277,6 +278,17 @@ async function killAll(run: TestRun): Promise<void> {
     kill(pid);
   }
 }
+
+export const sha = (bytes: Uint8Array | string): string =>
+  createHash('sha256').update(bytes).digest('hex');
+
+/** The checksums of the files below a folder, by relative name. */
+export const sumsBelow = (folder: string): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(filesIn(folder))
+      .map(([name, bytes]): [string, string] => [name, sha(bytes)])
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
 
 /**
  * The files below a folder and what is in them, by relative name. One that goes while this looks (the agent lets go of its lock

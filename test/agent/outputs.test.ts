@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,18 +15,17 @@ import {
   kill,
   makeWorld,
   pause,
+  sha,
+  sumsBelow,
   until,
   type TestRun,
   type World,
-  filesIn,
 } from './harness.ts';
 import { AS_NOBODY, cannotDropPrivileges } from '../support/without-privileges.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
 const MIB = 1024 * 1024;
-const sha = (bytes: Uint8Array | string): string =>
-  createHash('sha256').update(bytes).digest('hex');
 
 let world: World;
 let emulator: RunningEmulator;
@@ -55,13 +54,6 @@ const below = async (prefix: string): Promise<string[]> =>
     .filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length))
     .toSorted();
-
-const sumsBelow = (root: string): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(filesIn(root))
-      .map(([name, bytes]): [string, string] => [name, sha(bytes)])
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  );
 
 test('10,000 files in one folder, files without a byte, a folder without a file: all that are files arrive, in bounded time', async () => {
   const out = output('many');

@@ -25,7 +25,7 @@ async function copying(files: Readonly<Record<string, Uint8Array | string>>) {
   const journal = join(world.folder, `journals-${count}`);
   await plant(source, files);
   const copy = async (account: string, from = source, to = prefix): Promise<CopyReport> => {
-    await plant(journal, { holder: '' });
+    await mkdir(journal, { recursive: true });
     const report = value(
       await copyToBucket({
         endpoints: world.endpoints,

@@ -1,12 +1,11 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunEventBody } from '../../src/shared/events.ts';
 import type { Sample } from '../../src/shared/gpu.ts';
 import { RUN } from '../../src/shared/run-directory.ts';
 import { expect, test } from './support/application.ts';
 import { frames } from './support/frames.ts';
 import { writeRun, type WrittenRun } from './support/runs.ts';
-import { ago, staged } from './support/samples.ts';
+import { ago, runningOn } from './support/samples.ts';
 
 const CARDS = Array.from({ length: 8 }, (_, index) => ({
   uuid: `GPU-${index}`,
@@ -20,21 +19,7 @@ const eightWorkers = (): WrittenRun => ({
   workers: 8,
   createdAt: ago(30_000),
   alive: true,
-  events: [
-    ...staged,
-    [14, { kind: 'stage-started', stage: 'running' }],
-    ...CARDS.map((gpu, worker): readonly [number, RunEventBody] => [
-      15,
-      {
-        kind: 'worker-started',
-        worker,
-        pid: 4_100 + worker,
-        startTime: '2',
-        start: 1,
-        gpus: [gpu],
-      },
-    ]),
-  ],
+  events: runningOn(CARDS),
 });
 
 const begin = Date.now() - 25_000_000;

@@ -22,6 +22,17 @@ beforeAll(async () => {
 afterEach(() => world.emulator.setFaults([]));
 afterAll(() => world.stop());
 
+/** An upload below a prefix; the same `name` goes on with the same journal. */
+const uploadOptions = async (prefix: string, name: string, account = 'writer') => ({
+  endpoints: world.endpoints,
+  tokens: await world.tokens(account, 'write'),
+  bucket: OUT,
+  prefix,
+  source: join(world.folder, 'from'),
+  onlyOurs: true,
+  journal: join(world.folder, `journal-${name}.jsonl`),
+});
+
 /** What the embedded Google does to an upload; every object has to be there in the end, whole and written once. */
 const FAULTS: readonly (readonly [string, FaultRuleInput])[] = [
   ['a session that has expired', { operation: 'upload-chunk', fault: { kind: 'expired-session' } }],
@@ -49,17 +60,7 @@ it.each(FAULTS)('%s: every file arrives whole, and once', { timeout: 60_000 }, a
   count += 1;
   const prefix = `results/faults-${count}/`;
   await world.emulator.setFaults([{ first: 1, ...rule }]);
-  const report = value(
-    await upload({
-      endpoints: world.endpoints,
-      tokens: await world.tokens('writer', 'write'),
-      bucket: OUT,
-      prefix,
-      source: join(world.folder, 'from'),
-      onlyOurs: true,
-      journal: join(world.folder, `journal-${count}.jsonl`),
-    }),
-  );
+  const report = value(await upload(await uploadOptions(prefix, `${count}`)));
   expect((await world.emulator.firedFaults()).map(({ fired }) => fired)).toEqual([1]);
   expect(report).toMatchObject({ refused: [], failed: [] });
   expect((await world.names(OUT, prefix)).sort()).toEqual(
@@ -80,13 +81,8 @@ it.each([true, false])(
     const once = async (account: string) =>
       value(
         await upload({
-          endpoints: world.endpoints,
-          tokens: await world.tokens(account, 'write'),
-          bucket: OUT,
-          prefix,
-          source: join(world.folder, 'from'),
+          ...(await uploadOptions(prefix, `damaged-${onlyOurs}`, account)),
           onlyOurs,
-          journal: join(world.folder, `journal-damaged-${onlyOurs}.jsonl`),
         }),
       );
     await world.emulator.setFaults([
@@ -160,14 +156,8 @@ it('a name that arrives wrong: the file is there under its own all the same, and
   ]);
   const report = value(
     await upload({
-      endpoints: world.endpoints,
-      tokens: await world.tokens('writer', 'write'),
-      bucket: OUT,
-      prefix,
-      source: join(world.folder, 'from'),
+      ...(await uploadOptions(prefix, 'misnamed')),
       exclude: (path) => path === 'empty' || path === 'deep',
-      onlyOurs: true,
-      journal: join(world.folder, 'journal-misnamed.jsonl'),
     }),
   );
   expect((await world.emulator.firedFaults()).map(({ fired }) => fired)).toEqual([1]);

@@ -1,10 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunEventBody } from '../../../src/shared/events.ts';
 import type { Sample } from '../../../src/shared/gpu.ts';
 import { RUN } from '../../../src/shared/run-directory.ts';
 import { writeRun, type WrittenRun } from './runs.ts';
-import { ago, staged } from './samples.ts';
+import { ago, runningOn } from './samples.ts';
 
 const GPUS = [
   { uuid: 'GPU-1', index: 0, name: 'NVIDIA A100' },
@@ -20,19 +19,7 @@ export const richRun = (): WrittenRun => ({
   output: 'artifacts-bucket',
   alive: true,
   events: [
-    ...staged,
-    [14, { kind: 'stage-started', stage: 'running' }],
-    ...GPUS.map((gpu, worker): readonly [number, RunEventBody] => [
-      15,
-      {
-        kind: 'worker-started',
-        worker,
-        pid: 4_100 + worker,
-        startTime: '2',
-        start: 1,
-        gpus: [gpu],
-      },
-    ]),
+    ...runningOn(GPUS),
     [40, { kind: 'warning', message: 'The disk fills up.', hint: 'Make room.' }],
   ],
   logs: {

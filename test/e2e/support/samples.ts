@@ -48,6 +48,25 @@ const progress = (
   },
 ];
 
+/** The workers run, one on each card, from the 15th second on. */
+export const runningOn = (
+  gpus: readonly { readonly uuid: string; readonly index: number; readonly name: string }[],
+): WrittenRun['events'] => [
+  ...staged,
+  [14, { kind: 'stage-started', stage: 'running' }],
+  ...gpus.map((gpu, worker): readonly [number, RunEventBody] => [
+    15,
+    {
+      kind: 'worker-started',
+      worker,
+      pid: 4_100 + worker,
+      startTime: '2',
+      start: 1,
+      gpus: [gpu],
+    },
+  ]),
+];
+
 export const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
 
 export const staged = [

@@ -1,4 +1,5 @@
 import { DISTURBS_A_TERMINAL } from '../shared/unseen.ts';
+
 /** Numbers and times as the terminal shows them. */
 
 export { formatBytes, formatCount, plural } from '../shared/format.ts';

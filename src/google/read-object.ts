@@ -25,8 +25,8 @@ export interface ObjectStart {
 }
 
 /**
- * The first bytes of an object, for a look at it, through the proxy of the environment if there is one; whole objects are fetched by src/transfer, with their checksums. Asks for a range, and
- * reads no more than that also where the answer is longer. Needs `storage.objects.get` on it.
+ * The first bytes of an object, for a look at it, through the proxy of the environment if there is one; whole objects are fetched by
+ * src/transfer, with their checksums. Asks for a range, and reads no more than that also where the answer is longer. Needs `storage.objects.get` on it.
  * Errors: `input.object-name`, `storage.object-not-found`, `access.get-refused`, those of `explainHttpError`, `explainNetworkError` and
  * `withRetry`.
  */

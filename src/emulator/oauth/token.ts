@@ -74,6 +74,7 @@ export class TokenRegister {
 }
 
 const headerSchema = z.object({ alg: z.string(), kid: z.string().optional() });
+
 /** What Google takes for a scope, as far as service accounts use them. */
 const SCOPE = /^(https:\/\/www\.googleapis\.com\/auth\/[a-z0-9._-]+|openid|email|profile)$/;
 

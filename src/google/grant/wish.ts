@@ -37,6 +37,7 @@ export interface WantedInput {
 
 const OP = 'write the grant';
 const ACCOUNT = /^[a-z0-9][a-z0-9._-]{0,62}@([a-z0-9-]+\.)+gserviceaccount\.com$/;
+
 function refuse(code: `input.${string}`, subject: string, message: string, hint: string): Problem {
   return problem({ code, op: OP, subject, message, hint });
 }

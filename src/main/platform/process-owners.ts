@@ -15,12 +15,13 @@ export interface ProcessOwner {
 /** A process tree is not deeper; a pid that was used anew could lead in a circle. */
 const DEEPEST = 64;
 
-/** The program of a command line, and its first argument that is no option. Pure. */
+/** The program of a command line, and its first argument that is no option; nothing of a program's text, which `-c` gives. Pure. */
 export function shortCommand(words: readonly string[]): string | null {
   const [program, ...rest] = words;
   if (program === undefined || program === '') return null;
-  const first = rest.find((word) => word !== '' && !word.startsWith('-'));
-  const parts = first === undefined ? [program] : [program, first];
+  const at = rest.findIndex((word) => word !== '' && !word.startsWith('-'));
+  const first = rest[at];
+  const parts = first === undefined || rest[at - 1] === '-c' ? [program] : [program, first];
   return parts
     .map((part) => path.posix.basename(part))
     .join(' ')

@@ -33,18 +33,23 @@ export interface WrittenRun {
   readonly alive?: boolean;
 }
 
+/** What plans of every kind have. */
+const planOf = ({ id, name, createdAt }: Pick<WrittenRun, 'id' | 'name' | 'createdAt'>) => ({
+  format: RUN_FORMAT,
+  id,
+  name,
+  host: 'local',
+  createdAt,
+  application: '0.1.0',
+  endpoints: GOOGLE_ENDPOINTS,
+});
+
 export async function writeRun(home: string, run: WrittenRun): Promise<string> {
   const prefix = `results/${run.name}/${run.id}/`;
   const commands = Array.from({ length: run.workers }, () => run.command ?? 'node train.js');
   const plan = jobPlanSchema.parse({
-    format: RUN_FORMAT,
+    ...planOf(run),
     kind: 'training',
-    id: run.id,
-    name: run.name,
-    host: 'local',
-    createdAt: run.createdAt,
-    application: '0.1.0',
-    endpoints: GOOGLE_ENDPOINTS,
     gpusPerWorker: 0,
     code: { kind: 'dir', path: join(home, 'somewhere') },
     setup: null,
@@ -84,14 +89,8 @@ export async function writeDownload(
   run: Omit<WrittenRun, 'workers' | 'output'> & { readonly bucket: string },
 ): Promise<string> {
   const plan = transferPlanSchema.parse({
-    format: RUN_FORMAT,
+    ...planOf(run),
     kind: 'transfer',
-    id: run.id,
-    name: run.name,
-    host: 'local',
-    createdAt: run.createdAt,
-    application: '0.1.0',
-    endpoints: GOOGLE_ENDPOINTS,
     direction: 'download',
     bucket: run.bucket,
     target: { kind: 'folder', prefix: 'pictures/' },

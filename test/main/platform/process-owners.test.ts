@@ -17,6 +17,7 @@ it('a command is its program and what it was first given, and nothing that may b
     'python torch.distributed.run',
   );
   expect(shortCommand(['jupyter-lab'])).toBe('jupyter-lab');
+  expect(shortCommand(['python', '-c', 'token = "x"', 'y'])).toBe('python');
   expect(shortCommand([''])).toBeNull();
 });
 

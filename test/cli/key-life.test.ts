@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSecretSearch } from '../../src/cli/demo/secret-search.ts';
 import type { KeyUse } from '../../src/shared/key-use.ts';
 import type { KeyCard } from '../../src/shared/key.ts';
@@ -11,14 +11,17 @@ import { eventsOf, makeHome, type TestHome } from './harness.ts';
 import { mintFor } from './mint.ts';
 
 const BUCKET = 'artifacts-bucket';
-/** Seconds. */
+/** Seconds that access lasts where a job shall outlive it. */
 const LIFETIME = 3;
 const trainer = emailOf('trainer');
 
 let google: RunningEmulator;
 let home: TestHome;
 
-const startGoogle = (key: string, more: readonly string[] = []) =>
+const startGoogle = (
+  key: string,
+  options: { readonly lifetime?: number; readonly flags?: readonly string[] } = {},
+) =>
   startEmulator({
     accounts: [{ name: 'trainer', path: key }, { name: 'admin' }],
     admins: [emailOf('admin')],
@@ -26,12 +29,18 @@ const startGoogle = (key: string, more: readonly string[] = []) =>
       `${trainer}=roles/storage.objectViewer@${BUCKET}`,
       `${trainer}=roles/storage.objectCreator@${BUCKET}`,
     ],
-    tokenLifetimeSeconds: LIFETIME,
     dir: path.join(home.folder, 'google'),
-    flags: more,
+    ...(options.lifetime === undefined ? {} : { tokenLifetimeSeconds: options.lifetime }),
+    ...(options.flags === undefined ? {} : { flags: options.flags }),
   });
+/** The same Google at the same address, with this key of the account alone, and access that is soon over. */
+const startAgain = async (key: string) => {
+  const flags = ['--port', new URL(google.url).port];
+  await google.stop();
+  google = await startGoogle(key, { lifetime: LIFETIME, flags });
+};
 
-beforeAll(async () => {
+beforeEach(async () => {
   home = await makeHome();
   for (const folder of ['code', 'google', 'newer']) await mkdir(path.join(home.folder, folder));
   google = await startGoogle(path.join(home.folder, 'trainer.json'));
@@ -47,7 +56,7 @@ beforeAll(async () => {
   expect(made.status).toBe(200);
   await home.json(['keys', 'add', 'trainer.json', '--name', 'lab']);
 }, 60_000);
-afterAll(async () => {
+afterEach(async () => {
   await home.remove();
   await google.stop();
 }, 60_000);
@@ -74,7 +83,6 @@ const derOf = async (file: string): Promise<Uint8Array> => {
 
 describe('the life of a key in a terminal', () => {
   it('a job that waits goes on with the newer key once the old one is disabled; the log tells all of it', async () => {
-    const waits = await detach('waits', LIFETIME + 2);
     const kept = await detach('kept', 1, ['workerKeys: [{ key: lab, mode: key-file }]']);
     expect((await home.run(['ls', `gs://${BUCKET}`, '--key', 'lab'])).status).toBe(0);
     const checked = await home.run(['check', `gs://${BUCKET}/results`, '--for', 'output']);
@@ -82,6 +90,8 @@ describe('the life of a key in a terminal', () => {
     await home.until(kept, ({ state }) => state === 'finished');
     const copied = await home.run(['cp', `gs://${BUCKET}/results/`, './copied', '--key', 'lab']);
     expect(copied, copied.stderr).toMatchObject({ status: 0 });
+    await startAgain(path.join(home.folder, 'trainer.json'));
+    const waits = await detach('waits', LIFETIME + 2);
     await home.until(waits, ({ status }) => status.accessAwaited !== null);
     const [before] = await home.json<(KeyCard & { ageDays: number })[]>(['keys', 'list']);
     expect(before).toMatchObject({ name: 'lab', ageDays: 0 });
@@ -96,9 +106,8 @@ describe('the life of a key in a terminal', () => {
     expect(runs?.state).toBe('running');
 
     // Google knows the newer key of the account alone now.
-    await google.stop();
     const newer = path.join(home.folder, 'newer', 'trainer.json');
-    google = await startGoogle(newer, ['--port', new URL(google.url).port]);
+    await startAgain(newer);
     const refused = await home.run(['retry', waits]);
     expect(refused).toMatchObject({ status: 3 });
     expect(refused.stderr).toContain('does not accept the signature of this key');
@@ -169,6 +178,7 @@ describe('the life of a key in a terminal', () => {
   }, 120_000);
 
   it('what depends on a key is named before it goes; another key of the account goes on by its name alone', async () => {
+    await startAgain(path.join(home.folder, 'trainer.json'));
     const id = await detach('orphan', LIFETIME + 2);
     await mkdir(path.join(home.home, 'templates'), { recursive: true });
     await home.file('home/templates/nightly.yaml', await readFile(await jobFile('t', 1), 'utf8'));
@@ -197,7 +207,7 @@ describe('the life of a key in a terminal', () => {
     expect(gone).toMatchObject({ status: 3 });
     expect(gone.stderr).toContain('trainyard keys add FILE --name lab');
     // The very key, under another name.
-    await home.json(['keys', 'add', 'newer/trainer.json', '--name', 'again']);
+    await home.json(['keys', 'add', 'trainer.json', '--name', 'again']);
     const retried = await home.run(['retry', id]);
     expect(retried, retried.stderr).toMatchObject({ status: 0 });
   }, 120_000);

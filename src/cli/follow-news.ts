@@ -1,5 +1,7 @@
 import type { JobStatus, StageStatus, WorkerStatus } from '../shared/job-status.ts';
+import { gpusAwaitedText } from '../shared/gpus-awaited.ts';
 import { leftOutText } from '../shared/left-out.ts';
+import { STAGES } from '../shared/stages.ts';
 import type { JobView } from '../shared/views.ts';
 import { formatBytes, formatCount, formatSeconds, plural, printable } from './format.ts';
 import { codeText, workerEnd } from './job-text.ts';
@@ -37,7 +39,7 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
   const { status } = now;
   for (const stage of status.stages) {
     const known = before?.status.stages.find((other) => other.stage === stage.stage);
-    if (stage.startedAt !== null && stage.startedAt !== known?.startedAt)
+    if (stage.startedAt !== null && beganBetween(before, known, stage))
       step(stage.startedAt, stage.stage);
     if (stage.stage === 'staging' && status.code !== null && (before?.status.code ?? null) === null)
       step(stage.startedAt, `  code: ${codeText(status)}`);
@@ -60,11 +62,25 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
   }
   status.warnings.slice(before?.status.warnings.length ?? 0).forEach(warn);
   if (status.stopRequested && before?.status.stopRequested !== true) step(null, 'stop asked for');
+  const cards = status.gpusAwaited;
+  if (cards !== null && JSON.stringify(cards) !== JSON.stringify(before?.status.gpusAwaited))
+    step(null, `  ${gpusAwaitedText(cards).message}`);
   const awaited = status.accessAwaited;
   const awaitedBefore = before?.status.accessAwaited ?? null;
   if (awaited !== null && awaitedBefore === null) warn(awaited);
   if (awaited === null && awaitedBefore !== null) step(null, '  access renewed');
   return dated.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).map(({ news }) => news);
+}
+
+/** Whether a stage began, or was taken up with workers that had begun earlier. */
+function beganBetween(
+  before: JobView | null,
+  known: StageStatus | undefined,
+  { state, startedAt }: StageStatus,
+): boolean {
+  if (startedAt === null) return false;
+  if (known === undefined || known.startedAt === null || known.startedAt < startedAt) return true;
+  return state === 'active' && (known.state === 'pending' || before?.state === 'interrupted');
 }
 
 function workerNews(before: WorkerStatus | undefined, now: WorkerStatus): readonly Dated[] {
@@ -98,16 +114,22 @@ function stageEnd(stage: StageStatus, uploaded: JobStatus['uploaded']): string |
   return `  ${plural(moved.objects, 'object')}, ${formatBytes(moved.bytes)} in ${took}`;
 }
 
-/** The live line: how far the stage is. Pure. */
+/** The live line: how far the stage is; empty where that is no more than the news says. Pure. */
 export function liveText(job: JobView): string {
   const active = job.status.stages.find((stage) => stage.state === 'active');
-  if (active === undefined) return job.state;
+  if (active === undefined) return STAGES.some((stage) => stage === job.state) ? '' : job.state;
   if (job.status.accessAwaited !== null) return `${active.stage}: waits for access`;
+  if (active.stage === 'waiting' && job.status.gpusAwaited !== null) {
+    const { needed, free } = job.status.gpusAwaited;
+    return `waiting: ${formatCount(free)} of ${plural(needed, 'GPU')} free`;
+  }
   if (active.stage === 'running') {
     const running = job.workers.filter((worker) => worker.state === 'running').length;
-    return `running: ${formatCount(running)} of ${plural(job.workers.length, 'worker')}`;
+    return running === 0
+      ? ''
+      : `running: ${formatCount(running)} of ${plural(job.workers.length, 'worker')}`;
   }
-  return active.progress === null ? active.stage : progressText(active.stage, active.progress);
+  return active.progress === null ? '' : progressText(active.stage, active.progress);
 }
 
 const secondsBetween = (from: string, to: string): number =>

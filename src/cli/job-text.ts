@@ -1,4 +1,5 @@
 import { hasEnded, type JobStatus, type WorkerStatus } from '../shared/job-status.ts';
+import { gpusAwaitedText } from '../shared/gpus-awaited.ts';
 import type { WorkerKeyMode } from '../shared/job-spec.ts';
 import { leftOutText } from '../shared/left-out.ts';
 import type { JobView } from '../shared/views.ts';
@@ -95,6 +96,9 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
     ...status.leftOut.map((left) => leftOutText(left, LEFT_OUT_NAMED)),
     ...status.warnings,
     ...(status.accessAwaited === null ? [] : [status.accessAwaited]),
+    ...(status.gpusAwaited === null || job.state !== 'waiting'
+      ? []
+      : [gpusAwaitedText(status.gpusAwaited)]),
     ...(status.problem === null ? [] : [status.problem]),
   ];
   for (const note of notes) {

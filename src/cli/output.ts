@@ -87,7 +87,7 @@ export function createOutput(
       }
       const now = Date.now();
       lastSparse ??= now;
-      if (text === lastSparseText || now - lastSparse < LIVE_INTERVAL) return;
+      if (text === '' || text === lastSparseText || now - lastSparse < LIVE_INTERVAL) return;
       lastSparse = now;
       lastSparseText = text;
       stderr.write(`${text}\n`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { gpuSchema } from './gpu.ts';
+import { gpusAwaitedShape } from './gpus-awaited.ts';
 import { leftOutSchema } from './left-out.ts';
 import { RUN_FORMAT } from './plan.ts';
 import { problemSchema } from './problem.ts';
@@ -44,7 +45,7 @@ const kinds = {
   'code-staged': { files: z.int(), bytes: z.int(), state: codeStateSchema },
   'data-staged': { objects: z.int(), bytes: z.int(), seconds: z.number() },
   'setup-ended': { exitCode: z.int().nullable(), seconds: z.number() },
-  'gpus-awaited': { needed: z.int(), free: z.int(), total: z.int() },
+  'gpus-awaited': gpusAwaitedShape,
   'worker-started': {
     worker,
     pid: z.int(),

@@ -1,5 +1,6 @@
 import type { CodeState, Progress, RunEvent } from './events.ts';
 import type { Gpu } from './gpu.ts';
+import type { GpusAwaited } from './gpus-awaited.ts';
 import type { LeftOut } from './left-out.ts';
 import type { Problem } from './problem.ts';
 import { STAGES, type Stage } from './stages.ts';
@@ -70,6 +71,8 @@ export interface JobStatus {
     readonly message: string;
     readonly hint: string;
   } | null;
+  /** Set while the run waits for cards. */
+  readonly gpusAwaited: GpusAwaited | null;
   readonly stopRequested: boolean;
   readonly warnings: readonly { readonly message: string; readonly hint: string }[];
   /** What was left out of code, data and output, one entry each where it was anything. */
@@ -112,6 +115,7 @@ export function initialStatus(workers: number, stages: readonly Stage[] = STAGES
     problem: null,
     failedStage: null,
     accessAwaited: null,
+    gpusAwaited: null,
     stopRequested: false,
     warnings: [],
     leftOut: [],
@@ -142,6 +146,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         problem: null,
         failedStage: null,
         accessAwaited: null,
+        gpusAwaited: null,
         stopRequested: false,
         stages: stillDone(status.stages),
       };
@@ -158,7 +163,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
     case 'stage-progress':
       return withStage(status, event.stage, (stage) => ({ ...stage, progress: event.progress }));
     case 'stage-ended':
-      return withStage(status, event.stage, (stage) => ({
+      return withStage({ ...status, gpusAwaited: null }, event.stage, (stage) => ({
         ...stage,
         state: 'done',
         endedAt: event.time,
@@ -178,19 +183,23 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         starts: event.start,
       }));
     case 'worker-adopted':
-      return withWorker(status, event.worker, (worker) => ({
+      return withWorker(goesOnSince(status, event.worker), event.worker, (worker) => ({
         ...worker,
         state: 'running',
         pid: event.pid,
       }));
     case 'worker-ended':
-      return withWorker({ ...status, notebook: null }, event.worker, (worker) => ({
-        ...worker,
-        state: event.stopped ? 'stopped' : event.exitCode === 0 ? 'finished' : 'failed',
-        exitCode: event.exitCode,
-        signal: event.signal,
-        endedAt: event.time,
-      }));
+      return withWorker(
+        goesOnSince({ ...status, notebook: null }, event.worker),
+        event.worker,
+        (worker) => ({
+          ...worker,
+          state: event.stopped ? 'stopped' : event.exitCode === 0 ? 'finished' : 'failed',
+          exitCode: event.exitCode,
+          signal: event.signal,
+          endedAt: event.time,
+        }),
+      );
     case 'access-awaited':
       return {
         ...status,
@@ -198,6 +207,10 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
       };
     case 'access-renewed':
       return { ...status, accessAwaited: null };
+    case 'gpus-awaited': {
+      const { needed, free, total, taken } = event;
+      return { ...status, gpusAwaited: { needed, free, total, taken } };
+    }
     case 'output-uploaded':
       return { ...status, uploaded: { objects: event.objects, bytes: event.bytes } };
     case 'notebook-ready':
@@ -225,6 +238,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         problem: event.problem,
         failedStage: event.stage,
         accessAwaited: null,
+        gpusAwaited: null,
         endedAt: event.time,
         stages: status.stages.map((stage) => {
           const state = stateAtEnd(stage, event, status.stopRequested);
@@ -235,12 +249,22 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
       };
     case 'setup-ended':
     case 'data-staged':
-    case 'gpus-awaited':
     case 'output-checked':
     case 'manifest-uploaded':
     case 'worker-log-full':
       return status;
   }
+}
+
+/** An attempt that takes up a worker of an earlier agent goes on from that worker's start, and so does its stage. */
+function goesOnSince(status: JobStatus, index: number): JobStatus {
+  const since = status.workers.find((worker) => worker.index === index)?.startedAt ?? null;
+  const earlier = (time: string | null) =>
+    since !== null && time !== null && since < time ? since : time;
+  return {
+    ...withStage(status, 'running', (stage) => ({ ...stage, startedAt: earlier(stage.startedAt) })),
+    attemptStartedAt: earlier(status.attemptStartedAt),
+  };
 }
 
 /** The stages at the start of another attempt: what comes after one that is not through is done again. */

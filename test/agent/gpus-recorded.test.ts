@@ -33,6 +33,50 @@ describe('what nvidia-smi 535.261.03 printed on a machine without a card', () =>
   });
 });
 
+describe('what driver 580.159.04 answered on machines with a card', () => {
+  const probeOf = async (name: string) => {
+    const { code, stdout } = await callAgent(['probe', '/tmp'], {
+      HOME: '/nonexistent',
+      SHELL: '/bin/bash',
+      PATH: `${FAKE_NVIDIA_SMI}:${process.env['PATH'] ?? ''}`,
+      FAKE_NVIDIA_SMI: path.join(CASES, 'recorded', name),
+    });
+    expect(code).toBe(0);
+    const { gpus } = hostProbeSchema.parse(JSON.parse(stdout));
+    if (gpus.kind !== 'gpus') throw new Error(gpus.kind);
+    expect(gpus.driver).toBe('580.159.04');
+    expect(gpus.gpus).toHaveLength(1);
+    return gpus.gpus;
+  };
+  test('nobody on it: it is free', async () => {
+    const cards = await probeOf('h200-idle');
+    expect(cards).toMatchObject([
+      {
+        index: 0,
+        name: 'NVIDIA H200',
+        memoryTotal: 143771,
+        memoryUsed: 0,
+        utilization: 0,
+        temperature: 42,
+        power: 79.21,
+        processes: [],
+      },
+    ]);
+    expect(assignGpus(cards, 1, new Set()).chosen).toHaveLength(1);
+    expect(await probeOf('h100-idle')).toMatchObject([
+      { name: 'NVIDIA H100 80GB HBM3', memoryTotal: 81559, processes: [] },
+    ]);
+  });
+  test('a training on it: its process is seen, and the card is given to nobody else', async () => {
+    const cards = await probeOf('h100-busy');
+    expect(cards).toMatchObject([{ memoryUsed: 1827, utilization: 99, processes: [2042] }]);
+    expect(assignGpus(cards, 1, new Set())).toEqual({ free: [], chosen: null });
+    expect(await probeOf('h200-busy')).toMatchObject([
+      { utilization: 100, power: 587.15, processes: [2021] },
+    ]);
+  });
+});
+
 /** Forms seen in outputs that others published; UUIDs, pids and values are made up. */
 describe('forms of other machines', () => {
   const card = (values: string, mig: string, name: string): string =>

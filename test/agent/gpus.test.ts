@@ -182,7 +182,15 @@ describe('jobs with GPUs', () => {
     kill(agent.pid);
     await until(() => !isAlive(agent), 'the agent is gone');
     await third.begin();
-    expect(await third.waitFor('gpus-awaited')).toMatchObject({ needed: 2, free: 0, total: 2 });
+    expect(await third.waitFor('gpus-awaited')).toMatchObject({
+      needed: 2,
+      free: 0,
+      total: 2,
+      taken: [
+        { index: 0, run: path.basename(first.directory), processes: [] },
+        { index: 1, run: path.basename(second.directory), processes: [] },
+      ],
+    });
     go(second);
     await second.ended();
     await third.waitFor('gpus-awaited', (event) => event.free === 1);
@@ -216,7 +224,11 @@ describe('jobs with GPUs', () => {
     await Promise.all([one.begin(), two.begin()]);
     expect(await one.ended()).toMatchObject({ state: 'finished' });
     expect(cardsOf(one)).not.toContain(uuid);
-    await two.waitFor('gpus-awaited');
+    expect(await two.waitFor('gpus-awaited')).toMatchObject({
+      taken: expect.arrayContaining([
+        { index: 0, run: null, processes: [4711], needsReset: false },
+      ]) as unknown,
+    });
     await two.stop();
     expect(await two.ended()).toMatchObject({ state: 'stopped', stage: 'waiting' });
     writeFileSync(path.join(machine, 'processes.csv'), '');

@@ -8,6 +8,7 @@ import { chooseJobId } from '../../src/cli/job-id.ts';
 import { createOutput, table, type Sink } from '../../src/cli/output.ts';
 import { progressText } from '../../src/cli/progress.ts';
 import { deriveJobStatus } from '../../src/shared/job-status.ts';
+import { gpusAwaitedText } from '../../src/shared/gpus-awaited.ts';
 import type { RunEvent, RunEventBody } from '../../src/shared/events.ts';
 import { problem } from '../../src/shared/problem.ts';
 import type { JobView } from '../../src/shared/views.ts';
@@ -237,6 +238,19 @@ describe('news of a job', () => {
       'careful',
     ]);
     expect(newsBetween(now, now)).toEqual([]);
+    // Taken up by another agent: the stage is told, and once.
+    const interrupted = view([...start, ...ended.slice(0, 3)], false);
+    expect(interrupted.state).toBe('interrupted');
+    const again: readonly RunEventBody[] = [
+      ...start,
+      ...ended.slice(0, 3),
+      { ...start[0]!, attempt: 2 } as RunEventBody,
+      { kind: 'stage-started', stage: 'running' },
+    ];
+    const taken = view([...again, { kind: 'worker-adopted', worker: 0, pid: 7 }]);
+    for (const between of [view(again), taken])
+      expect(newsBetween(interrupted, between).map((news) => news.text)).toEqual(['running']);
+    expect(newsBetween(view(again), taken)).toEqual([]);
     const lost = ended.map((event) =>
       event.kind === 'worker-ended' ? { ...event, exitCode: null } : event,
     );
@@ -251,6 +265,49 @@ describe('news of a job', () => {
       'uploading',
       'careful',
     ]);
+  });
+
+  it('what a job waits for is told with who has it, and again when that changes', () => {
+    const waits = { needed: 2, free: 0, total: 2 };
+    const held = { index: 0, run: '20260101-000000-abcdef', processes: [5], needsReset: false };
+    const foreign = { index: 1, run: null, processes: [4711, 4712], needsReset: false };
+    expect(gpusAwaitedText({ ...waits, taken: [held, foreign] }).message).toBe(
+      'Waits for 2 GPUs; 0 of 2 are free. Not free: GPU 0 (the job 20260101-000000-abcdef), GPU 1 (processes 4711, 4712).',
+    );
+    expect(
+      gpusAwaitedText({ needed: 2, free: 1, total: 2, taken: [{ ...held, needsReset: true }] })
+        .message,
+    ).toBe('Waits for 2 GPUs; 1 of 2 is free. Not free: GPU 0 (needs a reset).');
+    expect(gpusAwaitedText({ ...waits, taken: [] }).message).toBe(
+      'Waits for 2 GPUs; 0 of 2 are free.',
+    );
+
+    const waiting: readonly RunEventBody[] = [
+      ...start,
+      { kind: 'stage-ended', stage: 'staging' },
+      { kind: 'stage-started', stage: 'waiting' },
+      { kind: 'gpus-awaited', ...waits, taken: [held, foreign] },
+    ];
+    const less: RunEventBody = {
+      kind: 'gpus-awaited',
+      needed: 2,
+      free: 1,
+      total: 2,
+      taken: [held],
+    };
+    const said = (before: JobView | null, now: JobView) =>
+      newsBetween(before, now).map(({ text }) => text.slice(0, 33));
+    expect(said(null, view(waiting))).toEqual([
+      'staging',
+      'waiting',
+      '  Waits for 2 GPUs; 0 of 2 are fr',
+    ]);
+    expect(said(view(waiting), view([...waiting, less]))).toEqual([
+      '  Waits for 2 GPUs; 1 of 2 is fre',
+    ]);
+    expect(said(view(waiting), view(waiting))).toEqual([]);
+    const goes = view([...waiting, { kind: 'stage-ended', stage: 'waiting' }]);
+    expect(goes.status.gpusAwaited).toBeNull();
   });
 });
 

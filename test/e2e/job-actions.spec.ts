@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
@@ -104,6 +104,24 @@ test('a job on a card: the rail and the charts show the machine; what is missing
     await world.remove('artifacts-bucket', gone);
     expect(await trainyard('upload', id)).toMatchObject({ id, state: 'finished' });
     expect(await world.names('artifacts-bucket')).toContain(gone);
+
+    // Cards that others are on are waited for, and who has them is told.
+    const [first, second] = (await readFile(join(machine, 'query.csv'), 'utf8'))
+      .split('\n')
+      .map((line) => line.split(', ')[1] ?? '');
+    await writeFile(join(machine, 'processes.csv'), `${first}, 4711\n${second}, 4712\n`);
+    const next = (await trainyard('run', join(folder, 'job.yaml'), '--detach')) as { id: string };
+    const waiting = page.locator(`tr[data-job="${next.id}"]`);
+    await expect(waiting).toContainText('waiting', { timeout: 40_000 });
+    await waiting.click();
+    const told = page.getByRole('alert').filter({ hasText: 'Waits for 1 GPU' });
+    await expect(told).toContainText(
+      '0 of 2 are free. Not free: GPU 0 (process 4711), GPU 1 (process 4712).',
+    );
+    await bothThemes(page, 'job-waits-for-cards-1280');
+    await writeFile(join(machine, 'processes.csv'), '');
+    await expect(waiting).toContainText('finished', { timeout: 40_000 });
+    await expect(told).toHaveCount(0);
 
     for (const count of [8, 16]) {
       await writeFile(join(machine, 'query.csv'), cards(count));

@@ -256,4 +256,22 @@ describe('what was left out', () => {
     const [many] = status([started, left('output', 1_234)]).leftOut;
     expect(leftOutText(many!, 5).message).toContain('; and 1,233 more.');
   });
+
+  it('an attempt that takes up workers of an earlier one took as long as they did', () => {
+    const began = events(...running)[6]!.time;
+    const again: readonly RunEventBody[] = [
+      ...running,
+      { ...started, attempt: 2 },
+      { kind: 'stage-started', stage: 'running' },
+    ];
+    expect(status(again).stages[2]!.startedAt! > began).toBe(true);
+    for (const taken of [
+      { kind: 'worker-adopted', worker: 0, pid: 10 },
+      { kind: 'worker-ended', worker: 0, exitCode: 0, signal: null, stopped: false },
+    ] as const)
+      expect(status([...again, taken])).toMatchObject({
+        attemptStartedAt: began,
+        stages: [{}, {}, { state: 'active', startedAt: began }, {}],
+      });
+  });
 });

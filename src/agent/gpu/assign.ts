@@ -14,7 +14,7 @@ export interface Assignment {
 export function assignGpus(
   gpus: readonly Gpu[],
   needed: number,
-  taken: ReadonlySet<string>,
+  taken: Pick<ReadonlySet<string>, 'has'>,
 ): Assignment {
   const free = gpus.filter(
     (gpu) => !taken.has(gpu.uuid) && gpu.processes.length === 0 && gpu.needsReset !== true,

@@ -8,8 +8,8 @@ import { hasLiveWorkers } from '../private-folder.ts';
 
 /** The cards of this host that this run holds, against other runs of the same home. */
 export interface GpuLocks {
-  /** UUIDs that are locked, by other runs or by this one. */
-  taken(): ReadonlySet<string>;
+  /** UUIDs that are locked, by other runs or by this one, and by which: run directories. */
+  taken(): ReadonlyMap<string, string>;
   /** Takes all of them, or none. */
   take(uuids: readonly string[]): boolean;
   releaseAll(): void;
@@ -33,11 +33,13 @@ export function openGpuLocks(home: string, run: string, agent: ProcessIdentity):
   };
   return {
     taken: () =>
-      new Set([
-        ...held.keys(),
+      new Map([
+        ...[...held.keys()].map((uuid) => [uuid, run] as const),
         ...readdirSync(root).flatMap((name) => {
           const holder = lockHolder(path.join(root, name));
-          return holder !== null && holds(run, holder) ? [decodeURIComponent(name)] : [];
+          return holder !== null && holds(run, holder)
+            ? [[decodeURIComponent(name), holder.run] as const]
+            : [];
         }),
       ]),
     take(uuids) {

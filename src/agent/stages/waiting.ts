@@ -1,4 +1,6 @@
+import path from 'node:path';
 import type { Gpu } from '../../shared/gpu.ts';
+import type { TakenGpu } from '../../shared/gpus-awaited.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { sleep } from '../files.ts';
 import { assignGpus, dealGpus } from '../gpu/assign.ts';
@@ -8,6 +10,8 @@ import type { JobRun } from '../run.ts';
 import { cancelled } from '../ending.ts';
 
 const LOOK_EVERY = 2_000;
+/** Which processes are on a card is told anew this often at the most: on a shared machine they come and go. Milliseconds. */
+const TELL_PROCESSES_EVERY = 60_000;
 
 export type Grants = ReadonlyMap<number, readonly Gpu[]>;
 
@@ -23,20 +27,28 @@ export async function waitForGpus(
   const each = run.plan.gpusPerWorker;
   const needed = each * workers.length;
   run.events.append({ kind: 'stage-started', stage: 'waiting' });
-  let told = '';
+  let told = { cards: '', processes: '', at: 0 };
   for (;;) {
     if (run.stop.asked.aborted) return fail(cancelled(run));
     const looked =
-      needed === 0 ? ok({ free: [], chosen: [], total: 0 }) : await look(needed, locks);
+      needed === 0 ? ok({ free: [], chosen: [], taken: [], total: 0 }) : await look(needed, locks);
     if (!looked.ok) return looked;
-    const { free, chosen, total } = looked.value;
+    const { free, chosen, taken, total } = looked.value;
     if (chosen !== null && locks.take(chosen.map((gpu) => gpu.uuid))) {
       run.events.append({ kind: 'stage-ended', stage: 'waiting' });
       return ok(dealGpus(workers, chosen, each));
     }
-    const now = `${free.length} of ${total}`;
-    if (now !== told) {
-      run.events.append({ kind: 'gpus-awaited', needed, free: free.length, total });
+    const awaited = { needed, free: free.length, total, taken };
+    const now = {
+      cards: JSON.stringify({ ...awaited, taken: taken.map((gpu) => ({ ...gpu, processes: [] })) }),
+      processes: JSON.stringify(taken.map(({ processes }) => processes)),
+      at: performance.now(),
+    };
+    const isNew =
+      now.cards !== told.cards ||
+      (now.processes !== told.processes && now.at - told.at >= TELL_PROCESSES_EVERY);
+    if (isNew) {
+      run.events.append({ kind: 'gpus-awaited', ...awaited });
       told = now;
     }
     await sleep(LOOK_EVERY, run.stop.asked);
@@ -46,6 +58,7 @@ export async function waitForGpus(
 interface Look {
   readonly free: readonly Gpu[];
   readonly chosen: readonly Gpu[] | null;
+  readonly taken: TakenGpu[];
   readonly total: number;
 }
 
@@ -68,5 +81,18 @@ async function look(needed: number, locks: GpuLocks): Promise<Result<Look>> {
       `The job needs ${needed} GPUs; this machine has ${gpus.length}: ${gpus.map((gpu) => gpu.name).join(', ')}.`,
       'Use fewer workers or fewer GPUs for each.',
     );
-  return ok({ ...assignGpus(gpus, needed, locks.taken()), total: gpus.length });
+  const locked = locks.taken();
+  const { free, chosen } = assignGpus(gpus, needed, locked);
+  const taken = gpus
+    .filter((gpu) => !free.includes(gpu))
+    .map(({ index, uuid, processes, needsReset }): TakenGpu => {
+      const holder = locked.get(uuid);
+      return {
+        index,
+        run: holder === undefined ? null : path.basename(holder),
+        processes: [...processes],
+        needsReset: needsReset === true,
+      };
+    });
+  return ok({ free, chosen, taken, total: gpus.length });
 }

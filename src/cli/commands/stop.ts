@@ -34,7 +34,7 @@ export function registerStop(program: Command, run: Run): void {
           services,
           id,
           (now) => {
-            output.live(`stopping: ${liveText(now)}`);
+            output.live(`stopping: ${liveText(now) || now.state}`);
             upload.look(now);
           },
           AbortSignal.any([context.signal, stuck.signal]),

@@ -58,6 +58,7 @@ const viewSchema = z.strictObject({
     accessAwaited: z
       .strictObject({ account: z.string(), message: z.string(), hint: z.string() })
       .nullable(),
+    gpusAwaited: z.null().default(null),
     stopRequested: z.boolean(),
     warnings: z.array(said),
     leftOut: z.array(leftOutSchema),

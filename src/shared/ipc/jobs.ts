@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../events.ts';
 import { gpuSchema, sampleSchema } from '../gpu.ts';
+import { gpusAwaitedSchema } from '../gpus-awaited.ts';
 import { leftOutSchema } from '../left-out.ts';
 import { workerKeysSchema } from '../job-spec.ts';
 import { JOB_STATES, STAGE_STATES, WORKER_STATES } from '../job-status.ts';
@@ -45,6 +46,7 @@ const jobStatusSchema = z.object({
   problem: problemSchema.nullable(),
   failedStage: z.enum(STAGES).nullable(),
   accessAwaited: remark.extend({ account: z.string() }).nullable(),
+  gpusAwaited: gpusAwaitedSchema.nullable(),
   stopRequested: z.boolean(),
   warnings: z.array(remark),
   leftOut: z.array(leftOutSchema),

@@ -1,6 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { Suspense } from 'react';
 import type { LogSource } from '../../../shared/ipc.ts';
+import { gpusAwaitedText } from '../../../shared/gpus-awaited.ts';
 import { goesOn } from '../../../shared/job-status.ts';
 import { leftOutText } from '../../../shared/left-out.ts';
 import type { JobView } from '../../../shared/views.ts';
@@ -61,7 +62,7 @@ export function JobDetail({ job, now, onReveal }: JobDetailProps) {
   const chooseTab = useView((view) => view.chooseTab);
   const { state, color } = stateLabelOf(job);
   const isStopping = job.kind !== 'transfer' && job.status.stopRequested && goesOn(job);
-  const { problem, accessAwaited, leftOut, warnings } = job.status;
+  const { problem, accessAwaited, gpusAwaited, leftOut, warnings } = job.status;
 
   return (
     <article className="detail" aria-label={`Job ${job.name}`}>
@@ -89,6 +90,9 @@ export function JobDetail({ job, now, onReveal }: JobDetailProps) {
               message={accessAwaited.message}
               hint={accessAwaited.hint}
             />
+          )}
+          {gpusAwaited !== null && goesOn(job) && (
+            <ProblemAlert color="blue" {...gpusAwaitedText(gpusAwaited)} />
           )}
           {leftOut.map((one) => (
             <ProblemAlert

@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../../../shared/events.ts';
+import { gpusAwaitedText } from '../../../../shared/gpus-awaited.ts';
 import { leftOutText } from '../../../../shared/left-out.ts';
 import { formatBytes, formatCount, formatDuration, plural } from '../../../common/format.ts';
 import type { JobView } from '../../../../shared/views.ts';
@@ -53,11 +54,7 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
         tone: event.exitCode === 0 ? 'plain' : 'bad',
       };
     case 'gpus-awaited':
-      return {
-        title: 'Waits for GPUs',
-        detail: `${event.needed} needed, ${event.free} of ${event.total} free`,
-        tone: 'care',
-      };
+      return { title: 'Waits for GPUs', detail: gpusAwaitedText(event).message, tone: 'care' };
     case 'worker-started':
       return plain(
         event.start === 1

@@ -6,8 +6,8 @@ export default defineConfig({
     include: [...partsSeen],
     exclude: ['test/e2e/**', ...partsLeftOut],
     pool: 'forks',
-    // Most tests wait for processes and tokens: three at once keep two cores busy.
-    maxWorkers: 3,
+    // Most tests wait for processes and tokens: four at once keep two cores busy.
+    maxWorkers: 4,
     // As for the window's tests: CONTRIBUTING.md.
     retry: process.env['CI'] === undefined ? 0 : 1,
     // Long, since these machines are shared: a test that passes waits for nothing.

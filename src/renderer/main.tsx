@@ -1,6 +1,6 @@
 import './mantine.css';
 import './style.css';
-import { MantineProvider } from '@mantine/core';
+import { MantineProvider, type MantineColorSchemeManager } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -17,13 +17,22 @@ const queries = new QueryClient({
   },
 });
 
+/** The main process tells the page which theme the system, or the user, has: nothing is kept or asked for here. */
+const AS_THE_SYSTEM: MantineColorSchemeManager = {
+  get: (initial) => initial,
+  set: () => undefined,
+  subscribe: () => undefined,
+  unsubscribe: () => undefined,
+  clear: () => undefined,
+};
+
 const container = document.getElementById('root');
 if (container === null) throw new Error('The page has no root.');
 keepJobs(queries);
 await restoreViews();
 createRoot(container).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={AS_THE_SYSTEM}>
       <QueryClientProvider client={queries}>
         <Application />
       </QueryClientProvider>

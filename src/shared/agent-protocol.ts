@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { gpuProbeSchema, gpuSchema } from './gpu.ts';
 import { accessTokenSchema, GRANT_PURPOSES, serviceAccountKeySchema } from './key.ts';
-import { problemSchema } from './problem.ts';
+import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
 
 /**

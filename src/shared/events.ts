@@ -3,7 +3,7 @@ import { gpuSchema } from './gpu.ts';
 import { gpusAwaitedShape } from './gpus-awaited.ts';
 import { leftOutSchema } from './left-out.ts';
 import { RUN_FORMAT } from './plan.ts';
-import { problemSchema } from './problem.ts';
+import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
 import { STAGES } from './stages.ts';
 

@@ -82,6 +82,3 @@ export const eventChannel = (name: EventName): string => `trainyard:event:${name
 
 export const CALL_NAMES = Object.keys(CALLS) as readonly CallName[];
 export const EVENT_NAMES = Object.keys(EVENTS) as readonly EventName[];
-
-/** The window's page lives here; nothing else may speak with the main process. */
-export const PAGE_ORIGIN = 'app://trainyard';

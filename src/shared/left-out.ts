@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatCount, plural } from './format.ts';
-import { problemSchema } from './problem.ts';
+import { problemSchema } from './problem-schema.ts';
 
 /**
  * What a transfer of a run left out: of its code and data, objects that can be no file; of its output, files that can be no object. `failed` is

@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /**
  * The area of a problem's code. It decides the exit status of the command line:
  *
@@ -39,20 +37,14 @@ export type ProblemCode = `${ProblemArea}.${string}`;
  * - `hint`: what the user can do; for a refusal the exact role and condition to ask for. May be empty.
  * - `retryable`: whether the same call may succeed later without any change by the user.
  */
-export const problemSchema = z.strictObject({
-  code: z.custom<ProblemCode>(
-    (value) =>
-      typeof value === 'string' && PROBLEM_AREAS.some((area) => value.startsWith(`${area}.`)),
-    'a problem code',
-  ),
-  op: z.string(),
-  subject: z.string(),
-  message: z.string(),
-  hint: z.string(),
-  retryable: z.boolean(),
-});
-
-export type Problem = Readonly<z.infer<typeof problemSchema>>;
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly op: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+}
 
 export type Result<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };

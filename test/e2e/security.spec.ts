@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { ElectronApplication, Page } from '@playwright/test';
 import type {} from '../../src/renderer/client.ts';
-import { PAGE_ORIGIN } from '../../src/shared/ipc.ts';
+import { PAGE_ORIGIN } from '../../src/shared/page-origin.ts';
 import { expect, test } from './support/application.ts';
 import { writeRun } from './support/runs.ts';
 import { FINISHED } from './support/samples.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { placeOfArguments, placeOfLink } from '../../src/main/app/links.ts';
 import { farewell, newsOf } from '../../src/main/app/news.ts';
+import { isInSight } from '../../src/main/app/frame.ts';
 import {
-  isInSight,
   keepFrame,
   keepPreferences,
   readFrame,

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { PAGE_ORIGIN } from '../../shared/ipc.ts';
+import { PAGE_ORIGIN } from '../../shared/page-origin.ts';
 
 /** What the shell allows, as pure functions; `security.ts` and `scheme.ts` act on them. */
 

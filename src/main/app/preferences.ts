@@ -3,6 +3,7 @@ import { preferencesSchema, type Preferences } from '../../shared/ipc/applicatio
 import { viewsSchema, type Views } from '../../shared/ipc/views.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import type { SettingsReader, SettingsWriter } from '../store/settings.ts';
+import type { Frame } from './frame.ts';
 
 /** What the window remembers, in the store's settings. What cannot be read is as at the first start. */
 
@@ -11,16 +12,13 @@ const FIRST_PREFERENCES = { theme: 'system', notifications: true } as const;
 /** `keepFollowing` is kept only once the user has chosen: until then it follows what the system offers. */
 const storedSchema = preferencesSchema.partial({ keepFollowing: true });
 
-const frameSchema = z.strictObject({
+const frameSchema: z.ZodType<Frame> = z.strictObject({
   x: z.int(),
   y: z.int(),
   width: z.int().min(200).max(20_000),
   height: z.int().min(200).max(20_000),
   maximized: z.boolean(),
 });
-/** Where the window stood. */
-export type Frame = Readonly<z.infer<typeof frameSchema>>;
-
 const PREFERENCES = 'window.preferences';
 const FRAME = 'window.frame';
 const VIEWS = 'window.views';
@@ -70,17 +68,3 @@ export const readFrame = (settings: SettingsReader | null): Frame | null =>
 
 export const keepFrame = (settings: Settings, frame: Frame): Result<void> =>
   frameSchema.safeParse(frame).success ? settings.set(FRAME, JSON.stringify(frame)) : ok();
-
-/** Whether enough of a frame lies on one of the screens to be found and moved. Pure. */
-export function isInSight(
-  frame: Omit<Frame, 'maximized'>,
-  screens: readonly Omit<Frame, 'maximized'>[],
-): boolean {
-  return screens.some((screen) => {
-    const width =
-      Math.min(frame.x + frame.width, screen.x + screen.width) - Math.max(frame.x, screen.x);
-    const height =
-      Math.min(frame.y + frame.height, screen.y + screen.height) - Math.max(frame.y, screen.y);
-    return width >= 200 && height >= 100 && frame.y >= screen.y;
-  });
-}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { protocol, type Session } from 'electron';
-import { PAGE_ORIGIN } from '../../shared/ipc.ts';
+import { PAGE_ORIGIN } from '../../shared/page-origin.ts';
 import { assetFile, CONTENT_SECURITY_POLICY, contentType } from './policy.ts';
 
 const SCHEME = PAGE_ORIGIN.slice(0, PAGE_ORIGIN.indexOf(':'));
@@ -25,8 +25,10 @@ const HEADERS = {
   'Cache-Control': 'no-cache',
 };
 
-/** Serves the built window below `root`, and nothing else. */
-export function serveScheme(session: Session, root: string): void {
+/**
+ * Serves the built window below `root`, and nothing else. `ready`: when calls of the page are heard; its scripts wait for that.
+ */
+export function serveScheme(session: Session, root: string, ready: Promise<void>): void {
   session.protocol.handle(SCHEME, async (request) => {
     const refuse = (status: number) => new Response(null, { status, headers: HEADERS });
     if (request.method !== 'GET') return refuse(405);
@@ -34,6 +36,7 @@ export function serveScheme(session: Session, root: string): void {
     if (file === null) return refuse(403);
     try {
       const body = new Uint8Array(await readFile(file));
+      if (file.endsWith('.js')) await ready;
       return new Response(body, { headers: { ...HEADERS, 'Content-Type': contentType(file) } });
     } catch {
       return refuse(404);

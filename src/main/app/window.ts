@@ -1,13 +1,11 @@
 import path from 'node:path';
 import { BrowserWindow, nativeTheme, screen } from 'electron';
-import { PAGE_ORIGIN } from '../../shared/ipc.ts';
+import { PAGE_ORIGIN } from '../../shared/page-origin.ts';
 import { afterCrash } from './crashes.ts';
 import { WEB_PREFERENCES } from './policy.ts';
-import { isInSight, type Frame } from './preferences.ts';
+import { isInSight, type Frame } from './frame.ts';
 
 export interface WindowOptions {
-  /** The folder of the built programs. */
-  readonly out: string;
   /** Where it stood last time. */
   readonly frame: Frame | null;
   /** It was moved, or its size changed. */
@@ -23,14 +21,21 @@ const REST = 400;
 /** Before a page that crashed is loaded again. Milliseconds. */
 const AFTER_CRASH = 200;
 
-/** Opens the window, hidden until its first paint. */
-export function openWindow({ out, frame, onFrame, onCrash, onLost }: WindowOptions): BrowserWindow {
-  const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
-  const known = frame !== null && isInSight(frame, screens) ? frame : null;
+/** A window whose page is on its way, and that nobody sees yet. */
+export interface MadeWindow {
+  readonly window: BrowserWindow;
+  /** Puts it in its place, and shows it once its page has painted. */
+  readonly open: (options: WindowOptions) => void;
+}
+
+/**
+ * Makes the window and asks for its page: making the page's process takes longer than anything else at the start, and goes on beside it. `out`: the
+ * folder of the built programs.
+ */
+export function makeWindow(out: string): MadeWindow {
   const window = new BrowserWindow({
-    width: known?.width ?? 1280,
-    height: known?.height ?? 800,
-    ...(known === null ? {} : { x: known.x, y: known.y }),
+    width: 1280,
+    height: 800,
     // The least that every screen has room in.
     minWidth: 900,
     minHeight: 600,
@@ -38,11 +43,37 @@ export function openWindow({ out, frame, onFrame, onCrash, onLost }: WindowOptio
     title: 'Trainyard',
     // Elsewhere the packaged application has one.
     ...(process.platform === 'linux' ? { icon: path.join(out, 'icons', '128x128.png') } : {}),
-    backgroundColor: nativeTheme.shouldUseDarkColors ? '#1f1f1f' : '#ffffff',
+    backgroundColor: background(),
     webPreferences: { ...WEB_PREFERENCES, preload: path.join(out, 'preload', 'index.cjs') },
   });
-  if (known?.maximized === true) window.maximize();
-  window.once('ready-to-show', () => window.show());
+  const painted = new Promise<void>((resolve) => window.once('ready-to-show', () => resolve()));
+  void window.loadURL(`${PAGE_ORIGIN}/index.html`);
+  return {
+    window,
+    open: (options) => {
+      openInPlace(window, options);
+      void painted.then(() => {
+        if (!window.isDestroyed()) window.show();
+      });
+    },
+  };
+}
+
+const background = () => (nativeTheme.shouldUseDarkColors ? '#1f1f1f' : '#ffffff');
+
+function openInPlace(
+  window: BrowserWindow,
+  { frame, onFrame, onCrash, onLost }: WindowOptions,
+): void {
+  const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
+  const known = frame !== null && isInSight(frame, screens) ? frame : null;
+  if (known !== null) {
+    const { x, y, width, height } = known;
+    window.setBounds({ x, y, width, height });
+    if (known.maximized) window.maximize();
+  }
+  // The theme is known by now.
+  window.setBackgroundColor(background());
 
   let timer: NodeJS.Timeout | undefined;
   const keep = () => {
@@ -78,8 +109,6 @@ export function openWindow({ out, frame, onFrame, onCrash, onLost }: WindowOptio
     // Not from within: a page that is about to be gone cannot be loaded.
     if (then !== 'nothing') setTimeout(() => (then === 'load' ? load() : ask()), AFTER_CRASH);
   });
-  void window.loadURL(`${PAGE_ORIGIN}/index.html`);
-  return window;
 }
 
 export function bringToFront(window: BrowserWindow): void {

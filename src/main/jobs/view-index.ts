@@ -5,7 +5,7 @@ import { hasEnded, JOB_STATES, STAGE_STATES, WORKER_STATES } from '../../shared/
 import { leftOutSchema } from '../../shared/left-out.ts';
 import { workerKeysSchema } from '../../shared/job-spec.ts';
 import { transferPlacesSchema } from '../../shared/ipc/jobs.ts';
-import { problemSchema } from '../../shared/problem.ts';
+import { problemSchema } from '../../shared/problem-schema.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { FileStatus, Host } from '../hosts/types.ts';
 import type { IndexedJob, JobIndexReader, JobIndexWriter } from '../store/jobs.ts';

@@ -17,6 +17,8 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+
 const two = (value: number): string => String(value).padStart(2, '0');
 
 /** `14:05` today, `21 Nov 14:05` this year, `21 Nov 2025` before; empty for what is no time. */
@@ -25,9 +27,9 @@ export function formatTime(iso: string, now: number): string {
   if (Number.isNaN(time.getTime())) return '';
   const today = new Date(now);
   const clock = `${two(time.getHours())}:${two(time.getMinutes())}`;
-  if (time.toDateString() === today.toDateString()) return clock;
-  const day = `${time.getDate()} ${time.toLocaleString('en-US', { month: 'short' })}`;
-  return time.getFullYear() === today.getFullYear()
-    ? `${day} ${clock}`
-    : `${day} ${time.getFullYear()}`;
+  const isThisYear = time.getFullYear() === today.getFullYear();
+  if (isThisYear && time.getMonth() === today.getMonth() && time.getDate() === today.getDate())
+    return clock;
+  const day = `${time.getDate()} ${MONTHS[time.getMonth()] ?? ''}`;
+  return isThisYear ? `${day} ${clock}` : `${day} ${time.getFullYear()}`;
 }

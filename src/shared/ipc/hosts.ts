@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { hostProbeSchema } from '../agent-protocol.ts';
 import { gpuSchema } from '../gpu.ts';
-import { problemSchema } from '../problem.ts';
+import { problemSchema } from '../problem-schema.ts';
 import { call } from './contract.ts';
 
 /** What the window asks of hosts. */

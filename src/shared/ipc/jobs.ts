@@ -6,7 +6,7 @@ import { leftOutSchema } from '../left-out.ts';
 import { workerKeysSchema } from '../job-spec.ts';
 import { JOB_STATES, STAGE_STATES, WORKER_STATES } from '../job-status.ts';
 import { manifestSchema } from '../manifest.ts';
-import { problemSchema } from '../problem.ts';
+import { problemSchema } from '../problem-schema.ts';
 import type { JobView } from '../views.ts';
 import { call } from './contract.ts';
 import { MAX_SEARCH } from './limits.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { JOB_STATES } from '../job-status.ts';
 import { keyUseSchema } from '../key-use.ts';
 import { keyCardSchema } from '../key.ts';
-import { problemSchema } from '../problem.ts';
+import { problemSchema } from '../problem-schema.ts';
 import { call } from './contract.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { problemSchema } from '../problem.ts';
+import { problemSchema } from '../problem-schema.ts';
 import { call } from './contract.ts';
 
 /** What the window asks of the sample data: an embedded Google of its own, with buckets, data and an account. */

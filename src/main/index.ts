@@ -41,6 +41,11 @@ if (!paths.ok) refuseToStart(paths.problem.message, paths.problem.hint);
 else {
   // Chromium's own files; its single instance lock lies there too, so one window a home.
   app.setPath('userData', path.join(paths.value.home, 'window'));
-  if (app.requestSingleInstanceLock()) void begin(paths.value);
-  else app.exit(0);
+  const { logs } = paths.value;
+  if (!app.requestSingleInstanceLock()) app.exit(0);
+  else
+    begin(paths.value).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      refuseToStart(`Trainyard could not start: ${reason}`, `${logs} may say more. Jobs go on.`);
+    });
 }

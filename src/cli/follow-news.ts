@@ -3,7 +3,14 @@ import { gpusAwaitedText } from '../shared/gpus-awaited.ts';
 import { leftOutText } from '../shared/left-out.ts';
 import { STAGES } from '../shared/stages.ts';
 import type { JobView } from '../shared/views.ts';
-import { formatBytes, formatCount, formatSeconds, plural, printable } from './format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatSeconds,
+  plural,
+  printable,
+  skippedText,
+} from './format.ts';
 import { codeText, workerEnd } from './job-text.ts';
 import { progressText } from './progress.ts';
 
@@ -44,7 +51,7 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
     if (stage.stage === 'staging' && status.code !== null && (before?.status.code ?? null) === null)
       step(stage.startedAt, `  code: ${codeText(status)}`);
     if (stage.state === 'done' && known?.state !== 'done') {
-      const text = stageEnd(stage, status.uploaded);
+      const text = stageEnd(stage, status);
       if (text !== null) step(stage.endedAt, text);
     }
   }
@@ -104,14 +111,16 @@ function workerNews(before: WorkerStatus | undefined, now: WorkerStatus): readon
   return dated;
 }
 
-function stageEnd(stage: StageStatus, uploaded: JobStatus['uploaded']): string | null {
+function stageEnd(stage: StageStatus, { staged, uploaded }: JobStatus): string | null {
   const { progress, startedAt, endedAt } = stage;
   if (startedAt === null || endedAt === null) return null;
-  // The last progress of an upload may be that of the manifest alone.
-  const moved = stage.stage === 'uploading' ? uploaded : progress;
+  // The last progress of an upload may be that of the manifest alone, that of a download counts what was not there.
+  const hasInput = stage.stage === 'staging' && staged !== null && staged.objects > 0;
+  const moved = stage.stage === 'uploading' ? uploaded : hasInput ? staged : progress;
   if (moved === null || moved.objects === 0) return null;
   const took = formatSeconds(secondsBetween(startedAt, endedAt));
-  return `  ${plural(moved.objects, 'object')}, ${formatBytes(moved.bytes)} in ${took}`;
+  const skipped = hasInput ? skippedText(staged.objects, staged.skipped) : '';
+  return `  ${plural(moved.objects, 'object')}, ${formatBytes(moved.bytes)} in ${took}${skipped}`;
 }
 
 /** The live line: how far the stage is; empty where that is no more than the news says. Pure. */

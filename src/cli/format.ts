@@ -2,7 +2,7 @@ import { DISTURBS_A_TERMINAL } from '../shared/unseen.ts';
 
 /** Numbers and times as the terminal shows them. */
 
-export { formatBytes, formatCount, plural } from '../shared/format.ts';
+export { formatBytes, formatCount, plural, skippedText } from '../shared/format.ts';
 
 /** `12 s`, `3 min 05 s`, `2 h 07 min`, `4 d 3 h`. */
 export function formatSeconds(seconds: number): string {

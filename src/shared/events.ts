@@ -43,7 +43,13 @@ const kinds = {
   'stage-progress': { stage, what: z.enum(['code', 'data', 'output']), progress: progressSchema },
   'stage-ended': { stage },
   'code-staged': { files: z.int(), bytes: z.int(), state: codeStateSchema },
-  'data-staged': { objects: z.int(), bytes: z.int(), seconds: z.number() },
+  'data-staged': {
+    objects: z.int(),
+    bytes: z.int(),
+    seconds: z.number(),
+    /** How many of the objects were in place already. Runs of earlier versions do not tell. */
+    skipped: z.int().default(0),
+  },
   'setup-ended': { exitCode: z.int().nullable(), seconds: z.number() },
   'gpus-awaited': gpusAwaitedShape,
   'worker-started': {

@@ -26,6 +26,14 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `, 12 of them there already`, `, all there already`; empty where none was. */
+export function skippedText(objects: number, skipped: number): string {
+  if (skipped === 0) return '';
+  return skipped === objects
+    ? ', all there already'
+    : `, ${formatCount(skipped)} of them there already`;
+}
+
 /** `1 object`, `2 objects`. */
 export function plural(count: number, word: string): string {
   return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;

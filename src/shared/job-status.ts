@@ -83,6 +83,12 @@ export interface JobStatus {
   /** When the agent of the last attempt began. */
   readonly attemptStartedAt: string | null;
   readonly endedAt: string | null;
+  /** What of the input is in place, and how much of it the last attempt found there. */
+  readonly staged: {
+    readonly objects: number;
+    readonly bytes: number;
+    readonly skipped: number;
+  } | null;
   readonly uploaded: { readonly objects: number; readonly bytes: number } | null;
   /** The last event's number; 0 without any. */
   readonly seq: number;
@@ -123,6 +129,7 @@ export function initialStatus(workers: number, stages: readonly Stage[] = STAGES
     startedAt: null,
     attemptStartedAt: null,
     endedAt: null,
+    staged: null,
     uploaded: null,
     seq: 0,
   };
@@ -211,6 +218,10 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
       const { needed, free, total, taken } = event;
       return { ...status, gpusAwaited: { needed, free, total, taken } };
     }
+    case 'data-staged': {
+      const { objects, bytes, skipped } = event;
+      return { ...status, staged: { objects, bytes, skipped } };
+    }
     case 'output-uploaded':
       return { ...status, uploaded: { objects: event.objects, bytes: event.bytes } };
     case 'notebook-ready':
@@ -248,7 +259,6 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         }),
       };
     case 'setup-ended':
-    case 'data-staged':
     case 'output-checked':
     case 'manifest-uploaded':
     case 'worker-log-full':

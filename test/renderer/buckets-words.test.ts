@@ -191,6 +191,12 @@ test('a transfer is told in words, with what can be done about it', () => {
     canPause: false,
     goOn: null,
   });
+  const there = (skipped: number) =>
+    wordsOf(transfer('finished', { stages, staged: { objects: 1_204, bytes: 4_096, skipped } }))
+      .amount;
+  expect(there(0)).toBe('4.00 KiB, 1,204 objects');
+  expect(there(1_200)).toBe('4.00 KiB, 1,204 objects, 1,200 of them there already');
+  expect(there(1_204)).toBe('4.00 KiB, 1,204 objects, all there already');
   expect(wordsOf(transfer('stopped'))).toMatchObject({ state: 'paused', goOn: 'Resume' });
   expect(wordsOf(transfer('failed'))).toMatchObject({ state: 'failed', goOn: 'Retry' });
   expect(wordsOf(transfer('interrupted'))).toMatchObject({ goOn: 'Resume', canPause: false });

@@ -1,5 +1,5 @@
 import type { Progress, Stage } from '../../shared/events.ts';
-import { formatBytes, plural } from '../../shared/format.ts';
+import { formatBytes, plural, skippedText } from '../../shared/format.ts';
 import type { Account } from '../../shared/key.ts';
 import type { InputTarget } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
@@ -90,9 +90,12 @@ export async function fetchTarget(
 ): Promise<Result<void>> {
   const fetched = await fetchObjects(run, from, destination, 'data');
   if (!fetched.ok) return fetched;
-  const { objects, bytes, seconds } = fetched.value;
-  run.events.append({ kind: 'data-staged', objects, bytes, seconds });
-  noteInStageLog(run, `data: ${plural(objects, 'object')}, ${formatBytes(bytes)}`);
+  const { objects, bytes, seconds, skipped } = fetched.value;
+  run.events.append({ kind: 'data-staged', objects, bytes, seconds, skipped });
+  noteInStageLog(
+    run,
+    `data: ${plural(objects, 'object')}, ${formatBytes(bytes)}${skippedText(objects, skipped)}`,
+  );
   return ok();
 }
 

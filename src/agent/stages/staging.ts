@@ -191,7 +191,7 @@ async function linkData(run: JobRun, folder: string, data: string): Promise<Resu
   }
   await rm(data, { recursive: true, force: true });
   await symlink(folder, data);
-  run.events.append({ kind: 'data-staged', objects: 0, bytes: 0, seconds: 0 });
+  run.events.append({ kind: 'data-staged', objects: 0, bytes: 0, seconds: 0, skipped: 0 });
   noteInStageLog(run, `data: the folder ${folder}, in place`);
   return ok();
 }

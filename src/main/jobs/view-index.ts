@@ -66,6 +66,10 @@ const viewSchema = z.strictObject({
     startedAt: time,
     attemptStartedAt: time,
     endedAt: time,
+    staged: z
+      .strictObject({ objects: z.number(), bytes: z.number(), skipped: z.number() })
+      .nullable()
+      .default(null),
     uploaded: z.strictObject({ objects: z.number(), bytes: z.number() }).nullable(),
     seq: z.int(),
   }),

@@ -2,7 +2,7 @@
 
 import { formatBytes } from '../../shared/format.ts';
 
-export { formatBytes, formatCount, formatPart, plural } from '../../shared/format.ts';
+export { formatBytes, formatCount, formatPart, plural, skippedText } from '../../shared/format.ts';
 
 export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
 

@@ -54,6 +54,7 @@ const jobStatusSchema = z.object({
   startedAt: time,
   attemptStartedAt: time,
   endedAt: time,
+  staged: z.object({ objects: z.int(), bytes: z.int(), skipped: z.int() }).nullable(),
   uploaded: z.object({ objects: z.int(), bytes: z.int() }).nullable(),
   seq: z.int(),
 });

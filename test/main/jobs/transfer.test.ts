@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { transferName } from '../../../src/main/jobs/submit-transfer.ts';
@@ -13,23 +13,33 @@ test('a prefix is downloaded and chosen entries of a folder are uploaded, as run
   valueOf(await services.keys.add(emulator.keyFiles['trainer']!));
 
   const into = join(base, 'fetched');
-  const down = valueOf(
-    await services.jobs.submitTransfer({
-      host: 'local',
-      direction: 'download',
-      key: 'trainer',
-      bucket: 'input-data-bucket',
-      target: { kind: 'folder', prefix: 'data/' },
-      folder: into,
-    }),
-  );
-  expect(await ends(services, down.id)).toMatchObject({
+  const fetchData = async () => {
+    const { id } = valueOf(
+      await services.jobs.submitTransfer({
+        host: 'local',
+        direction: 'download',
+        key: 'trainer',
+        bucket: 'input-data-bucket',
+        target: { kind: 'folder', prefix: 'data/' },
+        folder: into,
+      }),
+    );
+    return ends(services, id);
+  };
+  const down = await fetchData();
+  expect(down).toMatchObject({
     kind: 'transfer',
     name: 'download-data',
     state: 'finished',
     output: null,
+    status: { staged: { skipped: 0 } },
   });
+  const objects = down.status.staged?.objects ?? 0;
+  expect(objects).toBeGreaterThan(1);
   expect(readFileSync(join(into, 'deep', 'b.txt'), 'utf8')).toBe('content of data/deep/b.txt');
+  // Once more, with one file gone: the others are there already.
+  rmSync(join(into, 'deep', 'b.txt'));
+  expect((await fetchData()).status.staged).toMatchObject({ objects, skipped: objects - 1 });
 
   mkdirSync(join(base, 'up', 'run'), { recursive: true });
   for (const name of ['one.txt', 'other.txt', 'run/two.txt'])

@@ -6,6 +6,7 @@ import {
   formatDuration,
   formatPart,
   formatRate,
+  skippedText,
 } from '../../common/format.ts';
 
 /** What the list of transfers says of a run that is one. Pure. */
@@ -52,7 +53,7 @@ export function wordsOf(job: JobView): TransferWords {
     state,
     color: COLORS[state],
     percent: state === 'done' ? 100 : progress === null ? null : percentOf(progress),
-    amount: progress === null ? '' : amountOf(progress, state),
+    amount: amountOf(job, progress, state),
     canPause: state === 'running' || state === 'waiting',
     goOn:
       state === 'failed'
@@ -69,9 +70,16 @@ function percentOf({ bytes, bytesTotal, objects, objectsTotal }: Progress): numb
 }
 
 /** `8.20 of 12.4 GiB, 312 MiB/s, 14 s left`; once it is over how much there was. */
-function amountOf(progress: Progress, state: TransferWords['state']): string {
+function amountOf(
+  { status: { staged } }: JobView,
+  progress: Progress | null,
+  state: TransferWords['state'],
+): string {
   const objects = (count: number): string =>
     `${formatCount(count)} ${count === 1 ? 'object' : 'objects'}`;
+  if (state === 'done' && staged !== null)
+    return `${formatBytes(staged.bytes)}, ${objects(staged.objects)}${skippedText(staged.objects, staged.skipped)}`;
+  if (progress === null) return '';
   if (state === 'done')
     return `${formatBytes(progress.bytesTotal)}, ${objects(progress.objectsTotal)}`;
   const amount = `${formatPart(progress.bytes, progress.bytesTotal)}, ${formatCount(progress.objects)} of ${objects(progress.objectsTotal)}`;

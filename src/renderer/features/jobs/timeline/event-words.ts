@@ -1,7 +1,13 @@
 import type { RunEvent } from '../../../../shared/events.ts';
 import { gpusAwaitedText } from '../../../../shared/gpus-awaited.ts';
 import { leftOutText } from '../../../../shared/left-out.ts';
-import { formatBytes, formatCount, formatDuration, plural } from '../../../common/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  plural,
+  skippedText,
+} from '../../../common/format.ts';
 import type { JobView } from '../../../../shared/views.ts';
 import { amountOf, stageName } from '../job-view-model.ts';
 
@@ -45,7 +51,7 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
     case 'data-staged':
       return plain(
         'Data is in place',
-        `${plural(event.objects, 'object')}, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}`,
+        `${plural(event.objects, 'object')}, ${formatBytes(event.bytes)} in ${formatDuration(event.seconds * 1000)}${skippedText(event.objects, event.skipped)}`,
       );
     case 'setup-ended':
       return {

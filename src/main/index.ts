@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app, dialog, session } from 'electron';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
@@ -10,6 +11,9 @@ import { homePaths, type HomePaths } from './platform/paths.ts';
  * The start of the application, as little as asks for the page: the process that will show it takes longer to begin than everything in
  * `app/start.ts`, which is read and done meanwhile.
  */
+
+/** The page is asked for at once; on a machine that is too busy for that, what comes next does not wait for ever. Milliseconds. */
+const LONGEST_WAIT = 500;
 
 const out = path.dirname(import.meta.dirname);
 
@@ -27,8 +31,11 @@ async function begin(paths: HomePaths): Promise<void> {
   const tray = hasTray(process.platform, process.env);
   await app.whenReady();
   guardSession(session.defaultSession);
-  serveScheme(session.defaultSession, path.join(out, 'renderer'), heard);
+  const { sent } = serveScheme(session.defaultSession, path.join(out, 'renderer'), heard);
   const made = makeWindow(out);
+  // Read at its first use, which would be the answer to the page's first question; until that comes there is time.
+  void globalThis.Response;
+  await Promise.race([sent, sleep(LONGEST_WAIT)]);
   const { start } = await import('./app/start.ts');
   await start({ paths, out, made, tray, onHeard });
 }

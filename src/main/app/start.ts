@@ -191,6 +191,12 @@ export async function start({ paths, out, made, tray, onHeard }: StartOptions): 
     onBug: (where, error) => log.error(where, error),
   });
   onHeard();
+  // While the page reads its scripts: it asks for the same at first.
+  if (services.ok)
+    void services.value.jobs.page({ before: null, limit: RECENT }).then(
+      ({ jobs }) => icon.update(jobs),
+      (error: unknown) => log.error('listing the jobs', error),
+    );
   if (!services.ok) log.error(services.problem.message, services.problem);
   // After the page has come: until then this process has its files to hand out.
   let stopFollowing = async (): Promise<void> => {
@@ -232,10 +238,6 @@ function followJobs(
   const abort = new AbortController();
   services.jobs.keepAccess(abort.signal);
   const stopSample = services.sample.watch((status) => door.push('sample-changed', status));
-  void services.jobs.page({ before: null, limit: RECENT }).then(
-    ({ jobs }) => icon.update(jobs),
-    (error: unknown) => log.error('listing the jobs', error),
-  );
   /** Jobs that changed, as they were when the window was last told. */
   const seen = new Map<string, JobView>();
   const batcher = batchChanges(

@@ -48,6 +48,23 @@ function executable(): string {
   return path;
 }
 
+/**
+ * What is asked of the main process is heard and answered, and now and then V8 throws the promise away by which Playwright waits for the answer
+ * (https://github.com/microsoft/playwright/issues/33737): then it is asked once more.
+ */
+function askTwice(application: ElectronApplication): void {
+  const ask = application.evaluate.bind(application) as (...given: unknown[]) => Promise<unknown>;
+  const twice = async (...given: unknown[]): Promise<unknown> => {
+    try {
+      return await ask(...given);
+    } catch (error) {
+      if (!String(error).includes('promise was garbage collected')) throw error;
+      return ask(...given);
+    }
+  };
+  application.evaluate = twice as ElectronApplication['evaluate'];
+}
+
 export const test = base.extend<{ profile: Profile }>({
   // Playwright tells fixtures apart by the names in this pattern
   profile: async ({}, use) => {
@@ -92,6 +109,7 @@ export const test = base.extend<{ profile: Profile }>({
           timeout: 45_000,
         });
         opened.push(application);
+        askTwice(application);
         const page = await application.firstWindow();
         await page.locator('.application').waitFor();
         if (options.theme !== undefined) await page.emulateMedia({ colorScheme: options.theme });

@@ -96,9 +96,7 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
     ...status.leftOut.map((left) => leftOutText(left, LEFT_OUT_NAMED)),
     ...status.warnings,
     ...(status.accessAwaited === null ? [] : [status.accessAwaited]),
-    ...(status.gpusAwaited === null || job.state !== 'waiting'
-      ? []
-      : [gpusAwaitedText(status.gpusAwaited)]),
+    ...(status.gpusAwaited === null ? [] : [gpusAwaitedText(status.gpusAwaited)]),
     ...(status.problem === null ? [] : [status.problem]),
   ];
   for (const note of notes) {

@@ -166,6 +166,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
           endedAt: null,
         })),
         state: event.stage,
+        gpusAwaited: null,
       };
     case 'stage-progress':
       return withStage(status, event.stage, (stage) => ({ ...stage, progress: event.progress }));
@@ -195,18 +196,17 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
         state: 'running',
         pid: event.pid,
       }));
-    case 'worker-ended':
-      return withWorker(
-        goesOnSince({ ...status, notebook: null }, event.worker),
-        event.worker,
-        (worker) => ({
-          ...worker,
-          state: event.stopped ? 'stopped' : event.exitCode === 0 ? 'finished' : 'failed',
-          exitCode: event.exitCode,
-          signal: event.signal,
-          endedAt: event.time,
-        }),
-      );
+    case 'worker-ended': {
+      const isSeen = event.exitCode !== null || event.signal !== null;
+      const since = isSeen ? goesOnSince(status, event.worker) : status;
+      return withWorker({ ...since, notebook: null }, event.worker, (worker) => ({
+        ...worker,
+        state: event.stopped ? 'stopped' : event.exitCode === 0 ? 'finished' : 'failed',
+        exitCode: event.exitCode,
+        signal: event.signal,
+        endedAt: event.time,
+      }));
+    }
     case 'access-awaited':
       return {
         ...status,
@@ -266,7 +266,7 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
   }
 }
 
-/** An attempt that takes up a worker of an earlier agent goes on from that worker's start, and so does its stage. */
+/** An attempt that takes up a worker of an earlier agent, or reads how it ended, goes on from that worker's start, and so does its stage. */
 function goesOnSince(status: JobStatus, index: number): JobStatus {
   const since = status.workers.find((worker) => worker.index === index)?.startedAt ?? null;
   const earlier = (time: string | null) =>
@@ -365,6 +365,7 @@ export function withAgent(
     ...status,
     state: 'interrupted',
     accessAwaited: null,
+    gpusAwaited: null,
     stages: status.stages.map((stage) =>
       stage.state === 'active' ? { ...stage, state: 'interrupted' } : stage,
     ),

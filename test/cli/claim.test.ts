@@ -1,6 +1,14 @@
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -86,16 +94,21 @@ describe('the claim of a copy', () => {
 
   it('is had where the system does not tell which process lives, as on Windows', async () => {
     const program = path.join(home, 'untold.ts');
+    const apart = path.join(home, 'apart');
+    mkdirSync(apart);
     writeFileSync(
       program,
       `import { claimJournals } from ${JSON.stringify(MODULE)};
-       const claim = await claimJournals(${JSON.stringify(home)}, 'gs://b/untold', '/x');
+       const claim = await claimJournals(${JSON.stringify(apart)}, 'gs://b/untold', '/x');
        if (!claim.ok) process.exit(1);
        await claim.value.release(true);`,
     );
     const untold = `data:text/javascript,Object.defineProperty(process, 'platform', { value: 'win32' })`;
     const child = fork(program, { execArgv: ['--import', untold], env: { PATH: '' } });
     expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(readdirSync(apart, { recursive: true }).map(String)).not.toContainEqual(
+      expect.stringContaining('.lock'),
+    );
   });
 
   it('forgets journals of long ago, never those in use', async () => {

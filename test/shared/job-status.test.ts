@@ -274,4 +274,31 @@ describe('what was left out', () => {
         stages: [{}, {}, { state: 'active', startedAt: began }, {}],
       });
   });
+
+  it('one that finds a worker gone begins anew: how long nobody was there does not count', () => {
+    const again = [
+      ...running,
+      { ...started, attempt: 2 },
+      { kind: 'stage-started', stage: 'running' },
+      { kind: 'worker-ended', worker: 0, exitCode: null, signal: null, stopped: false },
+    ] as const;
+    const { attemptStartedAt, stages } = status(again);
+    expect(attemptStartedAt).toBe(events(...again).at(-3)?.time);
+    expect(stages[2]?.startedAt).toBe(events(...again).at(-2)?.time);
+  });
+
+  it('waits for cards until another stage begins, or nothing carries it', () => {
+    const waits: readonly RunEventBody[] = [
+      started,
+      { kind: 'stage-started', stage: 'waiting' },
+      { kind: 'gpus-awaited', needed: 1, free: 0, total: 1, taken: [] },
+    ];
+    expect(status(waits).gpusAwaited).toMatchObject({ needed: 1 });
+    expect(status(waits, false).gpusAwaited).toBeNull();
+    for (const next of [
+      { kind: 'stage-ended', stage: 'waiting' },
+      { kind: 'stage-started', stage: 'running' },
+    ] as const)
+      expect(status([...waits, next]).gpusAwaited).toBeNull();
+  });
 });

@@ -31,7 +31,9 @@ export async function waitForGpus(
   for (;;) {
     if (run.stop.asked.aborted) return fail(cancelled(run));
     const looked =
-      needed === 0 ? ok({ free: [], chosen: [], taken: [], total: 0 }) : await look(needed, locks);
+      needed === 0
+        ? ok({ free: [], chosen: [], taken: [], total: 0 })
+        : await look(run, needed, locks);
     if (!looked.ok) return looked;
     const { free, chosen, taken, total } = looked.value;
     if (chosen !== null && locks.take(chosen.map((gpu) => gpu.uuid))) {
@@ -62,7 +64,7 @@ interface Look {
   readonly total: number;
 }
 
-async function look(needed: number, locks: GpuLocks): Promise<Result<Look>> {
+async function look(run: JobRun, needed: number, locks: GpuLocks): Promise<Result<Look>> {
   const refuse = (code: 'host.no-gpus' | 'host.too-few-gpus', message: string, hint: string) =>
     fail(problem({ code, op: 'take GPUs', subject: 'this machine', message, hint }));
   const probe = await probeGpus();
@@ -84,7 +86,8 @@ async function look(needed: number, locks: GpuLocks): Promise<Result<Look>> {
   const locked = locks.taken();
   const { free, chosen } = assignGpus(gpus, needed, locked);
   const taken = gpus
-    .filter((gpu) => !free.includes(gpu))
+    // Its own cards, of workers that it took up, are no news.
+    .filter((gpu) => !free.includes(gpu) && locked.get(gpu.uuid) !== run.directory)
     .map(({ index, uuid, processes, needsReset }): TakenGpu => {
       const holder = locked.get(uuid);
       return {

@@ -65,9 +65,21 @@ export interface StartOptions {
   readonly onHeard: () => void;
 }
 
-/** The composition root of the application: makes the parts, gives them to each other, ends them. */
-export async function start({ paths, out, made, tray, onHeard }: StartOptions): Promise<void> {
-  const log = openLog(path.join(paths.logs, 'window.log'));
+/** The composition root of the application: makes the parts, gives them to each other, ends them. What stops it is in the log, and thrown on. */
+export async function start(options: StartOptions): Promise<void> {
+  const log = openLog(path.join(options.paths.logs, 'window.log'));
+  try {
+    await startWith(log, options);
+  } catch (error) {
+    log.error('the start', error);
+    throw error;
+  }
+}
+
+async function startWith(
+  log: Log,
+  { paths, out, made, tray, onHeard }: StartOptions,
+): Promise<void> {
   process.on('uncaughtException', (error) => log.error('uncaught exception', error));
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', error));
 
@@ -88,9 +100,13 @@ export async function start({ paths, out, made, tray, onHeard }: StartOptions): 
     );
   });
 
-  if (made.window.isDestroyed()) return;
   const settings = services.ok ? services.value.settings : null;
   const hasTray = await tray;
+  // It is quitting.
+  if (made.window.isDestroyed()) {
+    if (services.ok) await services.value.close();
+    return;
+  }
   // Before the window: it must not ask the real Google for what is in the sample's.
   const resumed = services.ok ? services.value.sample.resume() : Promise.resolve();
   void resumed.catch((error: unknown) => log.error('the sample data', error));
@@ -191,12 +207,11 @@ export async function start({ paths, out, made, tray, onHeard }: StartOptions): 
     onBug: (where, error) => log.error(where, error),
   });
   onHeard();
-  // While the page reads its scripts: it asks for the same at first.
+  // While the page reads its scripts: it asks for the same at first, and has it from memory then.
   if (services.ok)
-    void services.value.jobs.page({ before: null, limit: RECENT }).then(
-      ({ jobs }) => icon.update(jobs),
-      (error: unknown) => log.error('listing the jobs', error),
-    );
+    void services.value.jobs.page({ before: null, limit: RECENT }).catch((error: unknown) => {
+      log.error('reading the newest jobs', error);
+    });
   if (!services.ok) log.error(services.problem.message, services.problem);
   // After the page has come: until then this process has its files to hand out.
   let stopFollowing = async (): Promise<void> => {
@@ -238,6 +253,10 @@ function followJobs(
   const abort = new AbortController();
   services.jobs.keepAccess(abort.signal);
   const stopSample = services.sample.watch((status) => door.push('sample-changed', status));
+  void services.jobs.page({ before: null, limit: RECENT }).then(
+    ({ jobs }) => icon.update(jobs),
+    (error: unknown) => log.error('listing the jobs', error),
+  );
   /** Jobs that changed, as they were when the window was last told. */
   const seen = new Map<string, JobView>();
   const batcher = batchChanges(

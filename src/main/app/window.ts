@@ -47,11 +47,18 @@ export function makeWindow(out: string): MadeWindow {
     webPreferences: { ...WEB_PREFERENCES, preload: path.join(out, 'preload', 'index.cjs') },
   });
   const painted = new Promise<void>((resolve) => window.once('ready-to-show', () => resolve()));
+  let early: string | null = null;
+  const goneEarly = (_event: unknown, { reason }: { readonly reason: string }) => {
+    early = reason;
+  };
+  window.webContents.on('render-process-gone', goneEarly);
   void window.loadURL(`${PAGE_ORIGIN}/index.html`);
   return {
     window,
     open: (options) => {
-      openInPlace(window, options);
+      window.webContents.off('render-process-gone', goneEarly);
+      const { gone } = openInPlace(window, options);
+      if (early !== null) gone(early);
       void painted.then(() => {
         if (!window.isDestroyed()) window.show();
       });
@@ -64,17 +71,16 @@ const background = () => (nativeTheme.shouldUseDarkColors ? '#1f1f1f' : '#ffffff
 function openInPlace(
   window: BrowserWindow,
   { frame, onFrame, onCrash, onLost }: WindowOptions,
-): void {
+): { readonly gone: (reason: string) => void } {
   const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
   const known = frame !== null && isInSight(frame, screens) ? frame : null;
+  // The theme is known by now; a window that is made large is shown.
+  window.setBackgroundColor(background());
   if (known !== null) {
     const { x, y, width, height } = known;
     window.setBounds({ x, y, width, height });
     if (known.maximized) window.maximize();
   }
-  // The theme is known by now.
-  window.setBackgroundColor(background());
-
   let timer: NodeJS.Timeout | undefined;
   const keep = () => {
     clearTimeout(timer);
@@ -102,13 +108,15 @@ function openInPlace(
       load();
     });
   };
-  window.webContents.on('render-process-gone', (_event, { reason }) => {
+  const gone = (reason: string) => {
     onCrash(reason);
     const { times, then } = afterCrash(crashes, Date.now(), reason);
     crashes = times;
     // Not from within: a page that is about to be gone cannot be loaded.
     if (then !== 'nothing') setTimeout(() => (then === 'load' ? load() : ask()), AFTER_CRASH);
-  });
+  };
+  window.webContents.on('render-process-gone', (_event, { reason }) => gone(reason));
+  return { gone };
 }
 
 export function bringToFront(window: BrowserWindow): void {

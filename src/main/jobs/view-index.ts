@@ -68,8 +68,7 @@ const viewSchema = z.strictObject({
     endedAt: time,
     staged: z
       .strictObject({ objects: z.number(), bytes: z.number(), skipped: z.number() })
-      .nullable()
-      .default(null),
+      .nullable(),
     uploaded: z.strictObject({ objects: z.number(), bytes: z.number() }).nullable(),
     seq: z.int(),
   }),

@@ -15,13 +15,17 @@ export interface ProcessOwner {
 /** A process tree is not deeper; a pid that was used anew could lead in a circle. */
 const DEEPEST = 64;
 
-/** The program of a command line, and its first argument that is no option; nothing of a program's text, which `-c` gives. Pure. */
+/** What a program's text follows: `-c`, `-lc`, `-e`, `--eval`. Other words that look like it hide what comes next as well. */
+const BEFORE_TEXT = /^(-[A-Za-z]{0,3}[cep]|--eval|--print)$/;
+
+/** The program of a command line, and its first argument that is no option; nothing of a program's text. Pure. */
 export function shortCommand(words: readonly string[]): string | null {
   const [program, ...rest] = words;
   if (program === undefined || program === '') return null;
   const at = rest.findIndex((word) => word !== '' && !word.startsWith('-'));
   const first = rest[at];
-  const parts = first === undefined || rest[at - 1] === '-c' ? [program] : [program, first];
+  const parts =
+    first === undefined || BEFORE_TEXT.test(rest[at - 1] ?? '') ? [program] : [program, first];
   return parts
     .map((part) => path.posix.basename(part))
     .join(' ')

@@ -17,7 +17,14 @@ it('a command is its program and what it was first given, and nothing that may b
     'python torch.distributed.run',
   );
   expect(shortCommand(['jupyter-lab'])).toBe('jupyter-lab');
-  expect(shortCommand(['python', '-c', 'token = "x"', 'y'])).toBe('python');
+  for (const text of [
+    ['python', '-c'],
+    ['python', '-uc'],
+    ['bash', '-lc'],
+    ['node', '-e'],
+    ['node', '--eval'],
+  ])
+    expect(shortCommand([...text, 'TOKEN=x y', 'z'])).toBe(text[0]);
   expect(shortCommand([''])).toBeNull();
 });
 

@@ -91,9 +91,7 @@ export function JobDetail({ job, now, onReveal }: JobDetailProps) {
               hint={accessAwaited.hint}
             />
           )}
-          {gpusAwaited !== null && goesOn(job) && (
-            <ProblemAlert color="blue" {...gpusAwaitedText(gpusAwaited)} />
-          )}
+          {gpusAwaited !== null && <ProblemAlert color="blue" {...gpusAwaitedText(gpusAwaited)} />}
           {leftOut.map((one) => (
             <ProblemAlert
               key={one.what}

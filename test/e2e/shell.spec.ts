@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ElectronApplication, Page } from '@playwright/test';
+import { chromium, type ElectronApplication, type Page } from '@playwright/test';
 import { expect, test } from './support/application.ts';
 import { writeEvents, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, running } from './support/samples.ts';
@@ -257,6 +259,56 @@ test('a page that crashes comes back with the form as it was filled, and asks wh
   });
   expect(questions[0]?.detail).toContain(join(profile.home, 'logs', 'window.log'));
   expect(application.process().pid).toBe(before);
+});
+
+/** Ends the first process that shows a page of this home, as soon as there is one. */
+async function endFirstPage(home: string): Promise<number> {
+  for (const end = Date.now() + 30_000; Date.now() < end;) {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      let words = '';
+      try {
+        words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      } catch {
+        // Gone meanwhile.
+      }
+      if (!words.includes('--type=renderer') || !words.includes(home)) continue;
+      process.kill(Number(pid), 'SIGKILL');
+      return Number(pid);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  throw new Error('There was no page.');
+}
+
+test('a page whose process ends while the application still begins is loaded again, and shown', async ({
+  profile,
+}) => {
+  await writeRun(profile.home, FINISHED);
+  const { executable, args, env } = profile.command();
+  const child = spawn(executable, ['--remote-debugging-port=0', ...args], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  try {
+    await endFirstPage(profile.home);
+    const address = () => /DevTools listening on (ws:\S+)/.exec(said)?.[1] ?? '';
+    await expect.poll(address).not.toBe('');
+    await expect
+      .poll(() => readFile(join(profile.home, 'logs', 'window.log'), 'utf8').catch(() => ''))
+      .toContain('process is gone');
+    const browser = await chromium.connectOverCDP(address());
+    const pages = () => browser.contexts().flatMap((context) => context.pages());
+    await expect.poll(() => pages().length).toBe(1);
+    await expect(article(pages()[0]!, FINISHED.name)).toBeVisible();
+    expect(await pages()[0]!.evaluate(() => document.visibilityState)).toBe('visible');
+    await browser.close();
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
 });
 
 test('Hosts shows this machine; the rail shows how busy it is', async ({ profile }) => {

@@ -23,6 +23,9 @@ function refuseToStart(message: string, hint: string): void {
   app.exit(4);
 }
 
+/** Node.js reads its `fetch` at the first use of any of it, which would be the answer to the page's first question; until that comes there is time. */
+const readFetch = (): Response => new Response();
+
 async function begin(paths: HomePaths): Promise<void> {
   let onHeard = (): void => undefined;
   const heard = new Promise<void>((resolve) => {
@@ -33,8 +36,7 @@ async function begin(paths: HomePaths): Promise<void> {
   guardSession(session.defaultSession);
   const { sent } = serveScheme(session.defaultSession, path.join(out, 'renderer'), heard);
   const made = makeWindow(out);
-  // Read at its first use, which would be the answer to the page's first question; until that comes there is time.
-  void globalThis.Response;
+  readFetch();
   await Promise.race([sent, sleep(LONGEST_WAIT)]);
   const { start } = await import('./app/start.ts');
   await start({ paths, out, made, tray, onHeard });

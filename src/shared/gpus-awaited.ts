@@ -37,7 +37,9 @@ export function gpusAwaitedText({ needed, free, total, taken }: GpusAwaited): {
   const who = holders.length === 0 ? '' : ` Not free: ${holders.join(', ')}${more}.`;
   return {
     message: `Waits for ${plural(needed, 'GPU')}; ${formatCount(free)} of ${formatCount(total)} ${free === 1 ? 'is' : 'are'} free.${who}`,
-    hint: 'It starts by itself once enough are free; nothing has to be done.',
+    hint: taken.some(({ needsReset }) => needsReset)
+      ? 'It starts by itself once enough are free. A card that needs a reset is free after one: sudo nvidia-smi --gpu-reset -i NUMBER, or a restart of the machine.'
+      : 'It starts by itself once enough are free; nothing has to be done.',
   };
 }
 
@@ -47,5 +49,8 @@ function holderOf({ run, processes, needsReset }: TakenGpu): string {
   const more = processes.length > NAMED ? ` and ${formatCount(processes.length - NAMED)} more` : '';
   return processes.length === 0
     ? 'somebody'
-    : `${processes.length === 1 ? 'process' : 'processes'} ${processes.slice(0, NAMED).join(', ')}${more}`;
+    : `${processes.length === 1 ? 'process' : 'processes'} ${processes
+        .toSorted((a, b) => a - b)
+        .slice(0, NAMED)
+        .join(', ')}${more}`;
 }

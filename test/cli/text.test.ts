@@ -270,7 +270,7 @@ describe('news of a job', () => {
   it('what a job waits for is told with who has it, and again when that changes', () => {
     const waits = { needed: 2, free: 0, total: 2 };
     const held = { index: 0, run: '20260101-000000-abcdef', processes: [5], needsReset: false };
-    const foreign = { index: 1, run: null, processes: [4711, 4712], needsReset: false };
+    const foreign = { index: 1, run: null, processes: [4712, 4711], needsReset: false };
     expect(gpusAwaitedText({ ...waits, taken: [held, foreign] }).message).toBe(
       'Waits for 2 GPUs; 0 of 2 are free. Not free: GPU 0 (the job 20260101-000000-abcdef), GPU 1 (processes 4711, 4712).',
     );
@@ -278,6 +278,10 @@ describe('news of a job', () => {
       gpusAwaitedText({ needed: 2, free: 1, total: 2, taken: [{ ...held, needsReset: true }] })
         .message,
     ).toBe('Waits for 2 GPUs; 1 of 2 is free. Not free: GPU 0 (needs a reset).');
+    expect(gpusAwaitedText({ ...waits, taken: [{ ...held, needsReset: true }] }).hint).toContain(
+      'nvidia-smi --gpu-reset',
+    );
+    expect(gpusAwaitedText({ ...waits, taken: [held] }).hint).toContain('nothing has to be done');
     expect(gpusAwaitedText({ ...waits, taken: [] }).message).toBe(
       'Waits for 2 GPUs; 0 of 2 are free.',
     );

@@ -1,6 +1,6 @@
 import { exitStatusOf, type Problem } from '../../shared/problem.ts';
 import type { ExitStatus } from '../exit.ts';
-import { formatBytes, formatSeconds, plural, printable } from '../format.ts';
+import { formatBytes, formatCount, formatSeconds, plural, printable } from '../format.ts';
 import type { Output } from '../output.ts';
 
 /** An object and its file: `path` is below the folder that was named, with `/`; of a copy to or from one file, its own path. */
@@ -69,7 +69,7 @@ export function tellReport(output: Output, report: CopyReport, json: boolean): E
   const { emptyFolders = 0 } = report;
   if (emptyFolders > 0)
     output.note(
-      `${output.paint('yellow', 'Note:')} A bucket has no empty folders: ${emptyFolders === 1 ? '1 was' : `${emptyFolders.toLocaleString('en-US')} were`} left out.`,
+      `${output.paint('yellow', 'Note:')} A bucket has no empty folders: ${emptyFolders === 1 ? '1 was' : `${formatCount(emptyFolders)} were`} left out.`,
     );
   const untold = [mapped, failed, refused].reduce(
     (sum, list) => sum + Math.max(0, list.length - MAX_TOLD),

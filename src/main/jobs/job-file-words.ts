@@ -1,3 +1,4 @@
+import { formatCount } from '../../shared/format.ts';
 import { MAX_WORKERS } from '../../shared/job-spec.ts';
 
 /** What each field of the job file may hold, in words. `*` stands for any name or number. */
@@ -15,7 +16,7 @@ export const ALLOWED: Readonly<Record<string, string>> = {
   'code.gcs': 'an address such as gs://bucket/code.tar.gz',
   'code.key': 'the name of a key: see trainyard keys list',
   setup: 'a command that runs once before the workers',
-  workers: `a list of 1 to ${MAX_WORKERS.toLocaleString('en-US')} commands, one for each worker`,
+  workers: `a list of 1 to ${formatCount(MAX_WORKERS)} commands, one for each worker`,
   'workers.*': 'a command',
   env: 'a mapping of names to texts',
   'env.*': 'a text in quotes',

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TokenSource } from '../../google/access-token.ts';
+import { formatCount } from '../../shared/format.ts';
 import { ok, type Problem, type Result } from '../../shared/problem.ts';
 import type { Environment } from '../platform/paths.ts';
 import {
@@ -43,7 +44,7 @@ export async function makeSampleData(options: {
     if (!drawn.ok) return drawn;
     return await putFolder(google, tokens, folder, (done, all) =>
       onStep(
-        `The data set goes to its bucket: ${done.toLocaleString('en')} of ${all.toLocaleString('en')} objects`,
+        `The data set goes to its bucket: ${formatCount(done)} of ${formatCount(all)} objects`,
       ),
     );
   } finally {

@@ -1,4 +1,5 @@
 import type { KeyCandidate } from '../../../shared/ipc/keys.ts';
+import { formatCount } from '../../common/format.ts';
 
 /** How keys are put into words. Pure. */
 
@@ -23,7 +24,7 @@ export const groupDigits = (hexadecimal: string): string =>
 export function checksOf(candidate: Pick<KeyCandidate, 'bits' | 'tokenUri'>): readonly string[] {
   return [
     'A service-account key, complete field by field',
-    `Its private key is RSA of ${candidate.bits.toLocaleString('en-US')} bits, and what it signs verifies`,
+    `Its private key is RSA of ${formatCount(candidate.bits)} bits, and what it signs verifies`,
     candidate.tokenUri.startsWith('https://')
       ? 'What it signs goes to Google and nowhere else'
       : `What it signs goes to the emulator in force, ${candidate.tokenUri}`,

@@ -1,4 +1,5 @@
 import { asPrefix, parseGcsAddress } from '../../../shared/address.ts';
+import { formatCount } from '../../common/format.ts';
 import type { JobForm } from './form-model.ts';
 
 /** What will happen, in plain words, told from the form alone. Pure. */
@@ -10,7 +11,7 @@ export interface SummaryLine {
 }
 
 const count = (number: number, one: string, many: string): string =>
-  number === 1 ? `1 ${one}` : `${number.toLocaleString('en-US')} ${many}`;
+  number === 1 ? `1 ${one}` : `${formatCount(number)} ${many}`;
 
 export function tellJob(form: JobForm): readonly SummaryLine[] {
   return [

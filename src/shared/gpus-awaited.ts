@@ -27,16 +27,22 @@ export type GpusAwaited = Readonly<z.infer<typeof gpusAwaitedSchema>>;
 /** So many cards, and of each so many processes, are named. */
 const NAMED = 8;
 
-/** What is waited for and who has it, in a sentence, and what comes of it. Pure. */
+/** What is waited for, who has it, and what comes of it: `title` and `detail` are the parts of `message`. Pure. */
 export function gpusAwaitedText({ needed, free, total, taken }: GpusAwaited): {
+  readonly title: string;
+  readonly detail: string;
   readonly message: string;
   readonly hint: string;
 } {
   const holders = taken.slice(0, NAMED).map((gpu) => `GPU ${gpu.index} (${holderOf(gpu)})`);
   const more = taken.length > NAMED ? ` and ${formatCount(taken.length - NAMED)} more` : '';
   const who = holders.length === 0 ? '' : ` Not free: ${holders.join(', ')}${more}.`;
+  const title = `Waits for ${plural(needed, 'GPU')}`;
+  const detail = `${formatCount(free)} of ${formatCount(total)} ${free === 1 ? 'is' : 'are'} free.${who}`;
   return {
-    message: `Waits for ${plural(needed, 'GPU')}; ${formatCount(free)} of ${formatCount(total)} ${free === 1 ? 'is' : 'are'} free.${who}`,
+    title,
+    detail,
+    message: `${title}; ${detail}`,
     hint: taken.some(({ needsReset }) => needsReset)
       ? 'It starts by itself once enough are free. A card that needs a reset is free after one: sudo nvidia-smi --gpu-reset -i NUMBER, or a restart of the machine.'
       : 'It starts by itself once enough are free; nothing has to be done.',

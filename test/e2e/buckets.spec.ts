@@ -319,6 +319,9 @@ test('download and upload are runs: listed with their progress, paused and taken
   await expect(first).toContainText('done', { timeout: 30_000 });
   await expect(first).toContainText('3 B, 2 objects');
   expect(await readFile(join(target, 'train', 'deep', 'a.txt'), 'utf8')).toBe('a');
+  // Once more: nothing is left to fetch, and that is told.
+  await page.getByRole('button', { name: 'Download…' }).click();
+  await expect(first).toContainText('2 objects, all there already', { timeout: 30_000 });
 
   // A drop is asked about, then goes up as one run.
   const folder = join(profile.home, '..', 'up');

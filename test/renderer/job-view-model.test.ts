@@ -214,6 +214,11 @@ describe('a job', () => {
     } as const;
     expect(eventWords(ended, 'transfer').title).toBe('The transfer was paused');
     expect(eventWords(ended).title).toBe('The job was stopped');
+    const waits = { needed: 2, free: 1, total: 2, taken: [] };
+    expect(eventWords({ ...ended, kind: 'gpus-awaited', ...waits })).toMatchObject({
+      title: 'Waits for 2 GPUs',
+      detail: '1 of 2 is free.',
+    });
   });
 
   it('shows the log of the worker that failed, else of the first that started', () => {

@@ -59,8 +59,10 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
         detail: `exit ${event.exitCode ?? 'by a signal'}, ${formatDuration(event.seconds * 1000)}`,
         tone: event.exitCode === 0 ? 'plain' : 'bad',
       };
-    case 'gpus-awaited':
-      return { title: 'Waits for GPUs', detail: gpusAwaitedText(event).message, tone: 'care' };
+    case 'gpus-awaited': {
+      const { title, detail } = gpusAwaitedText(event);
+      return { title, detail, tone: 'care' };
+    }
     case 'worker-started':
       return plain(
         event.start === 1

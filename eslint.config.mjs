@@ -1,6 +1,7 @@
 import globals from 'globals';
 import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
+import { windowHints } from './scripts/lint/window-hints.mjs';
 
 /**
  * The layers of docs/architecture.md: each folder, and the folders beside it that it may import.
@@ -42,6 +43,17 @@ const electron = {
   message:
     'Only src/main/app, src/main/ipc, src/main/preload and src/main/index.ts import electron.',
 };
+/** Ways between the window and the main process: each stands in one file. */
+const door = {
+  group: ['electron'],
+  importNames: ['ipcMain'],
+  message: 'Only src/main/ipc/door.ts takes what the window asks.',
+};
+const windowSide = {
+  group: ['electron'],
+  importNames: ['ipcRenderer', 'contextBridge'],
+  message: 'Only src/main/preload/index.ts asks for the window.',
+};
 const googleLibraries = {
   group: ['@google-cloud/*', 'google-auth-library', 'googleapis', 'gaxios'],
   message: "Google's libraries are used in src/google and the tests alone.",
@@ -66,6 +78,15 @@ const node = {
     'process',
   ],
   message: 'This folder runs without Node.js.',
+};
+
+const recursiveFolders = {
+  selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name="recursive"]',
+  message: 'Take makeFolders: where a folder cannot be made, `recursive` may try for ever.',
+};
+const tellingTheWindow = {
+  selector: 'CallExpression[callee.property.name=/^(send|sendToFrame|sendSync|postMessage)$/]',
+  message: 'Only src/main/ipc/door.ts tells the window something: take its push.',
 };
 
 const restrict = (files, ...patterns) => ({
@@ -125,8 +146,16 @@ export default tseslint.config(
     restrict([`src/${folder}/**`], bannedFolders(folder), electron, googleLibraries),
   ),
   restrict(['src/cli/**'], bannedFolders('cli'), electronParts, electron, googleLibraries),
-  restrict(['src/main/{app,ipc}/**', 'src/main/index.ts'], bannedFolders('main'), googleLibraries),
-  restrict(['src/main/preload/**'], bannedFolders('main'), googleLibraries, node),
+  restrict(
+    ['src/main/{app,ipc}/**', 'src/main/index.ts'],
+    bannedFolders('main'),
+    googleLibraries,
+    door,
+    windowSide,
+  ),
+  restrict(['src/main/ipc/door.ts'], bannedFolders('main'), googleLibraries, windowSide),
+  restrict(['src/main/preload/**'], bannedFolders('main'), googleLibraries, node, door, windowSide),
+  restrict(['src/main/preload/index.ts'], bannedFolders('main'), googleLibraries, node, door),
   restrict(
     [`src/main/{${servicesFolders.join(',')}}/**`, 'src/main/services.ts'],
     bannedFolders('main'),
@@ -146,22 +175,49 @@ export default tseslint.config(
     },
   },
   {
+    // Their problems are shown in the window.
+    files: ['src/{main,google,agent,transfer}/**/*.ts'],
+    plugins: { 'window-hints': windowHints },
+    rules: { 'window-hints/in-the-window': 'error' },
+  },
+  {
     files: ['src/**/*.ts'],
-    rules: {
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'CallExpression[callee.name=/^mkdir(Sync)?$/] Property[key.name="recursive"]',
-          message: 'Take makeFolders: where a folder cannot be made, `recursive` may try for ever.',
-        },
-      ],
-    },
+    rules: { 'no-restricted-syntax': ['error', recursiveFolders] },
+  },
+  {
+    files: ['src/main/{app,ipc}/**/*.ts', 'src/main/index.ts'],
+    ignores: ['src/main/ipc/door.ts'],
+    rules: { 'no-restricted-syntax': ['error', recursiveFolders, tellingTheWindow] },
   },
   {
     files: ['test/**/*.{ts,tsx}'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
       'max-lines': 'off',
+    },
+  },
+  {
+    // What chance decides in a test comes from the seed that is printed.
+    files: ['test/**/*.ts'],
+    ignores: ['test/support/{random,properties}.ts', 'test/e2e/support/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            { name: 'fast-check', message: 'Take fc of test/support/properties.ts.' },
+            {
+              name: 'node:crypto',
+              importNames: ['randomBytes', 'randomInt', 'getRandomValues'],
+              message: 'Take test/support/random.ts; for a name that nobody else has, randomUUID.',
+            },
+          ],
+        },
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Take test/support/random.ts.' },
+      ],
     },
   },
   {

@@ -10,12 +10,14 @@ export default defineConfig({
   // Long, since these machines are shared: a test that passes waits for nothing, and how fast things are is for the benchmarks.
   timeout: 150_000,
   expect: { timeout: 30_000 },
-  // Each test opens an application of its own: more than one at a time only makes all slower on a small machine.
-  workers: 1,
+  // As many as there are displays: on a desktop of its own user, one.
+  workers: (process.env['TRAINYARD_TEST_DISPLAYS'] ?? '').split(' ').length,
   forbidOnly: process.env['CI'] !== undefined,
   // Where a change is decided on, on a shared machine, one test that fails is tried once more, and shown as flaky: CONTRIBUTING.md.
   retries: process.env['CI'] === undefined ? 0 : 1,
-  // PLAYWRIGHT_JSON_OUTPUT_NAME, set by `npm test`, names the file of the second.
+  // `npm test` adds the second up.
   reporter:
-    process.env['PLAYWRIGHT_JSON_OUTPUT_NAME'] === undefined ? [['list']] : [['list'], ['json']],
+    process.env['TRAINYARD_TEST_REPORT'] === undefined
+      ? [['list']]
+      : [['list'], ['./scripts/lib/window-reporter.mjs']],
 });

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: [...partsSeen],
     exclude: ['test/e2e/**', ...partsLeftOut],
+    globalSetup: ['test/support/set-up.ts'],
     pool: 'forks',
     // Most tests wait for processes and tokens: four at once keep two cores busy.
     maxWorkers: 4,

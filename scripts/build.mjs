@@ -1,12 +1,21 @@
 // Builds every program into out/: beside it first, then each put in place by a rename, so that what runs from there meanwhile (a window, the
 // tests) is not disturbed. One esbuild call a program: electron-vite would build three of the six, and refuses where Electron itself was not
 // downloaded.
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import {
   buildAgent,
   inEnglishAlone,
+  latePartsOf,
   nativeChecksumFile,
   requireBanner,
   writeManifest,
@@ -20,12 +29,15 @@ import { root } from './lib/root.mjs';
 const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 const out = join(root, 'out');
 
+/** What each program loads late, for the tests: see `latePartsOf`. */
+const LATE_PARTS = 'late-parts.json';
+
 /** Native modules, and what finds files beside itself: loaded from node_modules. */
 const native = ['libsql', 'keytar', '@node-rs/crc32'];
 
 /** A program in parts: what it loads when it needs it lies in files of their own. */
-const program = (folder, entry, name, options) =>
-  build({
+const program = async (folder, entry, name, options) => {
+  const { metafile } = await build({
     entryPoints: { [name]: join(root, entry) },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
@@ -41,8 +53,12 @@ const program = (folder, entry, name, options) =>
     sourcemap: 'linked',
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
+    absWorkingDir: root,
     ...options,
   });
+  return latePartsOf(metafile);
+};
 
 /** The preload knows the names of calls and events and nothing of what they carry: it runs before every page. */
 const namesAlone = {
@@ -78,17 +94,19 @@ async function buildEmulator(folder) {
   // Without a ready-made one the checkout's package brings its WebAssembly.
   const plugins = [inEnglishAlone, ...(checksum === null ? [] : [checksumBeside])];
   const external = checksum === null ? native : [];
-  await program(folder, 'src/emulator/main.ts', 'emulator', {
+  const late = await program(folder, 'src/emulator/main.ts', 'emulator', {
     target: 'node24',
     external,
     plugins,
   });
   if (checksum !== null) copyFileSync(checksum, join(folder, 'crc32c.node'));
+  return late;
 }
 
 async function buildAgentFolder(folder) {
-  await buildAgent(folder, version);
+  const late = await buildAgent(folder, version);
   writeManifest(folder, (hash) => `${version}-${hash}`);
+  return late;
 }
 
 async function buildRenderer(folder) {
@@ -99,7 +117,7 @@ async function buildRenderer(folder) {
 }
 
 async function buildAll(fresh) {
-  await Promise.all([
+  const [agent, cli, emulator, main] = await Promise.all([
     buildAgentFolder(join(fresh, 'agent')),
     program(join(fresh, 'cli'), 'src/cli/main.ts', 'trainyard', { target: 'node24' }),
     buildEmulator(join(fresh, 'emulator')),
@@ -122,6 +140,10 @@ async function buildAll(fresh) {
     buildRenderer(join(fresh, 'renderer')),
     buildIcons(join(fresh, 'icons')),
   ]);
+  const late = Object.entries({ agent, cli, emulator, main }).flatMap(([name, parts]) =>
+    parts.map((part) => ({ program: name, ...part, file: basename(part.file) })),
+  );
+  writeFileSync(join(fresh, LATE_PARTS), JSON.stringify(late, null, 1));
 }
 
 if (!(buildIsCurrent() && !process.argv.includes('--force'))) {

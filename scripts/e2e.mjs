@@ -1,6 +1,7 @@
 // `npm run e2e`: the tests of the window, in the real application, on a display without a screen (Linux) or the user's (elsewhere).
 // Anything after `--` is handed to Playwright. Exit status 77: there is no Electron here, and it was said how to get one.
 import { spawn, spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { buildIsCurrent } from './lib/build-stamp.mjs';
 import { startDisplay } from './lib/display.mjs';
@@ -56,16 +57,25 @@ async function main() {
   delete environment.ELECTRON_RUN_AS_NODE;
   if (process.platform !== 'linux') return runTests(environment);
 
-  const display = await startDisplay();
+  // One for each test worker: clipboard and focus belong to a display.
+  const displays = await Promise.all(Array.from({ length: workers() }, startDisplay));
   const interrupted = () => {};
   process.on('SIGINT', interrupted);
   process.on('SIGTERM', interrupted);
   try {
-    return await runTests({ ...environment, DISPLAY: display.display });
+    const names = displays.map(({ display }) => display);
+    return await runTests({
+      ...environment,
+      DISPLAY: names[0],
+      TRAINYARD_TEST_DISPLAYS: names.join(' '),
+    });
   } finally {
-    await display.stop();
+    await Promise.all(displays.map((display) => display.stop()));
   }
 }
+
+/** How many applications are tested at the same time: two where there are two processors. */
+const workers = () => Math.min(2, availableParallelism());
 
 process.exitCode = await main().catch((error) => {
   say(error.message);

@@ -24,7 +24,6 @@ const parts = [
   'test/cli/silent-network.test.ts',
   'test/google/faults.test.ts',
   'test/google/grants-applied.test.ts',
-  'test/google/grants-gcloud.test.ts',
   'test/leaks/command-line.test.ts',
   'test/main/jobs/key-uses.test.ts',
   'test/main/jobs/output-taken.test.ts',

@@ -19,10 +19,39 @@ export const inEnglishAlone = {
     })),
 };
 
-/** Builds the agent into a folder, in parts that are each loaded when its verb is asked for; its manifest is for the caller to write. */
+/**
+ * What a program loads late: the file of each part, the module that it was made of, and those of our modules that load it; all relative to the
+ * checkout.
+ *
+ * @param {import('esbuild').Metafile} metafile
+ */
+export function latePartsOf(metafile) {
+  const late = new Set(
+    Object.values(metafile.outputs)
+      .flatMap(({ imports }) =>
+        imports.filter(({ kind, external }) => kind === 'dynamic-import' && external !== true),
+      )
+      .map(({ path }) => path),
+  );
+  return [...late].map((path) => {
+    const module = metafile.outputs[path]?.entryPoint ?? null;
+    const loadedBy = Object.entries(metafile.inputs)
+      .filter(([, { imports }]) =>
+        imports.some((one) => one.kind === 'dynamic-import' && one.path === module),
+      )
+      .map(([name]) => name)
+      .filter((name) => name.startsWith('src/'));
+    return { file: path, module, loadedBy };
+  });
+}
+
+/**
+ * Builds the agent into a folder, in parts that are each loaded when its verb is asked for; its manifest is for the caller to write.
+ * What it loads late: {@link latePartsOf}.
+ */
 export async function buildAgent(folder, version) {
   mkdirSync(folder, { recursive: true });
-  await build({
+  const { metafile } = await build({
     entryPoints: { agent: join(root, 'src/agent/main.ts') },
     outdir: folder,
     outExtension: { '.js': '.mjs' },
@@ -38,9 +67,12 @@ export async function buildAgent(folder, version) {
     define: { __TRAINYARD_VERSION__: JSON.stringify(version) },
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
+    absWorkingDir: root,
   });
   const checksum = nativeChecksumFile();
   if (checksum !== null) copyFileSync(checksum, join(folder, 'crc32c.node'));
+  return latePartsOf(metafile);
 }
 
 /** The ready-made native CRC32C of this platform, or null (then the agent computes it in WebAssembly). */

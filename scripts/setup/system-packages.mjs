@@ -18,6 +18,7 @@ const TESTS = [
   ['git'],
   ['curl'],
   ['rclone'],
+  ['strace'],
   ['procps'],
   ['libglib2.0-bin'],
   ['unzip'],
@@ -27,6 +28,7 @@ const TESTS = [
   ['jupyter-notebook'],
   ['jupyter-nbconvert'],
   ['python3-google-auth'],
+  ['python3-requests'],
 ];
 
 /**

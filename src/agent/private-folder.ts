@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { lockSchema, workerStartedSchema } from '../shared/agent-protocol.ts';
 import { RUN, workerPid, workerStarted } from '../shared/run-directory.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';

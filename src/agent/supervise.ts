@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WorkerExit, WorkerStarted } from '../shared/agent-protocol.ts';
 import { processIdentitySchema, sameProcess } from '../shared/process-identity.ts';
 import {

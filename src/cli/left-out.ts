@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Services } from '../main/services.ts';
 import { leftOutListSchema, leftOutText, type LeftOutList } from '../shared/left-out.ts';
 import { RUN } from '../shared/run-directory.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { nodeRuntimeFor } from '../main/platform/node-runtime.ts';
 
 /** Where the parts of the program lie, told from where this file runs: `src/cli` in development, `out/cli` when built. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { invalid, refuse, type ErrorReply } from './reply.ts';
 
 /** Largest JSON body that is read, bytes. */

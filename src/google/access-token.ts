@@ -1,5 +1,5 @@
 import { createPrivateKey, sign } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { GOOGLE_ENDPOINTS, type GoogleEndpoints } from '../shared/endpoints.ts';
 import {
   ACCESS_SCOPES,

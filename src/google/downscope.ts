@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import { PLATFORM_SCOPE, type AccessToken, type ServiceAccountKey } from '../shared/key.ts';
 import { problem, type Problem, type Result } from '../shared/problem.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { problem, type Problem } from '../shared/problem.ts';
 import { askForGrant } from './grants.ts';
 import { quoteServer } from './token-refusal.ts';

@@ -1,4 +1,5 @@
 import { problem, type Problem } from '../shared/problem.ts';
+import { waitForNetwork } from './network-time.ts';
 import { fetchFor, isLoopback } from './proxy.ts';
 
 /** One HTTP exchange, whole: for small answers (tokens, listings, metadata), never for an object's bytes. */
@@ -174,15 +175,18 @@ export async function exchange(
   );
   try {
     const ask = await fetchFor(address);
-    const response = await ask(address, {
-      method: request.method,
-      headers: request.headers,
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, deadline.signal]),
-      ...(request.body === undefined ? {} : { body: request.body }),
+    const answer = await waitForNetwork(async () => {
+      const response = await ask(address, {
+        method: request.method,
+        headers: request.headers,
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, deadline.signal]),
+        ...(request.body === undefined ? {} : { body: request.body }),
+      });
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, text };
     });
-    const text = await response.text();
-    return { ok: true, answer: { status: response.status, headers: response.headers, text } };
+    return { ok: true, answer };
   } catch (error) {
     return {
       ok: false,

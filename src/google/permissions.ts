@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isBucketName } from '../shared/address.ts';
 import { fail, problem, type Result } from '../shared/problem.ts';
 import { askStorage, type StorageAccess } from './client.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PowerFinding, PowerReport } from '../shared/access-check.ts';
 import { isOffline, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { StorageAccess } from './client.ts';

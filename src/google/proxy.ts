@@ -59,7 +59,7 @@ export function fetchFor(address: string): Promise<Fetch> {
   const key = JSON.stringify(settings);
   let through = known.get(key);
   if (through === undefined) {
-    through = import('undici').then((undici): Fetch => {
+    through = import('./proxied-fetch.ts').then((undici): Fetch => {
       const dispatcher = new undici.EnvHttpProxyAgent(agentOptions(settings));
       // The class of a package's Response is another than that of Node's own; what it does is the same.
       // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment

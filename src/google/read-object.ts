@@ -4,6 +4,7 @@ import type { StorageAccess } from './client.ts';
 import { explainHttpError, type StorageContext } from './http-error.ts';
 import { cancelledProblem, explainNetworkError, isAborted, parseRetryAfter } from './http.ts';
 import { isObjectName, type ObjectRequest } from './listing.ts';
+import { waitForNetwork } from './network-time.ts';
 import { fetchFor } from './proxy.ts';
 import { withRetry, type Attempt } from './retry.ts';
 
@@ -95,7 +96,7 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
     }
   };
 
-  return withRetry<ObjectStart>(op, ({ token }) => attempt(token), {
+  return withRetry<ObjectStart>(op, ({ token }) => waitForNetwork(() => attempt(token)), {
     signal,
     tokens,
     subject,

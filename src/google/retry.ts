@@ -1,6 +1,7 @@
 import { fail, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { TokenSource } from './access-token.ts';
 import { cancelledProblem, isAborted } from './http.ts';
+import { waitForNetwork } from './network-time.ts';
 
 /** What one attempt came to. A failure is tried again where its problem is `retryable`. */
 export type Attempt<T> =
@@ -169,7 +170,7 @@ export async function withRetry<T>(
       return fail(givenUp(outcome.problem, { attempts: number, milliseconds: spent }, tooLong));
     }
     options.onRetry?.({ problem: outcome.problem, waitMs, number });
-    if ((await sleep(waitMs, signal)) === 'aborted')
+    if ((await waitForNetwork(() => sleep(waitMs, signal))) === 'aborted')
       return fail(cancelledProblem({ op, subject: outcome.problem.subject }));
   }
 }

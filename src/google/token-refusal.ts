@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { problem, type Problem } from '../shared/problem.ts';
 
 const errorSchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { grantBindingSchema } from './grant.ts';
 
 /** What somebody wants to do at an address. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { gpuProbeSchema, gpuSchema } from './gpu.ts';
 import { accessTokenSchema, GRANT_PURPOSES, serviceAccountKeySchema } from './key.ts';
 import { problemSchema } from './problem-schema.ts';

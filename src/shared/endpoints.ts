@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An absolute http(s) address without a trailing slash. */
 const endpoint = z

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { gpuSchema } from './gpu.ts';
 import { gpusAwaitedShape } from './gpus-awaited.ts';
 import { leftOutSchema } from './left-out.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One card, or one MIG instance of a card. Memory in MiB. */
 export const gpuSchema = z.strictObject({

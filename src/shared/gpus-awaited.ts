@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatCount, plural } from './format.ts';
 
 /** A card that a run cannot have now, and why. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * How an account is given what a job needs and no more. The three variants differ in how listing below the input's prefix is allowed: it is

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ACCESS_CALLS, ACCESS_EVENTS } from './ipc/access.ts';
 import { APPLICATION_CALLS, APPLICATION_EVENTS } from './ipc/application.ts';
 import { BUCKET_CALLS, BUCKET_EVENTS } from './ipc/buckets.ts';

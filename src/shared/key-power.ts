@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { powerFindingSchema } from './access-check.ts';
 import { problem, type Problem } from './problem.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a key was used for: the use log of docs/security.md. It holds no key, no token, no address and no name of an object. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A service-account key that was checked field by field. Holds the private key: it lives in `src/google`, the vault and, where the

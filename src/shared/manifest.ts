@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `manifest.json`: every object of a run's output. Uploaded last, as the mark of completion. */
 export const manifestSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { jobNameSchema, jobSpecSchema, WORKER_KEY_MODES, type JobSpec } from './job-spec.ts';
 
 /** What a user asks of a notebook: a run with one worker, their own Jupyter. */

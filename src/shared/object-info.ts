@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What Cloud Storage tells of one object, from a listing or a metadata read. */
 export const objectInfoSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROBLEM_AREAS, type Problem, type ProblemCode } from './problem.ts';
 
 /** A {@link Problem} as it is kept and crosses to the window. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A process, told apart from any other that ever had or will have its pid: pid, start time and boot id together.

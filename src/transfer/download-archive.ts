@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { ArchiveFormat } from '../shared/job-spec.ts';
 import { ok, type Result } from '../shared/problem.ts';

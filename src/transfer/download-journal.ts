@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { onDisk } from './disk.ts';
 import { openJournal, readJournal } from './journal.ts';
 

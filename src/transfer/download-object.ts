@@ -39,7 +39,7 @@ export async function downloadObject(
 ): Promise<Result<DownloadedObject>> {
   const file = resolve(options.file);
   const subject = addressOf(options.bucket, options.object);
-  const wire = openWire(options);
+  const wire = await openWire(options);
   let lock: DestinationLock | null = null;
   try {
     const locked = await lockDestination(file);

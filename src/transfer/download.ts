@@ -140,7 +140,7 @@ const placeOf = ({ target, destination }: DownloadOptions): string =>
 export async function download(options: DownloadOptions): Promise<Result<DownloadReport>> {
   const started = performance.now();
   const prefix = options.target.kind === 'folder' ? options.target.prefix : undefined;
-  const wire = openWire({ ...options, prefix });
+  const wire = await openWire({ ...options, prefix });
   let lock: DestinationLock | null = null;
   try {
     const locked = await lockDestination(placeOf(options));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { processIdentitySchema } from '../shared/process-identity.ts';
 import { errorCode, makeFolder, readJson, removeFile, writeJsonAtomic } from './state-files.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { openJournal, readJournal, type Journal } from './journal.ts';
 
 /** What a file was when it was read: the same size and time mean the same bytes. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { getObject } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
 import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';

@@ -272,7 +272,7 @@ export async function withUpload<T>(
   subject: string,
   work: (wire: Wire, journal: UploadJournal) => Promise<Result<T>>,
 ): Promise<Result<T>> {
-  const wire = openWire({ ...options, prefix: options.grantPrefix ?? options.prefix });
+  const wire = await openWire({ ...options, prefix: options.grantPrefix ?? options.prefix });
   let journal: UploadJournal | null = null;
   try {
     journal = await openUploadJournal(options.journal, options.bucket);

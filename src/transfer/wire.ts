@@ -1,9 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { TokenSource } from '../google/access-token.ts';
 import { explainHttpError } from '../google/http-error.ts';
 import { cancelledProblem, explainNetworkError, parseRetryAfter } from '../google/http.ts';
-import { agentOptions, isLoopback, proxySettings } from '../google/proxy.ts';
 import { withRetry, type Attempt, type AttemptContext } from '../google/retry.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Result } from '../shared/problem.ts';
@@ -64,27 +63,14 @@ export interface WireOptions {
   readonly trickleMs?: number | undefined;
 }
 
-/** Connections of its own to the storage endpoint, through the proxy of the environment unless that is this machine. */
-function dispatcherFor(storage: string, connections: number): Dispatcher {
-  const options = {
-    connections,
-    pipelining: 1,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: 15_000 },
-  };
-  const proxy = isLoopback(new URL(storage).hostname) ? null : proxySettings(process.env);
-  return proxy === null
-    ? new Agent(options)
-    : new EnvHttpProxyAgent({ ...options, ...agentOptions(proxy) });
-}
-
 /** Opens no connection yet. `close` ends all. */
-export function openWire(options: WireOptions): Wire {
+export async function openWire(options: WireOptions): Promise<Wire> {
   const { endpoints, tokens, bucket } = options;
   const concurrency = options.concurrency ?? CONCURRENCY;
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   setMaxListeners(0, signal);
-  const agent = dispatcherFor(endpoints.storage, concurrency);
+  const { connectionsTo } = await import('./connections.ts');
+  const agent = connectionsTo(endpoints.storage, concurrency);
   return {
     endpoints,
     tokens,

@@ -125,7 +125,7 @@ test.concurrent(
     const failed = await run.ended(1);
     expect(failed).toMatchObject({ state: 'failed', stage: 'uploading' });
     expect(failed.problem?.code).toMatch(/^access\./);
-    expect(failed.problem?.hint).toMatch(/objectCreator|storage\.objects\.create/);
+    expect(failed.problem?.hint).toContain('Storage Object Creator (roles/storage.objectCreator)');
     // For the user's own prefix, not the run's: one grant serves all jobs.
     expect(failed.problem?.hint).toContain(
       'startsWith("projects/_/buckets/closed/objects/results/")',

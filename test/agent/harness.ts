@@ -11,11 +11,8 @@ import { jobSpecSchema } from '../../src/shared/job-spec.ts';
 import type { JobPlan } from '../../src/shared/plan.ts';
 import type { ProcessIdentity } from '../../src/shared/process-identity.ts';
 import { isAlive } from '../../src/agent/identity.ts';
+import { AGENT } from '../support/programs.ts';
 
-/** The program under test: its source, or a bundle that `TRAINYARD_TEST_AGENT` names. */
-export const AGENT =
-  process.env['TRAINYARD_TEST_AGENT'] ??
-  path.resolve(import.meta.dirname, '../../src/agent/main.ts');
 export const FAKE_NVIDIA_SMI = path.resolve(import.meta.dirname, '../fixtures/fake-nvidia-smi');
 
 export const NO_SECRETS: AgentSecrets = { format: 1, tokens: [], keys: [] };
@@ -210,9 +207,10 @@ export function startAgent(
   directory: string,
   secrets: AgentSecrets,
   env: Record<string, string>,
+  program = AGENT,
 ): Promise<StartAnswer> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [AGENT, 'start', directory], {
+    const child = spawn(process.execPath, [program, 'start', directory], {
       env,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -234,9 +232,10 @@ export function startAgent(
 export function callAgent(
   parameters: string[],
   env: Record<string, string>,
+  program = AGENT,
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [AGENT, ...parameters], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, [program, ...parameters], { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
   });

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import path from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatServiceAccountFile } from '../../src/google/service-account-file.ts';
 import { hide } from '../../src/agent/hide.ts';
@@ -23,6 +23,7 @@ import {
 } from '../support/jupyter.ts';
 import { startGoogle, type TestGoogle } from './google.ts';
 import { kill, makeWorld, until, type TestRun, type World } from './harness.ts';
+import { fc } from '../support/properties.ts';
 
 const READS = path.resolve(import.meta.dirname, '../fixtures/worker-clients/storage.py');
 
@@ -56,7 +57,7 @@ function notebook(mode: Mode | null, fields: Partial<JobPlan> = {}): Promise<Tes
       target: { kind: 'folder', prefix: 'data/' },
       account,
     },
-    output: google.output(Math.random().toString(36).slice(2)),
+    output: google.output(randomUUID()),
     workerKeys: mode === null ? [] : [{ account, mode }],
     stopGraceSeconds: 20,
     ...fields,

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +10,6 @@ import { isAlive } from '../../src/agent/identity.ts';
 import type { RunningEmulator } from '../emulator/start.ts';
 import { startGoogle, type Admin, type TestAccount, type TestGoogle } from './google.ts';
 import {
-  AGENT,
   kill,
   makeWorld,
   pause,
@@ -21,7 +19,9 @@ import {
   type TestRun,
   type World,
 } from './harness.ts';
+import { AGENT } from '../support/programs.ts';
 import { AS_NOBODY, cannotDropPrivileges } from '../support/without-privileges.ts';
+import { randomBytes } from '../support/random.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

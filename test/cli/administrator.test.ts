@@ -8,7 +8,8 @@ import type { KeyCard } from '../../src/shared/key.ts';
 import { emailOf } from '../emulator/start.ts';
 import { startGrantWorld, type GrantWorld } from '../google/grant-world.ts';
 import { writeKeyFile } from '../main/temp.ts';
-import { COMMAND_LINE, makeHome, type TestHome } from './harness.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { makeHome, type TestHome } from './harness.ts';
 
 const OFFLINE = { TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token' };
 const CHECK = ['check', 'gs://artifacts-bucket/results/', '--for', 'output', '--key'];

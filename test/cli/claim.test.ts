@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { claimJournals } from '../../src/cli/copy/claim.ts';
+import { testSeed } from '../support/random.ts';
 import { refusal, value } from '../transfer/world.ts';
 
 const home = mkdtempSync(path.join(tmpdir(), 'trainyard-claim-'));
@@ -23,17 +24,24 @@ const mounts =
   isRoot && spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
 const MODULE = path.resolve(import.meta.dirname, '../../src/cli/copy/claim.ts');
+const RANDOM = path.resolve(import.meta.dirname, '../soak/random.ts');
 
-/** Runs a program of three processes at once; resolves with their exit statuses. */
-function together(name: string, text: string): Promise<readonly (number | null)[]> {
+/** Runs a program in three processes, which begin its text at once; resolves with their exit statuses. */
+async function together(name: string, text: string): Promise<readonly unknown[]> {
   const program = path.join(home, `${name}.ts`);
-  writeFileSync(program, `import { claimJournals } from ${JSON.stringify(MODULE)};\n${text}`);
-  return Promise.all(
-    Array.from(
-      { length: 3 },
-      () => new Promise<number | null>((resolve) => fork(program).once('exit', resolve)),
-    ),
+  writeFileSync(
+    program,
+    `import { claimJournals } from ${JSON.stringify(MODULE)};
+     process.send('ready');
+     await new Promise((resolve) => process.once('message', resolve));
+     ${text}
+     process.disconnect();`,
   );
+  const racers = [0, 1, 2].map((index) => fork(program, [`${testSeed() + index}`]));
+  const ended = racers.map(async (racer) => once(racer, 'exit'));
+  await Promise.all(racers.map(async (racer) => once(racer, 'message')));
+  for (const racer of racers) racer.send('go');
+  return (await Promise.all(ended)).map(([code]: readonly unknown[]) => code);
 }
 
 describe('the claim of a copy', () => {
@@ -52,18 +60,22 @@ describe('the claim of a copy', () => {
     const inside = path.join(home, 'inside');
     const codes = await together(
       'racer',
-      `import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+      `import { mkdirSync, rmdirSync } from 'node:fs';
        import { setTimeout } from 'node:timers/promises';
-       for (let round = 0; round < 40; round += 1) {
+       import { seeded } from ${JSON.stringify(RANDOM)};
+       const chance = seeded(Number(process.argv[2]));
+       for (let won = 0; won < 20;) {
          const claim = await claimJournals(${JSON.stringify(home)}, 'gs://b/raced', '/x');
-         if (!claim.ok) { round -= Math.random() < 0.5 ? 1 : 0; continue; }
+         if (!claim.ok) continue;
          // Fails where another is inside.
          mkdirSync(${JSON.stringify(inside)});
-         await setTimeout(Math.random() * 3);
+         await setTimeout(chance.next() * 3);
          rmdirSync(${JSON.stringify(inside)});
-         await claim.value.release(Math.random() < 0.5);
+         await claim.value.release(chance.next() < 0.5);
+         won += 1;
        }`,
     );
+    // Each had it twenty times.
     expect(codes).toEqual([0, 0, 0]);
   }, 60_000);
 

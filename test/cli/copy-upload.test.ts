@@ -1,10 +1,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { copyToBucket } from '../../src/cli/copy/upload.ts';
 import type { CopyReport, Named } from '../../src/cli/copy/report.ts';
 import { OUT, plant, startWorld, value, type World } from '../transfer/world.ts';
+import { randomBytes } from '../support/random.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COMMAND_LINE } from './harness.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
 
 const run = promisify(execFile);
 

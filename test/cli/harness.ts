@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
-
-/** The built command line, as users run it: it starts three times as fast as its source. `npm test` builds it first. */
-export const COMMAND_LINE = fileURLToPath(new URL('../../out/cli/trainyard.mjs', import.meta.url));
+import { COMMAND_LINE } from '../support/programs.ts';
+import { makeQuickVault } from '../support/quick-vault.ts';
 
 export interface Ended {
   readonly status: number | null;
@@ -44,12 +42,17 @@ export interface TestHome {
 /** Milliseconds after which a command that does not end has failed the test. */
 const COMMAND_TIME = 60_000;
 
-export async function makeHome(environment: Record<string, string> = {}): Promise<TestHome> {
+/** `vault`: `new` leaves its making, and that of the home, to the first command. */
+export async function makeHome(
+  environment: Record<string, string> = {},
+  { vault = 'quick' }: { readonly vault?: 'quick' | 'new' } = {},
+): Promise<TestHome> {
   const folder = await mkdtemp(path.join(tmpdir(), 'trainyard-cli-'));
   const home = path.join(folder, 'home');
   const passphrase = path.join(folder, 'passphrase');
   await writeFile(passphrase, 'correct horse\n');
   await chmod(passphrase, 0o600);
+  if (vault === 'quick') await makeQuickVault(home, 'correct horse');
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,

@@ -189,8 +189,9 @@ describe('the life of a key in a terminal', () => {
     });
     await home.json(['keys', 'add', second, '--name', 'spare']);
     const listed = await home.run(['keys', 'list']);
-    for (const { privateKeyId } of await home.json<KeyCard[]>(['keys', 'list']))
-      expect(listed.stdout).toContain(privateKeyId.slice(0, 8));
+    const cards = await home.json<KeyCard[]>(['keys', 'list']);
+    expect(cards.map(({ name }) => name).sort()).toEqual(['lab', 'spare']);
+    for (const { privateKeyId } of cards) expect(listed.stdout).toContain(privateKeyId.slice(0, 8));
 
     const asked = await home.run(['keys', 'remove', 'lab']);
     expect(asked).toMatchObject({ status: 2 });

@@ -295,7 +295,7 @@ describe('jobs', () => {
     );
     const refused = await home.run(['run', file]);
     expect(refused.status, refused.stderr).toBe(1);
-    expect(refused.stderr).toMatch(/Storage Object Creator|roles\/storage\.objectCreator/);
+    expect(refused.stderr).toContain('Storage Object Creator (roles/storage.objectCreator)');
     expect(refused.stderr).toContain(`objects/closed/`);
     const job = await home.job('latest');
     expect(job).toMatchObject({ state: 'failed', workers: [{ state: 'finished', exitCode: 0 }] });

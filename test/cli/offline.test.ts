@@ -20,7 +20,7 @@ const keyFile = (name: string, privateKey = sharedKey) =>
 
 let home: TestHome;
 beforeAll(async () => {
-  home = await makeHome();
+  home = await makeHome({}, { vault: 'new' });
 });
 afterAll(async () => {
   await home.remove();

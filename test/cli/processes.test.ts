@@ -7,7 +7,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { JobView } from '../../src/shared/views.ts';
 import { argumentsOf, childrenOf } from '../soak/processes.ts';
-import { COMMAND_LINE, makeHome, type TestHome } from './harness.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { makeHome, type TestHome } from './harness.ts';
 
 let home: TestHome;
 let jobFile: string;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readJobFile } from '../../src/cli/read-job-file.ts';
-import { COMMAND_LINE } from './harness.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
 
 let folder: string;
 beforeAll(async () => {

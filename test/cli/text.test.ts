@@ -12,6 +12,7 @@ import { gpusAwaitedText } from '../../src/shared/gpus-awaited.ts';
 import type { RunEvent, RunEventBody } from '../../src/shared/events.ts';
 import { problem } from '../../src/shared/problem.ts';
 import type { JobView } from '../../src/shared/views.ts';
+import { problemOf } from '../main/temp.ts';
 
 function sink(isTTY: boolean): Sink & { text(): string } {
   let text = '';
@@ -168,12 +169,9 @@ describe('the two sides of a copy', () => {
     ['https://storage.googleapis.com/b/o', 'b'],
     ['gs://A/x', 'b'],
   ])('refuses %s to %s in words', (source, target) => {
-    const decided = decideCopy(source, target, '/');
-    expect(decided).toMatchObject({ ok: false });
-    if (!decided.ok) {
-      expect(decided.problem.code).toMatch(/^input\./);
-      expect(decided.problem.hint).not.toBe('');
-    }
+    const { code, hint } = problemOf(decideCopy(source, target, '/'));
+    expect(code).toMatch(/^input\./);
+    expect(hint).not.toBe('');
   });
   it('names the object of a single file', () => {
     const at = (path: string) => objectNameFor({ bucket: 'b', path }, '/x/file.txt');

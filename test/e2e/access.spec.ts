@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { emailOf } from '../emulator/start.ts';
 import { startGrantWorld, type GrantWorld } from '../google/grant-world.ts';
-import { expect, test } from './support/application.ts';
-import { answerDialog, COMMAND_LINE, goToKeys, openVault } from './support/keys.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { expect, test } from './support/test.ts';
+import { answerDialog, goToKeys, openVault } from './support/keys.ts';
+import { mistakes } from './support/mistakes.ts';
 
 const run = promisify(execFile);
 const READ = 'resource.name.startsWith("projects/_/buckets/input-data-bucket/objects/data/")';
@@ -145,8 +146,7 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
   await page.getByRole('button', { name: 'Check now' }).click();
   await expect(found).toContainText('gs://artifacts-bucket/results/: works');
   await expect(found).toContainText('gs://input-data-bucket/data/: works');
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+  expect(await mistakes(page)).toEqual([]);
   await application.evaluate(({ BrowserWindow, nativeTheme }) => {
     nativeTheme.themeSource = 'dark';
     BrowserWindow.getAllWindows()[0]?.setContentSize(900, 600);

@@ -1,34 +1,22 @@
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { lookOf, mistakes } from './support/mistakes.ts';
+import { expect, test } from './support/test.ts';
 import { writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, running, stagingNow } from './support/samples.ts';
 
-/** What axe-core finds wrong, in words. */
-async function mistakes(page: Page): Promise<readonly string[]> {
-  const found = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  return found.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
-  );
-}
-
 for (const theme of ['light', 'dark'] as const)
-  test(`the window can be used by everyone, ${theme}`, async ({ profile }) => {
+  test(`the window can be used by everyone, ${theme}`, async ({ shared }) => {
     test.setTimeout(120_000);
-    const empty = await profile.launch({ theme, env: { TRAINYARD_HOME: `${profile.home}-empty` } });
+    const look = lookOf(theme);
+    const empty = await shared.launch({ theme });
     await expect(empty.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
-    expect(await mistakes(empty.page)).toEqual([]);
+    expect(await mistakes(empty.page, look)).toEqual([]);
 
-    for (const run of [FINISHED, FAILED, running(), stagingNow()])
-      await writeRun(profile.home, run);
-    const { page } = await profile.launch({
-      theme,
-      env: { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' },
-    });
+    for (const run of [FINISHED, FAILED, running(), stagingNow()]) await writeRun(shared.home, run);
+    const { page } = await shared.launch({ theme });
     for (const id of [FAILED.id, running().id]) {
       await page.locator(`tr[data-job="${id}"]`).click();
       await expect(page.getByRole('log')).toContainText(/Traceback|step/);
-      expect(await mistakes(page)).toEqual([]);
+      expect(await mistakes(page, look)).toEqual([]);
     }
     await expect(page.getByRole('button', { name: /1 run copies now/ })).toBeVisible();
     for (const [tab, sign] of [
@@ -39,11 +27,11 @@ for (const theme of ['light', 'dark'] as const)
     ] as const) {
       await page.getByRole('tab', { name: tab }).click();
       await expect(page.getByRole('tabpanel').filter({ visible: true })).toContainText(sign);
-      expect(await mistakes(page), tab).toEqual([]);
+      expect(await mistakes(page, look), tab).toEqual([]);
     }
     await page.getByRole('button', { name: 'New notebook' }).click();
     await expect(page.getByRole('dialog').getByLabel('Name')).toBeFocused();
-    expect(await mistakes(page), 'New notebook').toEqual([]);
+    expect(await mistakes(page, look), 'New notebook').toEqual([]);
     await page.keyboard.press('Escape');
     const places = page.getByRole('navigation', { name: 'Places' });
     for (const [place, sign] of [
@@ -52,11 +40,11 @@ for (const theme of ['light', 'dark'] as const)
     ] as const) {
       await places.getByRole('button', { name: place }).click();
       await expect(page.getByText(sign)).toBeVisible({ timeout: 20_000 });
-      expect(await mistakes(page), place).toEqual([]);
+      expect(await mistakes(page, look), place).toEqual([]);
     }
     await places.getByRole('button', { name: 'Jobs' }).click();
     await page.locator(`tr[data-job="${running().id}"]`).click();
     await page.getByRole('button', { name: 'Stop' }).click();
     await expect(page.getByRole('button', { name: 'Let it run' })).toBeVisible();
-    expect(await mistakes(page)).toEqual([]);
+    expect(await mistakes(page, look)).toEqual([]);
   });

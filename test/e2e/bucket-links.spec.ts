@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { RUN } from '../../src/shared/run-directory.ts';
-import { expect, test } from './support/application.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { expect, test } from './support/test.ts';
 import { startBucketWorld } from './support/bucket-world.ts';
-import { COMMAND_LINE, keysInTerminal } from './support/keys.ts';
+import { keysInTerminal } from './support/keys.ts';
 import { writeRun } from './support/runs.ts';
 import { FINISHED } from './support/samples.ts';
 
@@ -34,7 +35,9 @@ test('a link from a job looks with the key of its output, in its folder; without
         ],
         { env: profile.command({ env }).env },
       );
-    const card = (await keysInTerminal(profile, env)).find(({ name }) => name === 'trainer');
+    const card = (await keysInTerminal(profile.command({ env }).env)).find(
+      ({ name }) => name === 'trainer',
+    );
     const folder = await writeRun(profile.home, {
       ...FINISHED,
       key: 'trainer',

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { ElectronApplication, Page } from '@playwright/test';
 import type {} from '../../src/renderer/client.ts';
-import { expect, test, type Profile } from './support/application.ts';
+import type { Profile } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 
 const shoot = (page: Page, name: string) =>
   page.screenshot({ path: join('test-results', 'screens', `${name}.png`) });

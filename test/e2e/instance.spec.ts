@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 
 test('a second start on the same home shows the first window and ends', async ({ profile }) => {
   const { application } = await profile.launch();

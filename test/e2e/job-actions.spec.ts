@@ -3,12 +3,12 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { expect, test } from './support/test.ts';
 import { startBucketWorld } from './support/bucket-world.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..');
-const COMMAND_LINE = join(ROOT, 'out', 'cli', 'trainyard.mjs');
 const FIXTURES = join(ROOT, 'test', 'fixtures');
 const SCREENS = 'test-results/screens';
 

@@ -2,7 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Sample } from '../../src/shared/gpu.ts';
 import { RUN } from '../../src/shared/run-directory.ts';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { frames } from './support/frames.ts';
 import { writeRun, type WrittenRun } from './support/runs.ts';
 import { ago, runningOn } from './support/samples.ts';
@@ -43,12 +43,12 @@ const linesOf = (from: number, count: number): string =>
   Array.from({ length: count }, (_, index) => `${JSON.stringify(sample(from + index))}\n`).join('');
 
 test('a burst of samples onto a long run of eight cards is followed, and the charts stay quick and readable', async ({
-  profile,
+  shared,
 }) => {
-  const folder = await writeRun(profile.home, eightWorkers());
+  const folder = await writeRun(shared.home, eightWorkers());
   const file = join(folder, RUN.samples);
   await writeFile(file, linesOf(0, 5_000));
-  const { page, application } = await profile.launch({ theme: 'light' });
+  const { page, application } = await shared.launch({ theme: 'light' });
   await page.getByRole('tab', { name: 'Charts' }).click();
   const use = page.getByRole('img', { name: /^GPU use/ });
   await expect(use).toBeVisible({ timeout: 30_000 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { frames } from './support/frames.ts';
 import { writeManyRuns, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, interrupted, running, stagingNow } from './support/samples.ts';
@@ -9,10 +9,10 @@ const rows = (page: Page) => page.locator('tr[data-job]');
 const ids = (page: Page) =>
   rows(page).evaluateAll((all) => all.map((one) => one.getAttribute('data-job')));
 
-test('the list is filtered by state, searched and sorted', async ({ profile }) => {
+test('the list is filtered by state, searched and sorted', async ({ shared }) => {
   for (const run of [FINISHED, FAILED, running(), stagingNow(), interrupted])
-    await writeRun(profile.home, run);
-  const { page } = await profile.launch();
+    await writeRun(shared.home, run);
+  const { page } = await shared.launch();
   await expect(rows(page)).toHaveCount(5);
 
   const filters = page.getByRole('group', { name: 'Filter by state' });
@@ -50,9 +50,9 @@ test('the list is filtered by state, searched and sorted', async ({ profile }) =
   expect((await ids(page)).at(-1)).toBe(FAILED.id);
 });
 
-test('the row of a job says how far it is', async ({ profile }) => {
-  await writeRun(profile.home, stagingNow());
-  const { page } = await profile.launch();
+test('the row of a job says how far it is', async ({ shared }) => {
+  await writeRun(shared.home, stagingNow());
+  const { page } = await shared.launch();
   await expect(rows(page).first()).toContainText('43 %, 7 s left');
   await expect(rows(page).first().getByRole('img')).toHaveAttribute(
     'aria-label',
@@ -92,16 +92,16 @@ test('ten thousand jobs: the list stands, scrolls and is searched at once', asyn
 });
 
 for (const theme of ['light', 'dark'] as const)
-  test(`the parts of a job, ${theme}`, async ({ profile }) => {
+  test(`the parts of a job, ${theme}`, async ({ shared }) => {
     const { writeRichRun } = await import('./support/rich-run.ts');
-    await writeRichRun(profile.home);
-    for (const run of [FINISHED, FAILED, running(), stagingNow()])
-      await writeRun(profile.home, run);
+    await writeRichRun(shared.home);
+    for (const run of [FINISHED, FAILED, running(), stagingNow()]) await writeRun(shared.home, run);
     for (const size of [
       { width: 1280, height: 800 },
       { width: 900, height: 600 },
     ]) {
-      const { page, application } = await profile.launch({ theme, size });
+      const { page } = await shared.launch({ theme, size });
+      await expect.poll(() => page.evaluate(() => innerWidth)).toBe(size.width);
       await page.getByRole('row', { name: /bert-finetune/ }).click();
       for (const [tab, seen] of [
         ['Logs', 'epoch 3'],
@@ -121,6 +121,5 @@ for (const theme of ['light', 'dark'] as const)
           ),
         });
       }
-      await application.close();
     }
   });

@@ -2,7 +2,7 @@ import { appendFile, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { workerLog } from '../../src/shared/run-directory.ts';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { frames } from './support/frames.ts';
 import { writeRichRun, richRun } from './support/rich-run.ts';
 import { writeRun } from './support/runs.ts';
@@ -24,10 +24,10 @@ async function writeLines(file: string, count: number): Promise<void> {
 }
 
 test('a log is followed while it grows, and stands still when the user looks back', async ({
-  profile,
+  shared,
 }) => {
-  const folder = await writeRun(profile.home, running());
-  const { page } = await profile.launch();
+  const folder = await writeRun(shared.home, running());
+  const { page } = await shared.launch();
   await expect(log(page)).toContainText('step 199');
   const file = join(folder, workerLog(0));
   await appendFile(file, 'step 200 loss 0.0099\nbar 1%\rbar 2%');
@@ -48,11 +48,9 @@ test('a log is followed while it grows, and stands still when the user looks bac
   await expect(log(page)).toContainText('step 201');
 });
 
-test('colours are shown, and a control sequence in a log does nothing else', async ({
-  profile,
-}) => {
-  await writeRichRun(profile.home);
-  const { page } = await profile.launch();
+test('colours are shown, and a control sequence in a log does nothing else', async ({ shared }) => {
+  await writeRichRun(shared.home);
+  const { page } = await shared.launch();
   await expect(log(page)).toContainText('loss 0.333');
   const colour = (text: string) =>
     log(page)
@@ -61,7 +59,7 @@ test('colours are shown, and a control sequence in a log does nothing else', asy
       .evaluate((element) => getComputedStyle(element).color);
   expect(await colour('loss 0.333')).not.toBe(await colour('lr 2e-5'));
   const title = await page.title();
-  const folder = join(profile.home, 'runs', richRun().id);
+  const folder = join(shared.home, 'runs', richRun().id);
   await appendFile(
     join(folder, workerLog(0)),
     '\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\x1b[8;1;1t\x1b[6n\x1b]8;;https://example.com\x07link\x1b]8;;\x07 done\n',
@@ -71,13 +69,13 @@ test('colours are shown, and a control sequence in a log does nothing else', asy
 });
 
 test('a million lines: the end at once, the start, any line by a search, and back', async ({
-  profile,
+  shared,
 }) => {
   test.setTimeout(120_000);
-  const folder = await writeRun(profile.home, { ...FINISHED, logs: {} });
+  const folder = await writeRun(shared.home, { ...FINISHED, logs: {} });
   const file = join(folder, workerLog(0));
   await writeLines(file, 1_000_000);
-  const { page } = await profile.launch();
+  const { page } = await shared.launch();
   await expect(log(page)).toContainText('line 0999999');
   await expect(page.getByText('The last')).toBeVisible();
 
@@ -107,12 +105,10 @@ test('a million lines: the end at once, the start, any line by a search, and bac
   expect(rows).toBeLessThan(120);
 });
 
-test('ten thousand lines a second are followed, and the window stays quick', async ({
-  profile,
-}) => {
+test('ten thousand lines a second are followed, and the window stays quick', async ({ shared }) => {
   test.setTimeout(90_000);
-  const folder = await writeRun(profile.home, running());
-  const { page } = await profile.launch();
+  const folder = await writeRun(shared.home, running());
+  const { page } = await shared.launch();
   await expect(log(page)).toContainText('step 199');
   const file = join(folder, workerLog(0));
   let number = 0;
@@ -130,11 +126,11 @@ test('ten thousand lines a second are followed, and the window stays quick', asy
   expect(seen.longest).toBeLessThan(3_000);
 });
 
-test('a log is saved whole where the user says, and copied', async ({ profile }) => {
-  const folder = await writeRun(profile.home, running());
-  const { application, page } = await profile.launch();
+test('a log is saved whole where the user says, and copied', async ({ shared }) => {
+  const folder = await writeRun(shared.home, running());
+  const { application, page } = await shared.launch();
   await expect(log(page)).toContainText('step 199');
-  const target = join(profile.home, 'saved.log');
+  const target = join(shared.home, 'saved.log');
   await application.evaluate(({ dialog }, filePath) => {
     dialog.showSaveDialog = async () => ({ canceled: false, filePath });
   }, target);
@@ -148,9 +144,9 @@ test('a log is saved whole where the user says, and copied', async ({ profile })
   expect(copied.split('\n')[5]).toBe('step 5 loss 0.3333');
 });
 
-test('the keyboard scrolls the log, and leaves it', async ({ profile }) => {
-  await writeRun(profile.home, running());
-  const { page } = await profile.launch();
+test('the keyboard scrolls the log, and leaves it', async ({ shared }) => {
+  await writeRun(shared.home, running());
+  const { page } = await shared.launch();
   await expect(log(page)).toContainText('step 199');
   await page.getByLabel('Log of worker 0').last().focus();
   await page.keyboard.press('Home');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ElectronApplication, Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeDownload, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, interrupted, running } from './support/samples.ts';
 
@@ -59,12 +59,12 @@ const resize = async (application: ElectronApplication, page: Page, size: [numbe
 };
 
 test('what stands still is shown neither as done nor as going on; a transfer is told as one', async ({
-  profile,
+  shared,
 }) => {
-  await writeDownload(profile.home, { ...download, events: paused });
-  await writeRun(profile.home, interrupted);
-  await writeRun(profile.home, { ...FINISHED, id: '20261119-080000-aaaaaa' });
-  const { application, page } = await profile.launch({ theme: 'light' });
+  await writeDownload(shared.home, { ...download, events: paused });
+  await writeRun(shared.home, interrupted);
+  await writeRun(shared.home, { ...FINISHED, id: '20261119-080000-aaaaaa' });
+  const { application, page } = await shared.launch({ theme: 'light' });
   const shoot = (name: string) =>
     page.screenshot({ path: join('test-results', 'screens', `truth-${name}.png`) });
 
@@ -84,7 +84,7 @@ test('what stands still is shown neither as done nor as going on; a transfer is 
   await expect(detail.getByRole('button', { name: 'Retry' })).toHaveCount(0);
   const facts = detail.locator('.facts');
   await expect(facts).toContainText('gs://input-data-bucket/pictures/');
-  await expect(facts).toContainText(join(profile.home, '..', 'pictures'));
+  await expect(facts).toContainText(join(shared.home, '..', 'pictures'));
   await expect(facts).not.toContainText('Output');
   expect(await detail.getByRole('tab').allInnerTexts()).toEqual(['Logs', 'Timeline', 'Request']);
   await shoot('paused-light');
@@ -107,10 +107,10 @@ test('what stands still is shown neither as done nor as going on; a transfer is 
 });
 
 test('a job that was asked for is shown, or it is said that it is not here; keys and the palette reach it', async ({
-  profile,
+  shared,
 }) => {
-  for (const run of [FINISHED, FAILED, running()]) await writeRun(profile.home, run);
-  const { application, page } = await profile.launch({ theme: 'light' });
+  for (const run of [FINISHED, FAILED, running()]) await writeRun(shared.home, run);
+  const { application, page } = await shared.launch({ theme: 'light' });
   await expect(article(page, running().name)).toBeVisible();
   const filters = page.getByRole('group', { name: 'Filter by state' });
   const search = page.getByLabel('Search jobs');

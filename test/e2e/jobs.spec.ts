@@ -2,22 +2,22 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { RUN } from '../../src/shared/run-directory.ts';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeEvents, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, interrupted, running, stagingNow } from './support/samples.ts';
 
 const row = (page: Page, id: string) => page.locator(`tr[data-job="${id}"]`);
 
-test('an empty home says how to start', async ({ profile }) => {
-  const { page } = await profile.launch();
+test('an empty home says how to start', async ({ shared }) => {
+  const { page } = await shared.launch();
   await expect(page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
   await expect(page.getByText('trainyard run job.yaml')).toBeVisible();
-  await expect(page.getByText(profile.home)).toBeVisible();
+  await expect(page.getByText(shared.home)).toBeVisible();
 });
 
-test('lists the jobs of the home, newest first', async ({ profile }) => {
-  for (const run of [FINISHED, FAILED, interrupted]) await writeRun(profile.home, run);
-  const { page } = await profile.launch();
+test('lists the jobs of the home, newest first', async ({ shared }) => {
+  for (const run of [FINISHED, FAILED, interrupted]) await writeRun(shared.home, run);
+  const { page } = await shared.launch();
   const rows = page.locator('tr[data-job]');
   await expect(rows).toHaveCount(3);
   expect(await rows.evaluateAll((all) => all.map((one) => one.dataset['job']))).toEqual([
@@ -40,9 +40,9 @@ test('lists the jobs of the home, newest first', async ({ profile }) => {
   await expect(row(page, interrupted.id)).toContainText('interrupted');
 });
 
-test('shows the stages, the workers, the problem and the output of a job', async ({ profile }) => {
-  const folder = await writeRun(profile.home, FAILED);
-  const { page } = await profile.launch();
+test('shows the stages, the workers, the problem and the output of a job', async ({ shared }) => {
+  const folder = await writeRun(shared.home, FAILED);
+  const { page } = await shared.launch();
   const detail = page.getByRole('article');
   await expect(detail.getByRole('heading', { name: FAILED.name })).toBeVisible();
   await expect(detail.getByRole('alert')).toContainText('Worker 1 ended with exit status 3.');
@@ -67,9 +67,9 @@ test('shows the stages, the workers, the problem and the output of a job', async
   await expect(detail.getByRole('button', { name: 'Retry' })).toBeVisible();
 });
 
-test('a stage that goes on shows bytes, objects, rate and time left', async ({ profile }) => {
-  await writeRun(profile.home, stagingNow());
-  const { page } = await profile.launch();
+test('a stage that goes on shows bytes, objects, rate and time left', async ({ shared }) => {
+  await writeRun(shared.home, stagingNow());
+  const { page } = await shared.launch();
   const stage = page.getByRole('listitem').filter({ hasText: 'Stage code and data' });
   await expect(stage).toContainText('43.2 of 100 MiB');
   await expect(stage).toContainText('863 of 2,001 objects');
@@ -78,9 +78,9 @@ test('a stage that goes on shows bytes, objects, rate and time left', async ({ p
   await expect(stage.getByRole('progressbar')).toHaveAttribute('aria-valuenow', /^43/);
 });
 
-test('a progress bar in a log is one line, and each worker has its log', async ({ profile }) => {
-  await writeRun(profile.home, FINISHED);
-  const { page } = await profile.launch();
+test('a progress bar in a log is one line, and each worker has its log', async ({ shared }) => {
+  await writeRun(shared.home, FINISHED);
+  const { page } = await shared.launch();
   const log = page.getByRole('log');
   await expect(log).toContainText('accuracy 0.961');
   await expect(log).toContainText('epoch 20/20 100%');
@@ -91,10 +91,10 @@ test('a progress bar in a log is one line, and each worker has its log', async (
   await expect(log).toContainText('data: 2,001 objects');
 });
 
-test('what an agent writes appears by itself', async ({ profile }) => {
+test('what an agent writes appears by itself', async ({ shared }) => {
   const run = running();
-  const folder = await writeRun(profile.home, run);
-  const { page } = await profile.launch();
+  const folder = await writeRun(shared.home, run);
+  const { page } = await shared.launch();
   await expect(row(page, run.id)).toContainText('running');
   await writeEvents(folder, {
     ...run,
@@ -114,20 +114,20 @@ test('what an agent writes appears by itself', async ({ profile }) => {
   await expect(page.getByRole('button', { name: 'Stop' })).toHaveCount(0);
 });
 
-test('a job that another program submits appears by itself', async ({ profile }) => {
-  await writeRun(profile.home, FINISHED);
-  const { page } = await profile.launch();
+test('a job that another program submits appears by itself', async ({ shared }) => {
+  await writeRun(shared.home, FINISHED);
+  const { page } = await shared.launch();
   await expect(page.locator('tr[data-job]')).toHaveCount(1);
-  await writeRun(profile.home, stagingNow());
+  await writeRun(shared.home, stagingNow());
   await expect(page.locator('tr[data-job]')).toHaveCount(2);
   // Nothing was chosen: the newest is shown.
   await expect(row(page, stagingNow().id)).toHaveAttribute('aria-selected', 'true');
 });
 
-test('Stop asks first, then asks the agent to stop', async ({ profile }) => {
+test('Stop asks first, then asks the agent to stop', async ({ shared }) => {
   const run = running();
-  const folder = await writeRun(profile.home, run);
-  const { page } = await profile.launch();
+  const folder = await writeRun(shared.home, run);
+  const { page } = await shared.launch();
   const request = join(folder, RUN.stopRequest);
   const isAsked = () =>
     access(request).then(
@@ -143,7 +143,7 @@ test('Stop asks first, then asks the agent to stop', async ({ profile }) => {
   await expect.poll(isAsked).toBe(true);
 });
 
-test('Retry takes a failed job up again, and its end appears', async ({ profile }) => {
+test('Retry takes a failed job up again, and its end appears', async ({ shared }) => {
   const run = {
     ...FAILED,
     workers: 1,
@@ -152,17 +152,17 @@ test('Retry takes a failed job up again, and its end appears', async ({ profile 
     logs: {},
     events: FAILED.events.filter(([, event]) => !('worker' in event) || event.worker === 0),
   };
-  await writeRun(profile.home, run);
-  const { page } = await profile.launch();
+  await writeRun(shared.home, run);
+  const { page } = await shared.launch();
   await page.getByRole('button', { name: 'Retry' }).click();
   await expect(row(page, run.id)).toContainText('finished', { timeout: 30_000 });
   await expect(page.getByRole('log')).toContainText('mended');
   await expect(page.getByRole('article').getByRole('alert')).toHaveCount(0);
 });
 
-test('a retry that cannot work says why, in the window', async ({ profile }) => {
-  await writeRun(profile.home, { ...FAILED, key: 'a-key-that-went-away' });
-  const { page } = await profile.launch();
+test('a retry that cannot work says why, in the window', async ({ shared }) => {
+  await writeRun(shared.home, { ...FAILED, key: 'a-key-that-went-away' });
+  const { page } = await shared.launch();
   const alerts = page.getByRole('article').getByRole('alert');
   await expect(alerts).toHaveCount(1);
   await page.getByRole('button', { name: 'Retry' }).click();
@@ -170,9 +170,9 @@ test('a retry that cannot work says why, in the window', async ({ profile }) => 
   await expect(alerts.first()).toContainText('a-key-that-went-away');
 });
 
-test('the keyboard moves through the jobs', async ({ profile }) => {
-  for (const run of [FINISHED, FAILED, interrupted]) await writeRun(profile.home, run);
-  const { page } = await profile.launch();
+test('the keyboard moves through the jobs', async ({ shared }) => {
+  for (const run of [FINISHED, FAILED, interrupted]) await writeRun(shared.home, run);
+  const { page } = await shared.launch();
   await expect(row(page, FAILED.id)).toHaveAttribute('aria-selected', 'true');
   await page.getByRole('group', { name: 'Jobs' }).focus();
   await page.keyboard.press('ArrowDown');
@@ -187,9 +187,9 @@ test('the keyboard moves through the jobs', async ({ profile }) => {
   await expect(row(page, FAILED.id)).toHaveAttribute('aria-selected', 'true');
 });
 
-test('an interrupted job says so and offers the retry', async ({ profile }) => {
-  await writeRun(profile.home, interrupted);
-  const { page } = await profile.launch();
+test('an interrupted job says so and offers the retry', async ({ shared }) => {
+  await writeRun(shared.home, interrupted);
+  const { page } = await shared.launch();
   await expect(page.getByRole('article').getByRole('alert')).toHaveCount(1);
   await expect(page.getByRole('article').getByRole('alert')).toContainText(/agent/);
   await expect(page.getByRole('button', { name: 'Retry' })).toBeVisible();

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 
 /** Goes on by the Tab key until a field has the focus, as somebody without a mouse does. */
 async function tabTo(page: Page, id: string): Promise<void> {

@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { dragFiles } from './support/drag.ts';
 import { writeKeyFile } from './support/key-files.ts';
 import {
@@ -11,9 +9,9 @@ import {
   downloads,
   goToKeys,
   keysInTerminal,
-  openVault,
   WITHOUT_KEYCHAIN,
 } from './support/keys.ts';
+import { lookOf, mistakes } from './support/mistakes.ts';
 import { writeRun } from './support/runs.ts';
 import { FAILED, running } from './support/samples.ts';
 
@@ -22,18 +20,10 @@ const SIZES = [
   { width: 900, height: 600 },
 ] as const;
 
-/** What axe-core finds wrong, in words. */
-async function mistakes(page: Page): Promise<readonly string[]> {
-  const found = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  return found.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
-  );
-}
-
 for (const theme of ['light', 'dark'] as const)
-  test(`every state of the keys is readable by everyone, ${theme}`, async ({ profile }) => {
+  test(`every state of the keys is readable by everyone, ${theme}`, async ({ profile, shared }) => {
     test.setTimeout(180_000);
-    const folder = await downloads(profile);
+    const folder = await downloads(shared);
     const path = (name: string) => join(folder, name);
     const long = 'a-very-long-name-of-a-file-that-somebody-downloaded-many-times-over (17).json';
     await writeKeyFile(path('trainer.json'));
@@ -58,14 +48,14 @@ for (const theme of ['light', 'dark'] as const)
           path: join('test-results', 'screens', `keys-${name}-${theme}-${size.width}.png`),
         });
       }
-      expect(await mistakes(launched.page), name).toEqual([]);
+      expect(await mistakes(launched.page, lookOf(theme)), name).toEqual([]);
     };
     await goToKeys(closed.page);
     await closed.page.getByRole('button', { name: 'Use a passphrase vault instead…' }).click();
     await shootIn(closed, 'vault');
     await closed.application.close();
 
-    const open = await profile.launch({ env: await openVault(profile), theme });
+    const open = await shared.launch({ theme });
     const { page } = open;
     const shoot = (name: string) => shootIn(open, name);
     await goToKeys(page);
@@ -84,12 +74,12 @@ for (const theme of ['light', 'dark'] as const)
     await page.getByRole('textbox', { name: 'Name' }).fill('l'.repeat(63));
     await page.getByRole('button', { name: 'Take in' }).click();
     await page.getByRole('button', { name: 'Dismiss' }).click();
-    const [, second] = await keysInTerminal(profile, await openVault(profile));
+    const [, second] = await keysInTerminal(shared.env);
     for (const job of [running(), FAILED])
-      await writeRun(profile.home, { ...job, key: 'trainer', keyId: second?.id ?? '' });
+      await writeRun(shared.home, { ...job, key: 'trainer', keyId: second?.id ?? '' });
     await page.getByRole('row', { name: /^trainer / }).click();
     await shoot('list');
-    const database = new DatabaseSync(join(profile.home, 'trainyard.db'));
+    const database = new DatabaseSync(join(shared.home, 'trainyard.db'));
     database.exec(
       `UPDATE keys SET card = json_set(card, '$.addedAt', '2026-01-02T03:04:05.000Z') WHERE name = 'trainer'`,
     );
@@ -115,11 +105,10 @@ for (const theme of ['light', 'dark'] as const)
     await shoot('remove');
   });
 
-test('keys are kept with the keyboard alone', async ({ profile }) => {
-  const env = await openVault(profile);
-  const folder = await downloads(profile);
+test('keys are kept with the keyboard alone', async ({ shared }) => {
+  const folder = await downloads(shared);
   for (const name of ['a.json', 'b.json']) await writeKeyFile(join(folder, name));
-  const { application, page } = await profile.launch({ env });
+  const { application, page } = await shared.launch();
   await answerDialog(application, [join(folder, 'a.json'), join(folder, 'b.json')]);
   /** Presses Tab until what has the focus is called so. */
   const tabTo = async (name: RegExp) => {

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createSecretSearch } from '../../src/cli/demo/secret-search.ts';
 import { startEmulator } from '../emulator/start.ts';
-import { expect, test } from './support/application.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { expect, test } from './support/test.ts';
 import { dragFiles } from './support/drag.ts';
 import { writeKeyFile } from './support/key-files.ts';
 import { KEYRING_LACKS, startKeyring } from './support/keyring.ts';
 import {
   answerDialog,
-  COMMAND_LINE,
   downloads,
   goToKeys,
   keysInTerminal,
@@ -50,14 +50,14 @@ test('a key file dropped on any screen is read, shown, taken into the real keych
     ])
       await expect(card).toContainText(text);
     await expect(card.getByText('not asked yet')).toBeVisible();
-    expect(await keysInTerminal(profile, keyring.env)).toEqual([]);
+    expect(await keysInTerminal(profile.command({ env: keyring.env }).env)).toEqual([]);
 
     await card.getByRole('textbox', { name: 'Name' }).fill('lab');
     await card.getByRole('button', { name: 'Take in' }).click();
     const kept = page.getByRole('status', { name: 'Kept: lab' });
     await expect(kept).toContainText('“lab” is in the keychain');
     await expect(page.getByRole('row', { name: /^lab trainer@/ })).toBeVisible();
-    const [inTerminal] = await keysInTerminal(profile, keyring.env);
+    const [inTerminal] = await keysInTerminal(profile.command({ env: keyring.env }).env);
     expect(inTerminal).toMatchObject({ name: 'lab', vault: 'keychain' });
 
     await kept.getByRole('button', { name: 'Move the original to the trash' }).click();
@@ -80,17 +80,16 @@ test('a key file dropped on any screen is read, shown, taken into the real keych
 });
 
 test('wrong files are refused by name, with what to do, and a right one among them is taken', async ({
-  profile,
+  shared,
 }) => {
-  const env = await openVault(profile);
-  const folder = await downloads(profile);
+  const folder = await downloads(shared);
   const path = (name: string) => join(folder, name);
   await writeFile(path('login.json'), JSON.stringify({ type: 'authorized_user', client_id: 'x' }));
   await writeFile(path('notes.txt'), 'buy milk');
   await writeFile(path('empty.json'), '');
   await mkdir(path('folder'));
   await writeKeyFile(path('good.json'), { mode: 0o644 });
-  const { page } = await profile.launch({ env });
+  const { page } = await shared.launch();
   await dragFiles(
     page,
     ['login.json', 'notes.txt', 'empty.json', 'folder', 'missing.json', 'good.json'].map(path),
@@ -119,11 +118,10 @@ test('wrong files are refused by name, with what to do, and a right one among th
   await expect(other).toBeHidden();
 });
 
-test('a file that was changed after it was read is not moved to the trash', async ({ profile }) => {
-  const env = await openVault(profile);
-  const file = join(await downloads(profile), 'key.json');
+test('a file that was changed after it was read is not moved to the trash', async ({ shared }) => {
+  const file = join(await downloads(shared), 'key.json');
   await writeKeyFile(file);
-  const { page } = await profile.launch({ env });
+  const { page } = await shared.launch();
   await dragFiles(page, [file]);
   await page.getByRole('button', { name: 'Take in' }).click();
   await writeFile(file, 'something else');
@@ -181,11 +179,11 @@ test('a key is pasted, its clipboard cleared; renamed, replaced by a picked file
     await stranger.getByRole('button', { name: 'Discard' }).click();
     const pem = await writeKeyFile(join(folder, 'newer.json'), { tokenUri });
     await answerDialog(application, [join(folder, 'newer.json')]);
-    const [before] = await keysInTerminal(profile, env);
+    const [before] = await keysInTerminal(profile.command({ env }).env);
     await detail.getByRole('button', { name: 'Replace…' }).click();
     await page.getByRole('button', { name: 'Put it in the place of “lab”' }).click();
     await expect(page.getByRole('status', { name: 'Kept: lab' })).toBeVisible();
-    const [after] = await keysInTerminal(profile, env);
+    const [after] = await keysInTerminal(profile.command({ env }).env);
     expect(after).toMatchObject({ id: before?.id, name: 'lab' });
     expect(after?.fingerprint).not.toBe(before?.fingerprint);
     expect(
@@ -242,7 +240,7 @@ test('a key is pasted, its clipboard cleared; renamed, replaced by a picked file
     await expect(dialog).toContainText('under the name lab again');
     await dialog.getByRole('button', { name: 'Remove the key' }).click();
     await expect(page.getByRole('article')).toBeHidden();
-    expect(await keysInTerminal(profile, env)).toEqual([]);
+    expect(await keysInTerminal(profile.command({ env }).env)).toEqual([]);
   } finally {
     await emulator.stop();
   }

@@ -1,12 +1,12 @@
-import { randomInt } from 'node:crypto';
 import { WEIGHTS } from '../soak/drive.ts';
 import { byVictim, soak } from '../soak/soak.ts';
-import { expect, test } from './support/application.ts';
+import { testSeed } from '../support/random.ts';
+import { expect, test } from './support/test.ts';
 
-/** A short soak in which the application starts and follows jobs and is killed; `npm run soak` is the long one. Every run takes another seed. */
+/** A short soak in which the application starts and follows jobs and is killed; `npm run soak` is the long one. */
 test('an application that is killed at random moments harms no job and leaves no process', async () => {
   test.setTimeout(300_000);
-  const seed = randomInt(2 ** 31);
+  const seed = testSeed();
   const lines = [`seed ${seed}`];
   const { wrong, kills } = await soak({
     kills: 4,

@@ -6,7 +6,7 @@ import type { Page } from '@playwright/test';
 import { emailOf, startEmulator } from '../emulator/start.ts';
 import { derOf, openMarks, pemOf } from '../leaks/marks.ts';
 import { startSampler } from '../leaks/sampler.ts';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { dragFiles } from './support/drag.ts';
 import { KEYRING_LACKS, startKeyring } from './support/keyring.ts';
 import { goToKeys } from './support/keys.ts';

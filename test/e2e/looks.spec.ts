@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { test, expect } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, interrupted, running, stagingNow } from './support/samples.ts';
 
@@ -9,10 +9,10 @@ const SIZES = [
 ] as const;
 
 for (const theme of ['light', 'dark'] as const)
-  test(`the window in ${theme} colours`, async ({ profile }) => {
+  test(`the window in ${theme} colours`, async ({ shared }) => {
     for (const run of [FINISHED, FAILED, running(), stagingNow(), interrupted])
-      await writeRun(profile.home, run);
-    const { application, page } = await profile.launch({ theme });
+      await writeRun(shared.home, run);
+    const { application, page } = await shared.launch({ theme });
     await expect(page.getByRole('row')).not.toHaveCount(0);
     for (const size of SIZES) {
       await application.evaluate(({ BrowserWindow }, { width, height }) => {

@@ -2,77 +2,23 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { AxeBuilder } from '@axe-core/playwright';
 import type { ElectronApplication, Page } from '@playwright/test';
 import { parse } from 'yaml';
-import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
-import { expect, test, type LaunchOptions, type Profile } from './support/application.ts';
+import { lookOf, mistakes } from './support/mistakes.ts';
+import type { Shared } from './support/shared.ts';
+import { expect, test } from './support/test.ts';
 
 const run = promisify(execFile);
-const COMMAND_LINE = join(import.meta.dirname, '..', '..', 'out', 'cli', 'trainyard.mjs');
 
-/** An embedded Google with an account that may read `data/` of one bucket and create below `results/` of another. */
-async function google(): Promise<RunningEmulator> {
-  const trainer = emailOf('trainer');
-  const below = (bucket: string, prefix: string) =>
-    `resource.name.startsWith("projects/_/buckets/${bucket}/objects/${prefix}")`;
-  const emulator = await startEmulator({
-    open: true,
-    accounts: [{ name: 'trainer' }],
-    grants: [
-      `${trainer}=roles/storage.objectViewer@input-data-bucket@${below('input-data-bucket', 'data/')}`,
-      `${trainer}=storage.objects.list@input-data-bucket`,
-      `${trainer}=roles/storage.objectCreator@artifacts-bucket@${below('artifacts-bucket', 'results/')}`,
-    ],
-  });
-  const post = async (path: string, body: string, type: string) => {
-    const answer = await fetch(`${emulator.url}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': type },
-      body,
-    });
-    expect(answer.status, path).toBe(200);
-  };
-  for (const name of ['input-data-bucket', 'artifacts-bucket'])
-    await post('/storage/v1/b?project=demo-project', JSON.stringify({ name }), 'application/json');
+/** Two objects to read, a folder of code, and the key `trainer` in the vault. */
+async function prepare(shared: Shared): Promise<{ readonly code: string }> {
   for (const name of ['data/a.txt', 'data/deep/b.txt'])
-    await post(
-      `/upload/storage/v1/b/input-data-bucket/o?uploadType=media&name=${encodeURIComponent(name)}`,
-      `content of ${name}`,
-      'text/plain',
-    );
-  return emulator;
+    await shared.google.put('input-data-bucket', name, `content of ${name}`);
+  await shared.addKey('trainer');
+  return { code: await writeCode(join(shared.home, '..')) };
 }
 
-interface World {
-  readonly emulator: RunningEmulator;
-  readonly options: LaunchOptions;
-  /** A folder with code. */
-  readonly code: string;
-}
-
-/** The embedded Google, a passphrase vault with the key `trainer`, a folder of code that is a git checkout. */
-async function world(profile: Profile): Promise<World> {
-  const emulator = await google();
-  const folder = join(profile.home, '..');
-  const passphrase = join(folder, 'passphrase');
-  await writeFile(passphrase, 'correct horse\n', { mode: 0o600 });
-  const options: LaunchOptions = {
-    env: {
-      ...emulator.environment,
-      TRAINYARD_VAULT: 'passphrase',
-      TRAINYARD_PASSPHRASE_FILE: passphrase,
-      SHELL: '/bin/bash',
-    },
-  };
-  const { env } = profile.command(options);
-  // The application has it not, as one that was started from the dock: a worker does, by the login shell.
-  await writeFile(join(env['HOME'] ?? '', '.bash_profile'), 'export LAB_MODULES=cuda12\n');
-  await run(
-    process.execPath,
-    [COMMAND_LINE, 'keys', 'add', emulator.keyFiles['trainer']!, '--name', 'trainer'],
-    { env },
-  );
+async function writeCode(folder: string): Promise<string> {
   const code = join(folder, 'code');
   await mkdir(code);
   await writeFile(
@@ -85,18 +31,8 @@ async function world(profile: Profile): Promise<World> {
     ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '-m', 'first'],
   ])
     await run('git', ['-C', code, ...words]);
-  return { emulator, options, code };
+  return code;
 }
-
-const worlds: RunningEmulator[] = [];
-const open = async (profile: Profile): Promise<World> => {
-  const made = await world(profile);
-  worlds.push(made.emulator);
-  return made;
-};
-test.afterEach(async () => {
-  for (const emulator of worlds.splice(0)) await emulator.stop();
-});
 
 const rail = (page: Page, place: string) =>
   page.getByRole('navigation', { name: 'Places' }).getByRole('button', { name: place });
@@ -141,10 +77,10 @@ async function fill(page: Page, application: ElectronApplication, code: string):
   await page.locator('#new-job-output-key').selectOption('trainer');
 }
 
-test('a job from the form to its results in the bucket', async ({ profile }) => {
+test('a job from the form to its results in the bucket', async ({ shared }) => {
   test.setTimeout(180_000);
-  const { options, code, emulator } = await open(profile);
-  const { application, page } = await profile.launch(options);
+  const { code } = await prepare(shared);
+  const { application, page } = await shared.launch();
   await toForm(page);
   await fill(page, application, code);
 
@@ -193,10 +129,7 @@ test('a job from the form to its results in the bucket', async ({ profile }) => 
 
   const id = await row.getAttribute('data-job');
   const object = `results/digits/${id ?? ''}/worker-1/result.txt`;
-  const answer = await fetch(
-    `${emulator.url}/storage/v1/b/artifacts-bucket/o/${encodeURIComponent(object)}?alt=media`,
-  );
-  expect(await answer.text()).toBe(' as one with a=b in cuda12\n');
+  expect(await shared.google.read('artifacts-bucket', object)).toBe(' as one with a=b in cuda12\n');
 
   // What was started is no longer in the form; from the job it comes back, paths and all.
   await toForm(page);
@@ -212,10 +145,10 @@ test('a job from the form to its results in the bucket', async ({ profile }) => 
 });
 
 test('problems stand beside their fields, from the form and from the bucket', async ({
-  profile,
+  shared,
 }) => {
-  const { options, code } = await open(profile);
-  const { application, page } = await profile.launch(options);
+  const { code } = await prepare(shared);
+  const { application, page } = await shared.launch();
   await toForm(page);
   const wrong = panel(page).getByRole('button', { name: /not filled yet or wrong/ });
   await expect(wrong).toContainText('3 fields');
@@ -282,13 +215,13 @@ test('problems stand beside their fields, from the form and from the bucket', as
   await expect(panel(page)).toContainText('the whole key trainer');
 });
 
-test('a start that is refused says so until the form changes', async ({ profile }) => {
-  const { options, code, emulator } = await open(profile);
-  const { application, page } = await profile.launch(options);
+test('a start that is refused says so until the form changes', async ({ shared }) => {
+  const { code } = await prepare(shared);
+  const { application, page } = await shared.launch();
   await toForm(page);
   await fill(page, application, code);
   await expect(check(page, 'Output')).toContainText('gets access');
-  await emulator.stop();
+  await shared.google.emulator.setFaults([{ fault: { kind: 'status', status: 400 } }]);
   await page.locator('#new-job-output-gcs').press('Control+Enter');
   const refusal = panel(page).getByRole('alert');
   await expect(refusal).toBeVisible({ timeout: 45_000 });
@@ -297,9 +230,9 @@ test('a start that is refused says so until the form changes', async ({ profile 
   await expect(refusal).toBeHidden();
 });
 
-test('the job file, both ways', async ({ profile }) => {
-  const { options, code } = await open(profile);
-  const { application, page } = await profile.launch(options);
+test('the job file, both ways', async ({ shared }) => {
+  const { code } = await prepare(shared);
+  const { application, page } = await shared.launch();
   await toForm(page);
   await fill(page, application, code);
   await page.getByText('YAML', { exact: true }).click();
@@ -350,7 +283,7 @@ test('the job file, both ways', async ({ profile }) => {
   await page.getByLabel('Keep the form as').fill('nightly');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('Kept as nightly.')).toBeVisible();
-  expect(await readFile(join(profile.home, 'templates', 'nightly.yaml'), 'utf8')).toContain(
+  expect(await readFile(join(shared.home, 'templates', 'nightly.yaml'), 'utf8')).toContain(
     'name: sweep # of November',
   );
   await page.getByRole('button', { name: 'Close' }).click();
@@ -411,10 +344,10 @@ test('a half-filled form outlives another screen, a reload and a crash of the pa
 });
 
 for (const theme of ['light', 'dark'] as const)
-  test(`how the form looks, ${theme}`, async ({ profile }) => {
+  test(`how the form looks, ${theme}`, async ({ shared }) => {
     test.setTimeout(120_000);
-    const { options, code } = await open(profile);
-    const { application, page } = await profile.launch({ ...options, theme });
+    const { code } = await prepare(shared);
+    const { application, page } = await shared.launch({ theme });
     const shoot = (name: string) =>
       page.screenshot({ path: join('test-results', 'screens', `new-job-${name}-${theme}.png`) });
     const resize = async (width: number, height: number) => {
@@ -428,17 +361,12 @@ for (const theme of ['light', 'dark'] as const)
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow).toBeLessThanOrEqual(0);
     };
-    const mistakes = async () =>
-      (await new AxeBuilder({ page }).setLegacyMode().analyze()).violations.flatMap(
-        ({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`),
-      );
-
     await toForm(page);
     await resize(1280, 800);
     await page.getByRole('button', { name: 'Start job' }).click();
     await expect(page.getByText('Write a command.')).toBeVisible();
     await shoot('empty');
-    expect(await mistakes()).toEqual([]);
+    expect(await mistakes(page, lookOf(theme))).toEqual([]);
 
     await fill(page, application, code);
     await expect(check(page, 'This machine')).toContainText('free', { timeout: 30_000 });
@@ -447,7 +375,7 @@ for (const theme of ['light', 'dark'] as const)
     await shoot('filled');
     await page.locator('.nj-main').evaluate((box) => box.scrollTo(0, box.scrollHeight));
     await shoot('filled-end');
-    expect(await mistakes()).toEqual([]);
+    expect(await mistakes(page, lookOf(theme))).toEqual([]);
     await resize(900, 600);
     await shoot('small');
     await page.locator('#new-job-output-gcs').fill(`gs://artifacts-bucket/${'long/'.repeat(60)}`);
@@ -460,5 +388,5 @@ for (const theme of ['light', 'dark'] as const)
     await yaml.fill((await yaml.inputValue()).replace('env:', 'evn:'));
     await expect(page.getByText('Did you mean "env"')).toBeVisible();
     await shoot('yaml');
-    expect(await mistakes()).toEqual([]);
+    expect(await mistakes(page, lookOf(theme))).toEqual([]);
   });

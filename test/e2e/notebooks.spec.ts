@@ -5,11 +5,11 @@ import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
 import { notebookAddress, notebookServerSchema } from '../../src/shared/notebook.ts';
 import { noJupyter, startKernel } from '../support/jupyter.ts';
-import { expect, test } from './support/application.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { expect, test } from './support/test.ts';
 import { startBucketWorld } from './support/bucket-world.ts';
 
 const run = promisify(execFile);
-const COMMAND_LINE = join(import.meta.dirname, '..', '..', 'out', 'cli', 'trainyard.mjs');
 const SCREENS = 'test-results/screens';
 
 test.skip(noJupyter !== null, noJupyter ?? '');

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { chromium } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeRun } from './support/runs.ts';
 import { FAILED } from './support/samples.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, interrupted, running, stagingNow } from './support/samples.ts';
 
@@ -79,15 +79,12 @@ const longestMotion = (page: Page): Promise<number> =>
   );
 
 test('everything is large enough, pale nowhere, cut nowhere, and still where the system asks for it', async ({
-  profile,
+  shared,
 }) => {
   test.setTimeout(120_000);
   for (const run of [FINISHED, FAILED, interrupted, stagingNow(), running()])
-    await writeRun(profile.home, run);
-  const { application, page } = await profile.launch({
-    env: { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' },
-    size: { width: 900, height: 600 },
-  });
+    await writeRun(shared.home, run);
+  const { application, page } = await shared.launch({ size: { width: 900, height: 600 } });
   // No smaller: a screen may count on it.
   await expect.poll(() => page.evaluate(() => innerWidth)).toBe(900);
   expect(

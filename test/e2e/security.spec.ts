@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ElectronApplication, Page } from '@playwright/test';
 import type {} from '../../src/renderer/client.ts';
 import { PAGE_ORIGIN } from '../../src/shared/page-origin.ts';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeRun } from './support/runs.ts';
 import { FINISHED } from './support/samples.ts';
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium, type ElectronApplication, type Page } from '@playwright/test';
-import { expect, test } from './support/application.ts';
+import { expect, test } from './support/test.ts';
 import { writeEvents, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, running } from './support/samples.ts';
 

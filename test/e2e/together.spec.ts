@@ -3,10 +3,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { expect, test, type Profile } from './support/application.ts';
+import type { Profile } from './support/application.ts';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { expect, test } from './support/test.ts';
 
 const run = promisify(execFile);
-const COMMAND_LINE = join(import.meta.dirname, '..', '..', 'out', 'cli', 'trainyard.mjs');
 
 /** One command of the command line on the profile's home; what it printed, as JSON. */
 async function trainyard(profile: Profile, ...words: string[]): Promise<unknown> {

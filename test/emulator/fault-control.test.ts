@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, execute } from './ask.ts';
 import { faultSchema, parseFaults } from '../../src/emulator/faults/rules.ts';
 import { OPERATIONS } from '../../src/emulator/operation.ts';
-import { EMULATOR_ENTRY, startEmulator } from './start.ts';
+import { startEmulator } from './start.ts';
+import { EMULATOR } from '../support/programs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -28,7 +29,7 @@ test.each([
 ])('a faults file that is wrong is refused with its mistake: %s', async (text, sentence) => {
   const path = join(folder, 'faults.json');
   await writeFile(path, text);
-  const { code, stderr } = await execute(process.execPath, [EMULATOR_ENTRY, '--faults', path]);
+  const { code, stderr } = await execute(process.execPath, [EMULATOR, '--faults', path]);
   const [told = '', hint, ...more] = stderr.trimEnd().split('\n');
   expect([code, hint, more]).toEqual([2, '  docs/emulator.md has the form of it.', []]);
   expect(told).toMatch(/^Error: The faults file /);
@@ -36,11 +37,7 @@ test.each([
 });
 
 test('a faults file that is missing is told', async () => {
-  const { code, stderr } = await execute(process.execPath, [
-    EMULATOR_ENTRY,
-    '--faults',
-    '/no/file',
-  ]);
+  const { code, stderr } = await execute(process.execPath, [EMULATOR, '--faults', '/no/file']);
   expect([code, stderr]).toEqual([
     2,
     'Error: The faults file /no/file cannot be read (ENOENT).\n  docs/emulator.md has the form of it.\n',
@@ -88,7 +85,7 @@ test('rules of a file are in force at once; the control address tells, changes a
 });
 
 test('without --faults and --allow-faults there is no control address', async () => {
-  const child = spawn(process.execPath, [EMULATOR_ENTRY, '--open'], {
+  const child = spawn(process.execPath, [EMULATOR, '--open'], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   try {
@@ -109,7 +106,7 @@ test('the documentation: its rules are right, and it names every option, operati
   const examples = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => json ?? '');
   expect(examples.length).toBeGreaterThan(0);
   for (const example of examples) expect(parseFaults(example)).toMatchObject({ ok: true });
-  const { stdout } = await execute(process.execPath, [EMULATOR_ENTRY, '--help']);
+  const { stdout } = await execute(process.execPath, [EMULATOR, '--help']);
   const options = stdout.toString().match(/--[a-z-]+/g) ?? [];
   const fields = faultSchema.options.flatMap(({ shape }) => Object.keys(shape));
   const kinds = faultSchema.options.map(({ shape }) => [...shape.kind.values][0] ?? '');

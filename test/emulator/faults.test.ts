@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { FaultRuleInput } from '../../src/emulator/faults/rules.ts';
 import { ask, assertion, exchange, makeBucket, mint, objectPath, put, readKeyFile } from './ask.ts';
 import { rawRequest } from './raw.ts';
 import { emailOf, startEmulator, type RunningEmulator } from './start.ts';
+import { randomBytes } from '../support/random.ts';
 
 const B = 'faulty-bucket';
 const SIZE = 300_000;

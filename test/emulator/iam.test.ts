@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { holds, parseExpression, type Subject } from '../../src/emulator/iam/expression.ts';
 import { ask, makeBucket, mint, objectPath, put, SCOPES, type Answer } from './ask.ts';
 import { emailOf, startEmulator, type EmulatorOptions, type RunningEmulator } from './start.ts';
+import { fc } from '../support/properties.ts';
 
 const B = 'iam-bucket';
 const LIST_PREFIX = "api.getAttribute('storage.googleapis.com/objectListPrefix', '')";

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { OAuth2Client } from 'google-auth-library';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeBucket, mint, put, SCOPES } from './ask.ts';
 import { emailOf, startEmulator, type RunningEmulator } from './start.ts';
+import { randomBytes } from '../support/random.ts';
 
 const B = 'library-bucket';
 let emulator: RunningEmulator;
@@ -146,13 +146,19 @@ describe('@google-cloud/storage', () => {
     const admin = bucketOf('admin');
     const [policy] = await admin.iam.getPolicy({ requestedPolicyVersion: 3 });
     expect(policy.bindings).toHaveLength(2);
+    const expression = `resource.name.startsWith("projects/_/buckets/${B}/objects/data/")`;
     policy.bindings.push({
       role: 'roles/storage.objectCreator',
       members: [`serviceAccount:${emailOf('reader')}`],
+      condition: { title: 'below data/', expression },
     });
     await admin.iam.setPolicy({ ...policy, version: 3 });
-    expect(
-      await status(bucketOf('reader', SCOPES.write).file('data/y').save('y', { resumable: false })),
-    ).toBe(200);
+    const [after] = await admin.iam.getPolicy({ requestedPolicyVersion: 3 });
+    expect(after.bindings.at(-1)?.condition).toMatchObject({ title: 'below data/', expression });
+    const writer = bucketOf('reader', SCOPES.write);
+    expect(await status(writer.file('data/y').save('y', { resumable: false }))).toBe(200);
+    expect(await status(writer.file('other/y').save('y', { resumable: false }))).toBe(403);
+    // A refusal says in words what is missing.
+    await expect(writer.file('data/y').delete()).rejects.toThrow('storage.objects.delete');
   });
 });

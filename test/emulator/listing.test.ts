@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseFields, select } from '../../src/emulator/storage/fields.ts';
 import { listPage, type PageMark } from '../../src/emulator/storage/list.ts';
 import { compareUtf8 } from '../../src/emulator/state/store.ts';
 import { ask, makeBucket, put, type AnswerBody } from './ask.ts';
 import { startEmulator, type RunningEmulator } from './start.ts';
+import { fc } from '../support/properties.ts';
 
 const B = 'listing-bucket';
 // In the order of their UTF-8 bytes, which is not the order of UTF-16 units: U+FF21 comes before U+1F682.

@@ -1,17 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, execute, makeBucket, objectPath, put } from './ask.ts';
 import { startEmulator, type RunningEmulator } from './start.ts';
+import { randomBytes } from '../support/random.ts';
 
 let emulator: RunningEmulator;
 let url: string;
 const B = 'objects-bucket';
 
 beforeAll(async () => {
-  emulator = await startEmulator({ open: true });
+  emulator = await startEmulator({ open: true, ownProcess: true });
   url = emulator.url;
   expect((await makeBucket(url, B)).status).toBe(200);
 });

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, execute, makeBucket, mint, objectPath, put, readKeyFile } from './ask.ts';
-import { emailOf, EMULATOR_ENTRY, startEmulator } from './start.ts';
+import { emailOf, startEmulator } from './start.ts';
+import { EMULATOR } from '../support/programs.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-const run = (argv: readonly string[]) => execute(process.execPath, [EMULATOR_ENTRY, ...argv]);
+const run = (argv: readonly string[]) => execute(process.execPath, [EMULATOR, ...argv]);
 
 test.each([
   [['--what'], /what/],
@@ -47,7 +48,7 @@ test('a key file that is none is refused without a word of it', async () => {
 });
 
 test('a taken port is told, status 4', async () => {
-  const first = await startEmulator();
+  const first = await startEmulator({ ownProcess: true });
   try {
     const { code, stderr } = await run(['--port', new URL(first.url).port]);
     expect([code, stderr]).toEqual([
@@ -71,7 +72,7 @@ test.each([
 
 test('without a folder for temporary files it says so, status 4', async () => {
   const env = { ...process.env, TMPDIR: '/nowhere' };
-  const { code, stderr } = await execute(process.execPath, [EMULATOR_ENTRY], { env });
+  const { code, stderr } = await execute(process.execPath, [EMULATOR], { env });
   expect(code).toBe(4);
   expect(stderr).toMatch(/^Error: No folder can be made in \/nowhere \(ENOENT\).\n {2}Set TMPDIR/);
 });
@@ -79,7 +80,7 @@ test('without a folder for temporary files it says so, status 4', async () => {
 test('stdout is the four lines, in one write; SIGTERM ends it at once, with connections open', async () => {
   const own = join(folder, 'tmp');
   await execute('mkdir', ['-p', own]);
-  const child = spawn(process.execPath, [EMULATOR_ENTRY], {
+  const child = spawn(process.execPath, [EMULATOR], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, TMPDIR: own },
   });
@@ -111,7 +112,7 @@ test('stdout is the four lines, in one write; SIGTERM ends it at once, with conn
 });
 
 test('it ends when the process that holds a channel to it goes away', async () => {
-  const child = spawn(process.execPath, [EMULATOR_ENTRY], {
+  const child = spawn(process.execPath, [EMULATOR], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   await once(child.stdout ?? child, 'data');
@@ -121,7 +122,11 @@ test('it ends when the process that holds a channel to it goes away', async () =
 
 test('a missing key file is written as Google writes one, mode 0600; an existing one is left as it is', async () => {
   const path = join(folder, 'maker.json');
-  const options = { accounts: [{ name: 'maker', path }], flags: ['--project', 'other-project'] };
+  const options = {
+    ownProcess: true,
+    accounts: [{ name: 'maker', path }],
+    flags: ['--project', 'other-project'],
+  };
   const first = await startEmulator(options);
   const file = JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;
   const { private_key: pem, ...rest } = file;
@@ -226,6 +231,7 @@ test('with --dir buckets, objects and policies survive', async () => {
 
 test('the request log tells who asked for what, and no token', async () => {
   const emulator = await startEmulator({
+    ownProcess: true,
     accounts: [{ name: 'trainer' }],
     admins: [emailOf('trainer')],
   });
@@ -270,7 +276,7 @@ test('the request log tells who asked for what, and no token', async () => {
 });
 
 test('with --linger it outlives the program that holds its channel until nothing was asked for so long', async () => {
-  const child = spawn(process.execPath, [EMULATOR_ENTRY, '--open', '--linger', '2'], {
+  const child = spawn(process.execPath, [EMULATOR, '--open', '--linger', '2'], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const ended = once(child, 'exit');

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask, execute, makeBucket, mint, put } from './ask.ts';
-import { emailOf, EMULATOR_ENTRY, startEmulator, type RunningEmulator } from './start.ts';
+import { emailOf, startEmulator, type RunningEmulator } from './start.ts';
+import { EMULATOR } from '../support/programs.ts';
+import { randomBytes } from '../support/random.ts';
 
 const KIB256 = 256 * 1024;
 const B = 'kept-bucket';
@@ -180,7 +182,7 @@ test('two emulators on one folder: the second says so; a killed one leaves it fr
   const dir = join(folder, 'locked');
   const first = await startEmulator({ open: true, dir });
   await makeBucket(first.url, B);
-  const tried = await execute(process.execPath, [EMULATOR_ENTRY, '--dir', dir]);
+  const tried = await execute(process.execPath, [EMULATOR, '--dir', dir]);
   expect([tried.code, tried.stdout.length, tried.stderr]).toEqual([
     4,
     0,
@@ -213,7 +215,7 @@ test('temporary folders of killed emulators are swept by the next start, and no 
   await writeFile(join(notOurs, 'file'), '');
   for (const path of [abandoned, notOurs]) await utimes(path, 1, 1);
   const start = async () => {
-    const child = spawn(process.execPath, [EMULATOR_ENTRY, '--open'], {
+    const child = spawn(process.execPath, [EMULATOR, '--open'], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: { ...process.env, TMPDIR: own },
     });

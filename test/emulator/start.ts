@@ -1,14 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { FaultReport } from '../../src/emulator/faults/register.ts';
 import type { FaultRuleInput } from '../../src/emulator/faults/rules.ts';
-
-/** The entry of the emulator, run directly by Node.js 24. */
-export const EMULATOR_ENTRY = fileURLToPath(new URL('../../src/emulator/main.ts', import.meta.url));
+import { startHosted, startProcess, type StartedProgram } from './start-program.ts';
 
 export interface EmulatorOptions {
   /** Requests without a token may do everything. */
@@ -29,6 +24,8 @@ export interface EmulatorOptions {
   readonly faults?: readonly FaultRuleInput[];
   /** Further arguments, as they are. */
   readonly flags?: readonly string[];
+  /** A process of its own, also where a host of emulators is there: to be killed, or measured. One with a `dir` always has one. */
+  readonly ownProcess?: boolean;
 }
 
 /** A line of the emulator's request log. */
@@ -48,9 +45,10 @@ export interface LoggedRequest {
 export interface RunningEmulator {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
+  /** Of its process, which it may share with others: see `ownProcess`. */
   readonly pid: number;
   /** The four variables that it printed. */
-  readonly environment: Record<string, string>;
+  readonly environment: Readonly<Record<string, string>>;
   /** Name of an account to the path of its key file. */
   readonly keyFiles: Record<string, string>;
   /** What was asked so far, oldest first. */
@@ -68,7 +66,10 @@ export function emailOf(name: string, project = 'demo-project'): string {
   return `${name}@${project}.iam.gserviceaccount.com`;
 }
 
-/** Starts the emulator as a child process on a free port. Throws, with its last words, when it does not listen within 20 s. */
+/**
+ * Starts an emulator on a free port: in the host of this test worker where there is one and its options allow it, otherwise as a child process. Throws,
+ * with its last words, when it does not listen within 20 s.
+ */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<RunningEmulator> {
   const folder = await mkdtemp(join(tmpdir(), 'trainyard-emulator-test-'));
   const requestLogFile = join(folder, 'requests.jsonl');
@@ -92,59 +93,20 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   for (const admin of options.admins ?? []) argv.push('--admin', admin);
   argv.push(...(options.flags ?? []));
 
-  // The channel ends with this process, and the emulator with the channel: nothing is left behind when the tests are killed.
-  const child = spawn(process.execPath, [EMULATOR_ENTRY, ...argv], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  const ended = once(child, 'exit');
-  let stdout = '';
-  let stderr = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-    const late = setTimeout(() => child.kill('SIGKILL'), 5000);
-    await ended;
-    clearTimeout(late);
-    await rm(folder, { recursive: true, force: true });
-  };
-
-  const listening = new Promise<void>((resolve, reject) => {
-    const late = setTimeout(() => {
-      reject(new Error(`The emulator did not listen within 20 s. ${stderr}`));
-    }, 20_000);
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-      if (stdout.split('\n').length > 4) {
-        clearTimeout(late);
-        resolve();
-      }
-    });
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      clearTimeout(late);
-      reject(new Error(`The emulator ended with ${String(code)}. ${stderr}`));
-    });
-  });
+  const hasOwnProcess = options.ownProcess === true || options.dir !== undefined;
+  let started: StartedProgram;
   try {
-    await listening;
+    started = (hasOwnProcess ? null : await startHosted(argv)) ?? (await startProcess(argv));
   } catch (error) {
-    await stop();
+    await rm(folder, { recursive: true, force: true });
     throw error;
   }
-
-  const environment: Record<string, string> = {};
-  for (const line of stdout.split('\n')) {
-    const match = /^export ([A-Z_]+)=(\S+)$/.exec(line);
-    if (match?.[1] !== undefined && match[2] !== undefined) environment[match[1]] = match[2];
-  }
-  const url = environment['STORAGE_EMULATOR_HOST'];
-  if (url === undefined || child.pid === undefined) {
-    await stop();
-    throw new Error(`The emulator printed ${stdout}`);
-  }
+  const { environment, pid } = started;
+  const stop = async (): Promise<void> => {
+    await started.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const url = environment['STORAGE_EMULATOR_HOST'] ?? '';
   const askFaults = async (
     method: 'GET' | 'PUT',
     rules?: readonly FaultRuleInput[],
@@ -159,7 +121,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   };
   return {
     url,
-    pid: child.pid,
+    pid,
     environment,
     keyFiles,
     requestLog: async () => {

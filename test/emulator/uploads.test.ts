@@ -1,11 +1,12 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { crc32c } from '@node-rs/crc32';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readMultipart } from '../../src/emulator/storage/multipart.ts';
 import { ask, makeBucket, objectPath, put, type Answer, type Question } from './ask.ts';
 import { startEmulator, type RunningEmulator } from './start.ts';
+import { fc } from '../support/properties.ts';
+import { randomBytes } from '../support/random.ts';
 
 const B = 'upload-bucket';
 const K256 = 256 * 1024;

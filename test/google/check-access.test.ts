@@ -293,7 +293,7 @@ describe('before the bucket is asked', () => {
     ]);
     const report = await check(`gs://${IN}/data/`, 'input', { name: 'exact' });
     expect(one(report.rungs, 'token')).toMatchObject({ state: 'fail', code: 'access.clock' });
-    expect(one(report.rungs, 'token').message).toMatch(/120 minutes behind|2 hours behind/);
+    expect(one(report.rungs, 'token').message).toContain('120 minutes behind');
   });
 });
 
@@ -349,10 +349,9 @@ describe('a service that answers, and decides nothing,', () => {
     expect(report.verdict).toBe('could-not-tell');
     expect(one(report.rungs, 'token')).toMatchObject({ state: 'could-not-tell', code });
     expect(one(report.rungs, 'token').message).toMatch(words);
-    for (const { state, message } of report.rungs.slice(2)) {
-      expect(state).toBe('not-checked');
-      expect(message).toBe('Not checked: an earlier step could not tell.');
-    }
+    expect(report.rungs.slice(2).map(({ state, message }) => [state, message])).toEqual(
+      Array(3).fill(['not-checked', 'Not checked: an earlier step could not tell.']),
+    );
     expect(statusOf({ ...report, power: POWERLESS })).toBe(4);
   });
 
@@ -422,8 +421,10 @@ describe('offline', () => {
       read: 'not-checked',
     });
     expect(report.verdict).toBe('offline');
-    for (const { state, message } of report.rungs)
-      if (state === 'not-checked') expect(message).toMatch(/^Not checked: offline\./);
+    const unchecked = report.rungs.filter(({ state }) => state === 'not-checked');
+    expect(unchecked.map(({ message }) => message)).toEqual(
+      Array<string>(4).fill(expect.stringMatching(/^Not checked: offline\./) as string),
+    );
   });
 
   it.each([
@@ -476,7 +477,7 @@ describe('too much power', () => {
         'storage.objects.setIamPolicy',
       ].map((permission) => `${permission} gs://${OUT}`),
     );
-    for (const { what } of report.findings) expect(what).not.toBe('');
+    expect(report.findings.map(({ what }) => what)).not.toContain('');
   });
 
   it('on the project is found without any bucket, and told once', async () => {

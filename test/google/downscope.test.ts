@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseExpression } from '../../src/emulator/iam/expression.ts';
 import { jobBoundary } from '../../src/google/boundary.ts';
@@ -6,6 +5,8 @@ import { downscope } from '../../src/google/downscope.ts';
 import { isExpressible } from '../../src/google/grants.ts';
 import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import type { InputPlan } from '../../src/shared/plan.ts';
+import { problemOf, valueOf } from '../main/temp.ts';
+import { fc } from '../support/properties.ts';
 import { answerJson, serve, type LocalServer } from './token-server.ts';
 
 const input = (
@@ -85,13 +86,15 @@ describe('the boundary of a job', () => {
       ]);
   });
 
-  test('whatever the name, what passes is one test of exactly that name', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 40 });
+  const boundaryOf = (name: string) =>
+    jobBoundary({ input: null, output: { bucket: 'out', prefix: name } });
+
+  test('whatever the name, it is one test of exactly that name', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (name) => {
-        const made = jobBoundary({ input: null, output: { bucket: 'out', prefix: name } });
-        expect(made.ok).toBe(isExpressible(name));
-        if (!made.ok) return;
-        const source = made.value.rules[0]?.availabilityCondition?.expression ?? '';
+      fc.property(text.filter(isExpressible), (name) => {
+        const made = valueOf(boundaryOf(name));
+        const source = made.rules[0]?.availabilityCondition?.expression ?? '';
         expect(parseExpression(source)).toEqual({
           ok: true,
           expression: {
@@ -100,6 +103,27 @@ describe('the boundary of a job', () => {
             text: `projects/_/buckets/out/objects/${name}`,
           },
         });
+      }),
+    );
+  });
+
+  test('a name with one sign that could end the test is refused, wherever it stands', () => {
+    const controls = Array.from({ length: 32 }, (_, code) => String.fromCharCode(code));
+    const sign = fc.constantFrom(
+      "'",
+      '"',
+      '\\',
+      ...controls,
+      '\u007f',
+      '\u0085',
+      '\u2028',
+      '\ud800',
+    );
+    fc.assert(
+      fc.property(text, sign, text, (before, bad, after) => {
+        expect(problemOf(boundaryOf(`${before}${bad} ${after}`)).code).toBe(
+          'input.worker-key-name',
+        );
       }),
     );
   });

@@ -209,8 +209,7 @@ describe.each([
 
   test('without a key, and with one that has no grant', async () => {
     expect(await code(resolve(null, `gs://${BUCKET}/data`))).toBe('access.credential-needed');
-    const nobody = await code(resolve('nobody', `gs://${BUCKET}/data`));
-    expect(['access.list-refused', 'input.bucket-not-found']).toContain(nobody);
+    expect(await code(resolve('nobody', `gs://${BUCKET}/data`))).toBe('access.list-refused');
   });
 
   test('pages come one by one until all names are there', async () => {
@@ -230,10 +229,11 @@ describe.each([
       names.push(...page.value.objects.map((object) => object.name));
     }
     expect(names).toEqual(Object.keys(OBJECTS).sort());
-    expect(pages).toBeGreaterThanOrEqual(Math.ceil(names.length / 2));
+    expect(pages).toBe(Math.ceil(names.length / 2));
   });
 
   test('with a delimiter, one level: objects and prefixes', async () => {
+    const pages: object[] = [];
     for await (const page of listAll({
       endpoints: world.endpoints,
       tokens: world.tokens('viewer'),
@@ -243,18 +243,15 @@ describe.each([
       signal,
     })) {
       if (!page.ok) throw new Error(page.problem.message);
-      expect(page.value.objects.map((object) => object.name)).toEqual([
-        'data/a.txt',
-        'data/archive.tar.gz',
-        'data/both',
-      ]);
-      expect(page.value.prefixes).toEqual([
-        'data/both/',
-        'data/empty/',
-        'data/marked/',
-        'data/sub/',
-      ]);
+      const { objects, prefixes } = page.value;
+      pages.push({ objects: objects.map(({ name }) => name), prefixes });
     }
+    expect(pages).toEqual([
+      {
+        objects: ['data/a.txt', 'data/archive.tar.gz', 'data/both'],
+        prefixes: ['data/both/', 'data/empty/', 'data/marked/', 'data/sub/'],
+      },
+    ]);
   });
 
   test('an object is described by size, checksum and generation', async () => {
@@ -274,9 +271,9 @@ describe.each([
         size: 3,
         crc32c: checksum.toString('base64'),
         md5: '+XxdKZQb+xsv2rCHSQargg==',
+        generation: expect.stringMatching(/^\d{10,}$/) as string,
       },
     });
-    if (found.ok) expect(found.value.generation).toMatch(/^\d{10,}$/);
     const missing = await getObject({
       endpoints: world.endpoints,
       tokens: world.tokens('viewer'),
@@ -312,12 +309,13 @@ describe.each([
     expect(await mintToken(strange, 'read', world.endpoints, { signal })).toMatchObject({
       problem: { code: 'access.key-signature' },
     });
-    const late = await mintToken(key, 'read', world.endpoints, {
-      signal,
-      now: () => Date.now() - 5 * 3_600_000,
+    const behind = () => Date.now() - 5 * 3_600_000;
+    expect(await mintToken(key, 'read', world.endpoints, { signal, now: behind })).toMatchObject({
+      problem: {
+        code: 'access.clock',
+        message: expect.stringContaining('5 hours behind') as string,
+      },
     });
-    expect(late).toMatchObject({ problem: { code: 'access.clock' } });
-    if (!late.ok) expect(late.problem.message).toContain('5 hours behind');
     const gone = { ...key, clientEmail: emailOf('deleted') };
     expect(await mintToken(gone, 'read', world.endpoints, { signal })).toMatchObject({
       problem: { code: 'access.account-unknown' },

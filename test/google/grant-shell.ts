@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ReadGrants } from './grant-reader.ts';
 
 /** One call of gcloud: its arguments, and the file of its condition where it named one. */
 export interface GcloudCall {
@@ -71,7 +72,7 @@ const flagOf = (argv: readonly string[], name: string): string | null =>
   argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? null;
 
 /** Reads `--condition=KEY=VALUE,KEY=VALUE` as gcloud does: parts end at commas, a key at its first `=`. */
-function readCondition(text: string): GrantedBinding['condition'] {
+export function readCondition(text: string): GrantedBinding['condition'] {
   if (text === 'None') return null;
   const fields = new Map<string, string>();
   for (const part of text.split(',')) {
@@ -83,6 +84,25 @@ function readCondition(text: string): GrantedBinding['condition'] {
   if (title === undefined || expression === undefined || Object.keys(others).length > 0)
     throw new Error(`gcloud would not read the condition ${text}`);
   return { title, expression };
+}
+
+/** What recorded calls of gcloud make. Throws at a call that gcloud would not take. */
+export function grantsOf(calls: readonly GcloudCall[]): ReadGrants {
+  const made = (kind: string) =>
+    calls.filter(({ argv }) => argv[1] === kind && argv[2] === 'create').map(({ argv }) => argv);
+  const [role, ...more] = made('roles');
+  if (more.length > 0) throw new Error('More than one role is made.');
+  return {
+    customRole:
+      role === undefined
+        ? null
+        : { id: role[3] ?? '', permissions: flagOf(role, 'permissions') ?? '' },
+    managedFolders: made('managed-folders').map((argv) => {
+      const [, bucket = '', name = ''] = /^gs:\/\/([^/]+)\/(.*)$/s.exec(argv[3] ?? '') ?? [];
+      return { bucket, name };
+    }),
+    bindings: bindingsOf(calls),
+  };
 }
 
 /** The bindings that recorded calls of gcloud make. Throws at a call that gcloud would not take. */

@@ -5,6 +5,8 @@ import { parseServiceAccountFile } from '../../src/google/service-account-file.t
 import type { GoogleEndpoints } from '../../src/shared/endpoints.ts';
 import type { ServiceAccountKey } from '../../src/shared/key.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
+import type { ReadGrants } from './grant-reader.ts';
+import type { GrantedBinding } from './grant-shell.ts';
 
 /** An emulator with keys in hand, and an administrator who sets it up. */
 export interface GrantWorld {
@@ -88,4 +90,60 @@ export async function startGrantWorld(options: {
   for (const name of options.buckets)
     await world.admin('POST', '/storage/v1/b?project=demo-project', { name });
   return world;
+}
+
+interface Binding {
+  readonly role: string;
+  readonly members: readonly string[];
+  readonly condition?: GrantedBinding['condition'];
+}
+
+/** The policy of a bucket (`gs://bucket`) or a managed folder (`gs://bucket/folder/`). */
+export async function policyAt(
+  world: GrantWorld,
+  url: string,
+): Promise<{
+  readonly path: string;
+  readonly etag: string;
+  readonly bindings: readonly Binding[];
+}> {
+  const [, bucket = '', folder = ''] = /^gs:\/\/([^/]+)\/?(.*)$/s.exec(url) ?? [];
+  const path =
+    folder === ''
+      ? `/storage/v1/b/${bucket}/iam`
+      : `/storage/v1/b/${bucket}/managedFolders/${encodeURIComponent(folder)}/iam`;
+  const policy = (await world.admin('GET', `${path}?optionsRequestedPolicyVersion=3`)) as {
+    readonly bindings?: readonly Binding[];
+    readonly etag: string;
+  };
+  return { path, etag: policy.etag, bindings: policy.bindings ?? [] };
+}
+
+/** Adds a binding as gcloud and Terraform do: to the one of the same role and condition where there is one, with version 3. */
+async function bind(world: GrantWorld, granted: GrantedBinding): Promise<void> {
+  const { role, member, condition } = granted;
+  const { path, etag, bindings } = await policyAt(world, granted.url);
+  const isSame = (one: Binding): boolean =>
+    one.role === role &&
+    one.condition?.title === condition?.title &&
+    one.condition?.expression === condition?.expression;
+  const others = bindings.filter((one) => !isSame(one));
+  const members = bindings.filter(isSame).flatMap((one) => one.members);
+  const wanted = {
+    role,
+    members: [...new Set([...members, member])],
+    ...(condition === null ? {} : { condition }),
+  };
+  await world.admin('PUT', path, { version: 3, etag, bindings: [...others, wanted] });
+}
+
+/** Does what a text of the assistant says, as whoever reads it would. Folders and bindings that are there stay. */
+export async function applyGrants(world: GrantWorld, read: ReadGrants): Promise<void> {
+  for (const { bucket, name } of read.managedFolders)
+    await world
+      .admin('POST', `/storage/v1/b/${bucket}/managedFolders`, { name })
+      .catch((error: unknown) => {
+        if (!String(error).includes('409')) throw error;
+      });
+  for (const binding of read.bindings) await bind(world, binding);
 }

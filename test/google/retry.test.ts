@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TokenSource } from '../../src/google/access-token.ts';
 import { parseRetryAfter } from '../../src/google/http.ts';
 import { backoffMs, RETRY, withRetry, type Attempt } from '../../src/google/retry.ts';
 import { ok, problem } from '../../src/shared/problem.ts';
+import { fc } from '../support/properties.ts';
 
 const signal = new AbortController().signal;
 const busy = (extra: { retryAfterMs?: number } = {}): Attempt<string> => ({

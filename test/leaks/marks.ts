@@ -42,8 +42,13 @@ const secretPart = (kind: string, token: string): string =>
 
 export function openMarks(): Marks {
   const searches = new Map<string, SecretSearch>();
-  /** Large files that were found without any. */
+  /**
+   * Files that were searched and held nothing, each as it was then, where they were last changed before the tokens were read that were looked for:
+   * such a file cannot hold what was made later.
+   */
   const clean = new Set<string>();
+  /** When the tokens were read. Milliseconds since 1970. */
+  let complete = 0;
   const look = (bytes: Uint8Array, how: string): string | null => {
     for (const [name, search] of searches) {
       const match = search.inBytes(bytes);
@@ -56,26 +61,40 @@ export function openMarks(): Marks {
     look(everySecond(bytes, 0), ' in UTF-16') ??
     look(everySecond(bytes, 1), ' in UTF-16') ??
     look(withoutGaps(bytes), ' with gaps');
-  const inFile = async (file: string, size: number): Promise<string | null> => {
-    if (size <= WHOLE) return readFile(file).then(inBytes, nothingThere);
-    // A Node.js that hosts are given: nobody writes to it again.
-    const now = `${file} ${size} ${(await lstat(file)).mtimeMs} ${searches.size}`;
-    if (clean.has(now)) return null;
+  const inLargeFile = async (file: string): Promise<string | null> => {
     for (const [name, search] of searches) {
       const match = await search.inFile(file);
       if (match !== null) return `${name}, ${match.encoding}, at ${match.offset}`;
     }
-    clean.add(now);
     return null;
+  };
+  const inFile = async (file: string): Promise<string | null> => {
+    const before = await stateOf(file);
+    if (before === null || clean.has(before.state)) return null;
+    const found =
+      before.size <= WHOLE
+        ? await readFile(file).then(inBytes, nothingThere)
+        : await inLargeFile(file);
+    // What was written while it was read is read the next time.
+    if (
+      found === null &&
+      before.changedAt < complete &&
+      (await stateOf(file))?.state === before.state
+    )
+      clean.add(before.state);
+    return found;
   };
   return {
     key: (name, pem) => {
+      clean.clear();
       searches.set(name, createSecretSearch(derOf(pem).subarray(MODULUS)));
     },
     text: (name, text) => {
+      clean.clear();
       searches.set(name, createSecretSearch(Buffer.from(text)));
     },
     tokens: (file) => {
+      const began = Date.now();
       const counts: Record<string, number> = {};
       const parts: Record<string, string[]> = {};
       for (const line of readFileSync(file, 'utf8').split('\n').slice(0, -1)) {
@@ -86,6 +105,7 @@ export function openMarks(): Marks {
       // One search for all of a kind: a run of 20 bytes over the border of two is in nobody's file.
       for (const [kind, list] of Object.entries(parts))
         searches.set(`a live ${kind}`, createSecretSearch(Buffer.from(list.join(''))));
+      complete = began;
       return counts;
     },
     inBytes,
@@ -98,7 +118,7 @@ export function openMarks(): Marks {
           const named = look(Buffer.from(path.basename(file)), ' in its name');
           const inside =
             kind === 'file'
-              ? await inFile(file, size)
+              ? await inFile(file)
               : kind === 'link'
                 ? look(Buffer.from(await readlink(file).catch(() => '')), ' in the link')
                 : null;
@@ -140,6 +160,17 @@ const nothingThere = (error: unknown): null => {
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENXIO') return null;
   throw error;
 };
+
+/** Tells a file from another, and from itself after a change; null: it is gone. */
+async function stateOf(
+  file: string,
+): Promise<{ readonly state: string; readonly size: number; readonly changedAt: number } | null> {
+  const status = await lstat(file, { bigint: true }).catch(nothingThere);
+  if (status === null) return null;
+  const { dev, ino, size, mtimeNs, ctimeNs } = status;
+  const state = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  return { state, size: Number(size), changedAt: Number(ctimeNs / 1_000_000n) };
+}
 
 interface Entry {
   readonly file: string;

@@ -9,8 +9,12 @@ const YOUNG = 400;
 const SELDOM = 250;
 const PAUSE = 4;
 
-const seen = new Map<string, { readonly since: number; next: number }>();
+/** When each process was first seen. */
+const since = new Map<string, number>();
+const young = new Set<string>();
 const samples = new Set<string>();
+let newest = '';
+let nextOfAll = 0;
 
 const read = (file: string): string => {
   try {
@@ -20,20 +24,29 @@ const read = (file: string): string => {
   }
 };
 
+/** The process that began last: while it is the same, nobody new is there, and the whole list need not be read. */
+const newestProcess = (): string => read('/proc/loadavg').split(' ')[4] ?? '';
+
 while (Atomics.load(stop, 0) === 0) {
   const now = performance.now();
-  const there = new Set<string>();
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    there.add(pid);
-    let known = seen.get(pid);
-    if (known === undefined) seen.set(pid, (known = { since: now, next: 0 }));
-    if (now < known.next) continue;
-    known.next = now - known.since < YOUNG ? 0 : now + SELDOM;
+  const isTimeForAll = now >= nextOfAll;
+  const last = newestProcess();
+  if (isTimeForAll || last !== newest) {
+    newest = last;
+    const there = new Set(readdirSync('/proc').filter((name) => /^\d+$/.test(name)));
+    for (const pid of there) {
+      if (since.has(pid)) continue;
+      since.set(pid, now);
+      young.add(pid);
+    }
+    for (const pid of since.keys()) if (!there.has(pid)) since.delete(pid);
+  }
+  if (isTimeForAll) nextOfAll = now + SELDOM;
+  for (const pid of isTimeForAll ? since.keys() : young) {
     const sample = `${read(`/proc/${pid}/cmdline`)}\n${read(`/proc/${pid}/environ`)}`;
     if (sample.length > 1) samples.add(sample);
   }
-  for (const pid of seen.keys()) if (!there.has(pid)) seen.delete(pid);
+  for (const pid of young) if (now - (since.get(pid) ?? 0) > YOUNG) young.delete(pid);
   Atomics.add(looks, 0, 1);
   Atomics.wait(stop, 0, 0, PAUSE);
 }

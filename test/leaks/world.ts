@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import type { JobView } from '../../src/shared/views.ts';
 import { makeHome, type Ended } from '../cli/harness.ts';
 import { mintFor } from '../cli/mint.ts';
 import { emailOf, startEmulator } from '../emulator/start.ts';
+import { makeQuickVault } from '../support/quick-vault.ts';
 import { openMarks, pemOf } from './marks.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -59,21 +60,24 @@ export async function openLeakWorld() {
   marks.key('the key', pemOf(`${outside}/trainer.json`));
   marks.key('the administrator’s key', pemOf(`${outside}/boss.json`));
   const passphrase = `${outside}/passphrase`;
-  const words = randomBytes(24).toString('base64');
+  const words = `${randomUUID()} ${randomUUID()}`;
   await writeFile(passphrase, `${words}\n`, { mode: 0o600 });
   marks.text('the passphrase', words);
-  const home = await makeHome({
-    ...google.environment,
-    HOME: at('user'),
-    TMPDIR: at('tmp'),
-    XDG_CACHE_HOME: at('cache'),
-    XDG_CONFIG_HOME: at('config'),
-    XDG_DATA_HOME: at('data'),
-    XDG_STATE_HOME: at('state'),
-    XDG_RUNTIME_DIR: at('runtime'),
-    PATH: `${path.join(ROOT, 'test/fixtures/fake-nvidia-smi')}:${process.env['PATH'] ?? ''}`,
-    FAKE_NVIDIA_SMI: at('machine'),
-  });
+  const home = await makeHome(
+    {
+      ...google.environment,
+      HOME: at('user'),
+      TMPDIR: at('tmp'),
+      XDG_CACHE_HOME: at('cache'),
+      XDG_CONFIG_HOME: at('config'),
+      XDG_DATA_HOME: at('data'),
+      XDG_STATE_HOME: at('state'),
+      XDG_RUNTIME_DIR: at('runtime'),
+      PATH: `${path.join(ROOT, 'test/fixtures/fake-nvidia-smi')}:${process.env['PATH'] ?? ''}`,
+      FAKE_NVIDIA_SMI: at('machine'),
+    },
+    { vault: 'new' },
+  );
 
   async function admin(method: string, address: string, body?: string): Promise<void> {
     const answer = await fetch(`${google.url}${address}`, {
@@ -89,6 +93,7 @@ export async function openLeakWorld() {
 
   // The harness sets its own in front of what it is given.
   home.env['TRAINYARD_PASSPHRASE_FILE'] = passphrase;
+  await makeQuickVault(home.home, words);
   for (const name of [INPUT, OUTPUT])
     await admin('POST', '/storage/v1/b?project=demo-project', JSON.stringify({ name }));
   await admin('POST', `/upload/storage/v1/b/${INPUT}/o?uploadType=media&name=data/a.txt`, 'one');

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createHandlers } from '../../src/main/ipc/handlers.ts';
 import type { WindowShell } from '../../src/main/ipc/window-shell.ts';
@@ -11,7 +9,6 @@ import { initialStatus } from '../../src/shared/job-status.ts';
 import { fail, ok, problem } from '../../src/shared/problem.ts';
 import type { JobView } from '../../src/shared/views.ts';
 
-const SOURCE = join(import.meta.dirname, '..', '..', 'src');
 const NO_SUCH_JOB = problem({
   code: 'input.no-such-job',
   op: 'find the job',
@@ -48,28 +45,11 @@ function services(log: Uint8Array): Services {
   return part as unknown as Services;
 }
 
-const sources = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(folder, name))
-    .filter((file) => /\.tsx?$/.test(file) && statSync(file).isFile());
-
 describe('the door', () => {
-  it('is the only file that speaks with the other side', () => {
-    const users = (pattern: RegExp) =>
-      sources(SOURCE)
-        .filter((file) =>
-          pattern.test(readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '')),
-        )
-        .map((file) => file.slice(SOURCE.length + 1));
-    expect(users(/\bipcMain\b/)).toEqual(['main/ipc/door.ts']);
-    expect(users(/\bipcRenderer\b/)).toEqual(['main/preload/index.ts']);
-    expect(users(/webContents\b.*\.send\(|\btarget\.send\(/)).toEqual(['main/ipc/door.ts']);
-    expect(users(/\bcontextBridge\b/)).toEqual(['main/preload/index.ts']);
-  });
-
   it('has a name for each channel that says what it is', () => {
     for (const name of [...CALL_NAMES, ...EVENT_NAMES]) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
-    expect(CALL_NAMES.length).toBeGreaterThan(0);
+    expect(CALL_NAMES).toContain('jobs-list');
+    expect(EVENT_NAMES.length).toBeGreaterThan(0);
   });
 });
 

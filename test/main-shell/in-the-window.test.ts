@@ -1,44 +1,115 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { ESLint } from 'eslint';
 import { describe, expect, it } from 'vitest';
+import tseslint from 'typescript-eslint';
+import { planGrants } from '../../src/google/grant/plan.ts';
 import { hintInTheWindow, inTheWindow } from '../../src/main/ipc/in-the-window.ts';
+import { goesOn, over, running } from '../../src/main/jobs/refused.ts';
+import { findKey, nameTaken } from '../../src/main/keys/names.ts';
+import { alreadyThere } from '../../src/main/keys/refusals.ts';
+import { initialStatus, type JobStatus } from '../../src/shared/job-status.ts';
+import type { KeyCard } from '../../src/shared/key.ts';
+import { fail } from '../../src/shared/problem.ts';
+import type { JobView } from '../../src/shared/views.ts';
+import { problemOf } from '../main/temp.ts';
 
-const src = join(import.meta.dirname, '..', '..', 'src');
-const VERBS = 'retry|resume|upload|logs|job|jobs|stop|run|keys|hosts|ls|cp|grant|check';
-const COMMAND = new RegExp(`trainyard (${VERBS})\\b`);
+const COMMAND = /\btrainyard [a-z]/;
+const ID = '20261121-090000-aaaaaa';
 
-/** Every hint of services and agents that names a command, as it is written in the sources, with values put in. */
-function hintsWithCommands(): readonly { readonly text: string; readonly code: string | null }[] {
-  const files = ['main', 'google', 'agent', 'transfer'].flatMap((folder) =>
-    readdirSync(join(src, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts') && !name.includes('in-the-window'))
-      .map((name) => join(src, folder, name)),
-  );
-  return files.flatMap((file) => {
-    const lines = readFileSync(file, 'utf8').split('\n');
-    return lines.flatMap((line, index) => {
-      const isHint = /\bhint\b|^\s*[?:] ['`]/.test(line);
-      const [, , written] = /(['`])(.*)\1/.exec(line.replaceAll(/\\`/g, '´')) ?? [];
-      if (!isHint || written === undefined || !COMMAND.test(written)) return [];
-      const text = written
-        .replaceAll('´', '`')
-        .replaceAll(/\$\{[^}]*worker[^}]*\}/g, '1')
-        .replaceAll(/\$\{[^}]*\}/g, '20261121-090000-aaaaaa');
-      const before = lines.slice(Math.max(0, index - 8), index).reverse();
-      const code = before.map((one) => /code: '([a-z.-]+)'/.exec(one)?.[1]).find((one) => one);
-      return [{ text, code: code ?? null }];
-    });
-  });
+function job(state: JobStatus['state']): JobView {
+  const status = { ...initialStatus(1), state };
+  return {
+    id: ID,
+    name: 'sweep',
+    kind: 'training',
+    host: 'local',
+    createdAt: '2026-11-21T09:00:00.000Z',
+    state,
+    agent: null,
+    workers: status.workers,
+    runDirectory: '/home/runs/x',
+    output: 'gs://bucket/results',
+    status,
+  };
 }
+const card: KeyCard = {
+  id: '1',
+  name: 'lab',
+  email: 'lab@demo-project.iam.gserviceaccount.com',
+  projectId: 'demo-project',
+  privateKeyId: 'k',
+  clientId: null,
+  tokenUri: 'https://oauth2.googleapis.com/token',
+  fingerprint: 'f',
+  addedAt: '2026-11-21T09:00:00.000Z',
+  lastUsedAt: null,
+  vault: 'passphrase',
+};
 
 describe('hints in the window', () => {
-  it('name no command of the terminal, whatever services and agents say', () => {
-    const found = hintsWithCommands();
-    expect(found.length).toBeGreaterThan(12);
-    const left = found
-      .map(({ text, code }) => hintInTheWindow(text, code))
-      .filter((text) => COMMAND.test(text));
-    expect(left).toEqual([]);
+  it.each([
+    ['a job that is over is stopped', fail(over(job('stopped'), 'stop'))],
+    ['one that finished is tried again', fail(over(job('finished'), 'retry'))],
+    ['one that was interrupted is uploaded', fail(goesOn(job('interrupted')))],
+    ['one that runs is tried again', fail(running(ID))],
+    ['a name is taken', nameTaken('lab', card)],
+    ['a name is taken by a rename', nameTaken('lab', card, true)],
+    ['there is no key', findKey([], 'lab')],
+    ['there are others', findKey([card], 'other')],
+    ['a key is there', alreadyThere('file.json', card)],
+    [
+      'an account is none',
+      planGrants({
+        input: 'gs://bucket/data/',
+        output: null,
+        account: 'me@example.org',
+        variant: 'custom-role',
+        project: null,
+      }),
+    ],
+  ])('name no command of the terminal where %s', (_, result) => {
+    expect(problemOf(result).hint).toMatch(COMMAND);
+    const { hint } = problemOf(inTheWindow(result));
+    expect(hint).not.toMatch(COMMAND);
+    expect(hint).not.toBe('');
+  });
+
+  // Those of every problem that the sources make: scripts/lint/window-hints.mjs looks at each when they are linted.
+  it.each([
+    ["hint: 'Then: trainyard frobnicate.'", true],
+    ["hint: some ? 'Nothing.' : `Look with trainyard jobs --all ${some}.`", true],
+    ["code: 'input.other', hint: `Use trainyard keys rename`", true],
+    ["code: 'input.key-known', hint: `Use trainyard keys rename`", false],
+    ['hint: `Try again with: trainyard retry ${some}`', false],
+    ["hint: 'Ask for roles/storage.objectViewer.'", false],
+  ])('are linted: { %s } is refused: %s', async (fields, refused) => {
+    const eslint = new ESLint({ overrideConfig: [tseslint.configs.disableTypeChecked] });
+    const [result] = await eslint.lintText(
+      `export const x = (some: string) => ({ ${fields} });\n`,
+      {
+        filePath: 'src/agent/x.ts',
+      },
+    );
+    const rules = (result?.messages ?? []).map(({ ruleId }) => ruleId);
+    expect(rules.includes('window-hints/in-the-window')).toBe(refused);
+  });
+
+  it('say where a notebook is started, and how it is opened', () => {
+    expect(hintInTheWindow('Start one with: trainyard notebook')).toBe('New notebook starts one');
+    expect(
+      hintInTheWindow(
+        `Go on in a new one with its files: trainyard notebook --code /runs/a b/code`,
+      ),
+    ).toBe(
+      'Go on in a new one with its files: New notebook, with the folder /runs/a b/code as its code',
+    );
+    expect(
+      hintInTheWindow(
+        `Open it in a window of its own, or print its address: trainyard notebook open ${ID} --no-browser`,
+      ),
+    ).toBe('Open it in a window of its own');
+    expect(hintInTheWindow('See `trainyard help notebook`.', 'input.notebook')).toBe(
+      'Change it in the form, then start the notebook again.',
+    );
   });
 
   it('say what to press', () => {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ export function writeKeyFile(
     JSON.stringify({
       type: 'service_account',
       project_id: 'demo-project',
-      private_key_id: randomBytes(20).toString('hex'),
+      private_key_id: createHash('sha1').update(pem).digest('hex'),
       private_key: pem,
       client_email: email,
       client_id: '100000000000000000001',

@@ -9,12 +9,7 @@ import tseslint from 'typescript-eslint';
 const eslint = new ESLint({ overrideConfig: [tseslint.configs.disableTypeChecked] });
 
 async function refusals(filePath: string, specifier: string): Promise<readonly string[]> {
-  const [result] = await eslint.lintText(
-    `import * as anything from '${specifier}';\nvoid anything;\n`,
-    {
-      filePath,
-    },
-  );
+  const [result] = await eslint.lintText(`import '${specifier}';\n`, { filePath });
   return (result?.messages ?? []).map((message) => message.ruleId ?? message.message);
 }
 
@@ -80,6 +75,67 @@ describe('folders', () => {
     const [result] = await eslint.lintText(`${line}\n`, { filePath: 'src/agent/x.ts' });
     const rules = (result?.messages ?? []).map(({ ruleId }) => ruleId);
     expect(rules.includes('no-restricted-syntax')).toBe(refused);
+  });
+});
+
+describe('the ways between the window and the main process', () => {
+  const rules = async (filePath: string, text: string): Promise<readonly (string | null)[]> => {
+    const [result] = await eslint.lintText(`${text}\n`, { filePath });
+    return (result?.messages ?? []).map(({ ruleId }) => ruleId);
+  };
+  const take = (name: string): string => `import { ${name} } from 'electron';\nvoid ${name};`;
+  const SENDS = [
+    'window.webContents.send("x");',
+    'event.sender.send("x");',
+    'frame.postMessage("x");',
+    'contents.sendToFrame(1, "x");',
+  ];
+
+  it.each([
+    ['src/main/ipc/handlers.ts', 'ipcMain'],
+    ['src/main/app/window.ts', 'ipcMain'],
+    ['src/main/index.ts', 'ipcMain'],
+    ['src/main/preload/index.ts', 'ipcMain'],
+    ['src/main/ipc/door.ts', 'ipcRenderer'],
+    ['src/main/app/window.ts', 'contextBridge'],
+    ['src/main/preload/more.ts', 'ipcRenderer'],
+    ['src/main/preload/more.ts', 'contextBridge'],
+  ])('%s may not take %s', async (file, name) => {
+    expect(await rules(file, take(name))).toContain(RULE);
+  });
+
+  it('nor the whole of electron, which has them all', async () => {
+    const whole = "import * as electron from 'electron';\nvoid electron;";
+    expect(await rules('src/main/app/window.ts', whole)).toContain(RULE);
+  });
+
+  it.each([
+    ['src/main/ipc/door.ts', 'ipcMain'],
+    ['src/main/preload/index.ts', 'ipcRenderer'],
+    ['src/main/preload/index.ts', 'contextBridge'],
+    ['src/main/app/window.ts', 'BrowserWindow'],
+  ])('%s may take %s', async (file, name) => {
+    expect(await rules(file, take(name))).not.toContain(RULE);
+  });
+
+  it.each(SENDS)('%s stands in the door alone', async (line) => {
+    for (const file of ['src/main/app/window.ts', 'src/main/ipc/handlers.ts', 'src/main/index.ts'])
+      expect(await rules(file, line), file).toContain('no-restricted-syntax');
+    expect(await rules('src/main/ipc/door.ts', line)).not.toContain('no-restricted-syntax');
+  });
+});
+
+describe('what chance decides in the tests', () => {
+  it.each([
+    ["import fc from 'fast-check';\nvoid fc;", '@typescript-eslint/no-restricted-imports'],
+    [
+      "import { randomBytes } from 'node:crypto';\nvoid randomBytes;",
+      '@typescript-eslint/no-restricted-imports',
+    ],
+    ['void Math.random();', 'no-restricted-properties'],
+  ])('%j is refused: its seed would not be printed', async (text, rule) => {
+    const [result] = await eslint.lintText(`${text}\n`, { filePath: 'test/agent/x.test.ts' });
+    expect((result?.messages ?? []).map(({ ruleId }) => ruleId)).toContain(rule);
   });
 });
 

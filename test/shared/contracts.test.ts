@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   asPrefix,
@@ -11,6 +10,8 @@ import { parseEventLine } from '../../src/shared/events.ts';
 import { jobSpecSchema } from '../../src/shared/job-spec.ts';
 import { exitStatusOf, problem, type ProblemCode } from '../../src/shared/problem.ts';
 import { startTimeFromStat } from '../../src/shared/process-identity.ts';
+import { problemOf } from '../main/temp.ts';
+import { fc } from '../support/properties.ts';
 
 describe('gs:// addresses', () => {
   it.each([
@@ -37,10 +38,9 @@ describe('gs:// addresses', () => {
     `gs://bucket/${'x'.repeat(1025)}`,
     'gs://bucket/a\nb',
   ])('refuses %j in words', (text) => {
-    const parsed = parseGcsAddress(text);
-    expect(parsed).toMatchObject({ ok: false, problem: { code: 'input.address' } });
-    if (!parsed.ok)
-      expect(parsed.problem.message + parsed.problem.hint).toMatch(/gs:\/\/|bucket|object/i);
+    const { code, message, hint } = problemOf(parseGcsAddress(text));
+    expect(code).toBe('input.address');
+    expect(message + hint).toMatch(/gs:\/\/|bucket|object/i);
   });
 
   it('reads back what it writes', () => {

@@ -1,3 +1,12 @@
+import { createCipheriv, createHash } from 'node:crypto';
+
+/** Bytes that no compression makes shorter, the same for the same seed, of which there is no end. */
+export function seededBytes(seed: number): (length: number) => Buffer<ArrayBuffer> {
+  const key = createHash('sha256').update(`${seed}`).digest();
+  const stream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
+  return (length) => stream.update(Buffer.alloc(length));
+}
+
 /** Numbers that look random and are the same for the same seed (mulberry32). */
 export interface Random {
   /** From 0, below 1. */

@@ -1,9 +1,9 @@
-import { randomInt } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
+import { testSeed } from '../support/random.ts';
 import { byVictim, soak } from './soak.ts';
 
-/** A short soak; `npm run soak` is the long one. Every run takes another seed and prints it. */
+/** A short soak; `npm run soak` is the long one. */
 describe('jobs whose processes are killed at random moments', () => {
   it.each([
     { name: 'end as the undisturbed one', faults: 0, kills: 5 },
@@ -11,7 +11,7 @@ describe('jobs whose processes are killed at random moments', () => {
   ])(
     '$name',
     async ({ faults, kills }) => {
-      const seed = randomInt(2 ** 31);
+      const seed = testSeed();
       const lines: string[] = [
         `npm run soak -- --seed ${seed} --kills ${kills} --faults ${faults}`,
       ];

@@ -1,12 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { emailOf, startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { mintFor } from '../cli/mint.ts';
+import { makeQuickVault } from '../support/quick-vault.ts';
 import { application, type Application, type Runtime } from './application.ts';
 import { copyProgram, startCommand, type Command } from './program.ts';
 import { processesIn } from './processes.ts';
+import { seededBytes } from './random.ts';
 
 export const INPUT = 'soak-input-bucket';
 export const OUTPUT = 'soak-output-bucket';
@@ -77,7 +79,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const home = path.join(folder, 'home');
   const notes = path.join(folder, 'notes');
   const code = path.join(folder, 'code');
-  const account = `soak-${randomBytes(4).toString('hex')}`;
+  const account = `soak-${randomUUID().slice(0, 8)}`;
   for (const name of [notes, code, path.join(folder, 'user')]) await mkdir(name);
   const programFolder = path.join(folder, 'program');
   const program = await copyProgram(programFolder, options.window !== undefined);
@@ -93,6 +95,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const passphrase = path.join(folder, 'passphrase');
   await writeFile(passphrase, 'correct horse\n');
   await chmod(passphrase, 0o600);
+  await makeQuickVault(home, 'correct horse');
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     HOME: path.join(folder, 'user'),
@@ -133,10 +136,11 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       admin('POST', `/upload/storage/v1/b/${INPUT}/o?uploadType=media&name=${object}`, content),
     );
   };
-  await put('large.bin', randomBytes(LARGE));
+  const bytes = seededBytes(1);
+  await put('large.bin', bytes(LARGE));
   await put('empty.bin', Buffer.alloc(0));
   for (let index = 0; index < 8; index += 1)
-    await put(`some/${index % 2}/${index}.bin`, randomBytes(10_000 * (index + 1)));
+    await put(`some/${index % 2}/${index}.bin`, bytes(10_000 * (index + 1)));
 
   await writeFile(path.join(code, 'work.sh'), WORKER);
   const jobFile = path.join(folder, 'job.yaml');

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { bunzip2 } from '../../src/transfer/bunzip2.ts';
+import { seededBytes } from '../soak/random.ts';
+import { randomBytes } from '../support/random.ts';
 
 const pack = (bytes: Uint8Array, level = 9): Buffer =>
   execFileSync('bzip2', [`-${level}`, '-c'], { input: bytes, maxBuffer: 2 ** 28 });
@@ -53,17 +55,20 @@ describe('bzip2', () => {
     expect(sum(await unpacked(two))).toBe(sum(Buffer.concat([words, runs])));
   }, 60_000);
 
-  it('each damaged byte is noticed, or harmless', async () => {
-    const sample = Buffer.concat([randomBytes(2_000), Buffer.alloc(5_000, 1)]);
+  it('each damaged byte is noticed', async () => {
+    // Always the same one: in another a bit may stand where it means nothing.
+    const sample = Buffer.concat([seededBytes(1)(2_000), Buffer.alloc(5_000, 1)]);
     const packed = pack(sample, 1);
-    let noticed = 0;
+    expect(packed.length).toBeGreaterThan(2_000);
+    const unnoticed: number[] = [];
     for (let at = 0; at < packed.length; at += 11) {
       const damaged = Buffer.from(packed);
       damaged[at] = (damaged[at] ?? 0) ^ 0x10;
-      const answer = await unpacked(damaged).catch(() => null);
-      if (answer === null) noticed += 1;
-      else expect(sum(answer), `byte ${at}`).toBe(sum(sample));
+      await unpacked(damaged).then(
+        () => unnoticed.push(at),
+        () => undefined,
+      );
     }
-    expect(noticed).toBeGreaterThan(packed.length / 11 - 3);
+    expect(unnoticed).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32cCombine, decodeCrc32c, encodeCrc32c } from '../../src/transfer/crc32c.ts';
 import { crc32c, crc32cKind, javascriptCrc32c } from '../../src/transfer/native-crc32c.ts';
+import { fc } from '../support/properties.ts';
 
 describe('crc32c', () => {
   it('is native here and gives the published check values', () => {

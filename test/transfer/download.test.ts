@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +7,7 @@ import { downloadObject } from '../../src/transfer/download-object.ts';
 import { partialId, partialPath } from '../../src/transfer/partial-file.ts';
 import { startProxy, type Fault } from './proxy.ts';
 import { IN, plant, refusal, startWorld, tree, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 const big = randomBytes(70 * 1024 * 1024 + 17);
 const middle = randomBytes(9 * 1024 * 1024 + 3);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,6 +7,7 @@ import { downloadObject } from '../../src/transfer/download-object.ts';
 import { download, type DownloadOptions } from '../../src/transfer/download.ts';
 import { startProxy, type Fault } from './proxy.ts';
 import { IN, refusal, startWorld, tree, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 const MIB = 1024 * 1024;
 const sum = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

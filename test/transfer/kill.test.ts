@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import type { Result } from '../../src/shared/problem.ts';
 import type { DownloadReport } from '../../src/transfer/download.ts';
 import type { UploadReport } from '../../src/transfer/upload.ts';
 import { IN, OUT, plant, startWorld, tree, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 const MIB = 1024 * 1024;

@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { download, type DownloadOptions } from '../../src/transfer/download.ts';
 import { partialId, partialPath } from '../../src/transfer/partial-file.ts';
 import { IN, plant, refusal, startWorld, tree, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 let world: World;
 beforeAll(async () => {

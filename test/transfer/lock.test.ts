@@ -1,5 +1,14 @@
 import { fork } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -36,25 +45,32 @@ describe('the lock', () => {
        import { isAlive, ownIdentity } from ${JSON.stringify(identityModule)};
        import { writeFileSync, rmSync } from 'node:fs';
        const process_ = ownIdentity();
-       let wins = 0;
-       for (let n = 0; n < 60; n += 1) {
+       let busy = 0;
+       process.send('ready');
+       await new Promise((resolve) => process.once('message', resolve));
+       for (let wins = 0; wins < 20;) {
          const answer = takeLock(${JSON.stringify(folder)}, { process: process_, run: 'r' }, (o) => isAlive(o.process));
-         if (answer.kind === 'busy') continue;
+         if (answer.kind === 'busy') { busy += 1; continue; }
          wins += 1;
          writeFileSync(${JSON.stringify(`${folder}.inside`)}, '', { flag: 'wx' });
+         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
          rmSync(${JSON.stringify(`${folder}.inside`)});
-         if (n % 2) answer.lock.release();
+         if (wins % 2) answer.lock.release();
          else answer.lock.remove();
        }
-       writeFileSync(${JSON.stringify(log)}, wins + '\\n', { flag: 'a' });`,
+       writeFileSync(${JSON.stringify(log)}, busy + '\\n', { flag: 'a' });
+       process.disconnect();`,
     );
-    const codes = await Promise.all(
-      Array.from(
-        { length: 4 },
-        () => new Promise<number | null>((resolve) => fork(program).once('exit', resolve)),
-      ),
-    );
+    const racers = Array.from({ length: 4 }, () => fork(program));
+    const ended = racers.map(async (racer) => once(racer, 'exit'));
+    await Promise.all(racers.map(async (racer) => once(racer, 'message')));
+    for (const racer of racers) racer.send('go');
+    const codes = (await Promise.all(ended)).map(([code]) => code as number | null);
+    // Each held it twenty times, and more than once one of them found it held.
     expect(codes).toEqual([0, 0, 0, 0]);
+    const busy = readFileSync(log, 'utf8').split('\n').slice(0, -1).map(Number);
+    expect(busy).toHaveLength(4);
+    expect(busy.reduce((sum, times) => sum + times)).toBeGreaterThan(1);
   });
 
   it('is given up with its folder', () => {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +6,7 @@ import { download } from '../../src/transfer/download.ts';
 import { upload } from '../../src/transfer/upload.ts';
 import { startProxy, type Fault } from './proxy.ts';
 import { IN, OUT, plant, startWorld, tree, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 const MIB = 1024 * 1024;
 const SMALL = 40;
@@ -120,26 +120,30 @@ describe('an attempt that takes longer than all the patience', { timeout: 60_000
     expect(await uploaded(sent.prefix)).toEqual(await tree(sent.source));
   });
 
-  it.each(['media', 'upload-simple'] as const)(
-    'on a slow line that breaks once, the file arrives all the same: %s',
-    async (operation) => {
-      const of = operation === 'media' ? 'answer' : 'request';
-      await world.emulator.setFaults([
-        { operation, fault: { kind: 'bandwidth', bytesPerSecond: 150_000, of } },
-        { operation, first: 1, fault: { kind: 'reset', after: 270_000, of } },
-      ]);
-      if (operation === 'media') {
-        const wanted = { ...(await downloadOptions('slow')), patienceMs: 200 };
-        expect(value(await download(wanted)).failed).toEqual([]);
-        expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'slow')));
-      } else {
-        const sent = { ...(await uploadOptions('slow')), patienceMs: 200 };
-        expect(value(await upload(sent)).failed).toEqual([]);
-        await world.emulator.setFaults([]);
-        expect(await uploaded(sent.prefix)).toEqual(await tree(sent.source));
-      }
-    },
-  );
+  const slowAndBroken = (
+    operation: 'media' | 'upload-simple',
+    of: 'answer' | 'request',
+  ): FaultRuleInput[] => [
+    { operation, fault: { kind: 'bandwidth', bytesPerSecond: 150_000, of } },
+    { operation, first: 1, fault: { kind: 'reset', after: 270_000, of } },
+  ];
+
+  it('on a slow line that breaks once, the file comes down all the same', async () => {
+    await world.emulator.setFaults(slowAndBroken('media', 'answer'));
+    const wanted = { ...(await downloadOptions('slow')), patienceMs: 200 };
+    expect(value(await download(wanted)).failed).toEqual([]);
+    expect(await tree(wanted.destination)).toEqual(await tree(join(world.folder, 'slow')));
+    expect((await world.emulator.firedFaults()).at(-1)?.fired).toBe(1);
+  });
+
+  it('on a slow line that breaks once, the file goes up all the same', async () => {
+    await world.emulator.setFaults(slowAndBroken('upload-simple', 'request'));
+    const sent = { ...(await uploadOptions('slow')), patienceMs: 200 };
+    expect(value(await upload(sent)).failed).toEqual([]);
+    expect((await world.emulator.firedFaults()).at(-1)?.fired).toBe(1);
+    await world.emulator.setFaults([]);
+    expect(await uploaded(sent.prefix)).toEqual(await tree(sent.source));
+  });
 });
 
 describe('a network that comes to no end', { timeout: 60_000 }, () => {

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { endpointsFromEnvironment } from '../../src/google/endpoints.ts';
 import { isLoopback, proxySettings } from '../../src/google/proxy.ts';
@@ -10,6 +9,7 @@ import { upload } from '../../src/transfer/upload.ts';
 import { startEmulator, type RunningEmulator } from '../emulator/start.ts';
 import { PROXY_VARIABLES, startConnectProxy, type ConnectProxy } from '../support/connect-proxy.ts';
 import { plant, tree, value } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 /** Stands for Google: a name that no name server knows, so that only the proxy can reach it. */
 const AWAY = 'http://storage.trainyard-test.invalid';

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { link, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { downloadObject } from '../../src/transfer/download-object.ts';
 import { download, type DownloadReport } from '../../src/transfer/download.ts';
 import { partialId, partialPath } from '../../src/transfer/partial-file.ts';
 import { IN, plant, refusal, startWorld, tree, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 const MIB = 1024 * 1024;

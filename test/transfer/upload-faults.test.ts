@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
@@ -9,6 +8,7 @@ import type { FaultRuleInput } from '../../src/emulator/faults/rules.ts';
 import { uploadArchive } from '../../src/transfer/upload-archive.ts';
 import { upload } from '../../src/transfer/upload.ts';
 import { OUT, plant, refusal, startWorld, value, type World } from './world.ts';
+import { randomBytes } from '../support/random.ts';
 
 const MIB = 1024 * 1024;
 const files = { small: randomBytes(200_000), 'deep/large': randomBytes(20 * MIB + 7), empty: '' };

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyTokenSource, type TokenSource } from '../../google/access-token.ts';
 import { jobBoundary } from '../../google/boundary.ts';
 import { narrowedTokenSource } from '../../google/downscope.ts';

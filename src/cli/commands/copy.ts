@@ -1,24 +1,9 @@
 import type { Command } from 'commander';
 import type { Run } from '../context.ts';
-import { claimJournals } from '../copy/claim.ts';
-import { decideCopy } from '../copy/decide.ts';
-import { copyFromBucket } from '../copy/download.ts';
-import { tellReport, type CopyReport } from '../copy/report.ts';
-import { copyToBucket } from '../copy/upload.ts';
-import { chooseKey, tokensOf, withKeyOptions, type KeyOption } from '../credential.ts';
-import { valueOf } from '../exit.ts';
-import { progressText } from '../progress.ts';
-import { tellWaiting, toldTokens } from '../waiting.ts';
-import type { Progress } from '../../shared/events.ts';
-import { formatGcsAddress } from '../../shared/address.ts';
-import type { Result } from '../../shared/problem.ts';
+import type { CopyOptions } from '../copy/copy.ts';
+import { withKeyOptions } from '../credential.ts';
 
-interface CopyOptions {
-  readonly key?: KeyOption;
-  readonly json?: boolean;
-}
-
-/** `trainyard cp SRC DST`: between a bucket and this machine, by the transfer engine of the agent. */
+/** `trainyard cp SRC DST`: between a bucket and this machine. The transfer engine is loaded where it is asked for: most commands need none of it. */
 export function registerCopy(program: Command, run: Run): void {
   withKeyOptions(
     program
@@ -28,42 +13,8 @@ export function registerCopy(program: Command, run: Run): void {
     .option('--json', 'print the report as JSON')
     .action((source: string, target: string, options: CopyOptions) =>
       run(options, async (context) => {
-        const { output, signal } = context;
-        const copy = valueOf(decideCopy(source, target, context.folder));
-        const services = await context.services();
-        const waiting = tellWaiting(output);
-        const tokens = await tokensOf(
-          services,
-          valueOf(await chooseKey(services, options.key, output)),
-          copy.direction === 'download' ? 'read' : 'write',
-        );
-        const bucketSide = copy.direction === 'download' ? copy.source : copy.target;
-        const localSide = copy.direction === 'download' ? copy.target : copy.source;
-        const sides = [`${copy.direction} ${formatGcsAddress(bucketSide)}`, localSide] as const;
-        const claim = valueOf(await claimJournals(services.paths.home, ...sides));
-        const common = {
-          endpoints: services.endpoints,
-          tokens: toldTokens(tokens, waiting.onRetry),
-          onRetry: waiting.onRetry,
-          journal: claim.folder,
-          signal,
-          onProgress: (progress: Progress) => {
-            if (progress.bytes > 0 || progress.objects > 0) waiting.arrived();
-            output.live(progressText('copying', progress));
-          },
-        };
-        let copied: Result<CopyReport> | undefined;
-        try {
-          copied =
-            copy.direction === 'download'
-              ? await copyFromBucket({ ...common, copy })
-              : await copyToBucket({ ...common, copy });
-        } finally {
-          waiting.arrived();
-          const whole = copied?.ok === true && copied.value.failed.length === 0;
-          await claim.release(whole);
-        }
-        return tellReport(output, valueOf(copied), options.json === true);
+        const { runCopy } = await import('../copy/copy.ts');
+        return runCopy(context, source, target, options);
       }),
     );
 }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Run } from '../context.ts';
-import { runDemo } from '../demo/demo.ts';
 
 /** `trainyard demo [--keep]`. */
 export function registerDemo(program: Command, run: Run): void {
@@ -9,6 +8,9 @@ export function registerDemo(program: Command, run: Run): void {
     .description('run the main job on an embedded Google, with a home and vault of its own')
     .option('--keep', 'keep everything to look at, and print where it is')
     .action((options: { readonly keep?: boolean }) =>
-      run({}, (context) => runDemo(context, options.keep === true)),
+      run({}, async (context) => {
+        const { runDemo } = await import('../demo/demo.ts');
+        return runDemo(context, options.keep === true);
+      }),
     );
 }

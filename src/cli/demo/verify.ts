@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TokenSource } from '../../google/access-token.ts';
 import { manifestSchema, type Manifest } from '../../shared/manifest.ts';
 import { crc32c } from '../../transfer/native-crc32c.ts';

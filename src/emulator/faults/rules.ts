@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { OPERATIONS } from '../operation.ts';
 
 /** Bytes that a fault may hold back, or add. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isBucketName } from '../../shared/address.ts';
 import { holds, parseExpression, type Subject } from './expression.ts';
 import { permissionsOf, type CustomRoles } from './roles.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseExpression, type Expression } from './expression.ts';
 import { permissionsOf, type CustomRoles } from './roles.ts';
 

@@ -8,7 +8,7 @@ import {
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 
 /** The public halves of registered keys: by account, then by key id. */
@@ -43,6 +43,18 @@ const keyFileSchema = z.object({
 
 const ACCOUNT_NAME = /^[a-z][a-z0-9-]{0,28}[a-z0-9]$/;
 
+/** The private key of a new account, PEM (PKCS#8). `name`: of the account. */
+export type MakeKey = (name: string) => Promise<string>;
+
+const freshKey: MakeKey = async () => {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return privateKey;
+};
+
 const ANOTHER_FILE =
   'Name a file that is not there yet: the emulator makes an account and writes its key there.';
 
@@ -56,18 +68,14 @@ async function newKey(
   name: string,
   project: string,
   tokenUri: string,
+  makeKey: MakeKey,
 ): Promise<Record<string, string>> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
   const email = `${name}@${project}.iam.gserviceaccount.com`;
   return {
     type: 'service_account',
     project_id: project,
     private_key_id: randomBytes(20).toString('hex'),
-    private_key: privateKey,
+    private_key: await makeKey(name),
     client_email: email,
     client_id: `1${Array.from({ length: 20 }, () => randomInt(10)).join('')}`,
     auth_uri: 'https://accounts.google.com/o/oauth2/auth',
@@ -91,6 +99,7 @@ export async function registerAccount(
   path: string,
   project: string,
   tokenUri: string,
+  makeKey: MakeKey = freshKey,
 ): Promise<Result<void>> {
   let text: string;
   try {
@@ -109,7 +118,7 @@ export async function registerAccount(
         `"${name}" cannot be the name of a service account: 2 to 30 lower case letters, digits and "-", beginning with a letter.`,
         'Name a file such as trainer.json.',
       );
-    text = `${JSON.stringify(await newKey(name, project, tokenUri), null, 2)}\n`;
+    text = `${JSON.stringify(await newKey(name, project, tokenUri, makeKey), null, 2)}\n`;
     try {
       await writeFile(path, text, { mode: 0o600, flag: 'wx' });
     } catch (failed) {

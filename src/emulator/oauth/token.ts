@@ -1,6 +1,6 @@
 import { randomBytes, verify } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readBody } from '../body.ts';
 import { plainJson, type Reply } from '../reply.ts';
 import type { Boundary } from '../iam/boundary.ts';

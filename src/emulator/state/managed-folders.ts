@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bindingsOf, policyBodySchema, readPolicy, type Policy } from '../iam/policy.ts';
 import type { CustomRoles } from '../iam/roles.ts';
 import { readLines, replaceLines } from './persistence.ts';

@@ -1,6 +1,6 @@
 import { appendFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { journalLineSchema, type JournalLine, type SessionLine } from './model.ts';
 import { makeFolders } from './make-folders.ts';
 

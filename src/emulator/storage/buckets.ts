@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isBucketName } from '../../shared/address.ts';
 import { readJson } from '../body.ts';
 import type { Context } from '../context.ts';

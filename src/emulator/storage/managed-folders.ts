@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { readJson } from '../body.ts';
 import type { Context } from '../context.ts';
 import { bindingsOf, etagOf, hasConditions, policyBodySchema, readPolicy } from '../iam/policy.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { bodyPieces, parseJson, readJson } from '../body.ts';
 import type { Context } from '../context.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { preferencesSchema, type Preferences } from '../../shared/ipc/application.ts';
 import { viewsSchema, type Views } from '../../shared/ipc/views.ts';
 import { ok, type Result } from '../../shared/problem.ts';

@@ -1,7 +1,8 @@
+import { watchingNetwork, type OnWait } from '../../google/network-time.ts';
 import type { RetryNews } from '../../google/retry.ts';
 import { fail, problem, type Problem, type Result } from '../../shared/problem.ts';
 
-/** How long somebody who looks at the window waits for a bucket's answer. Milliseconds. */
+/** How long somebody who looks at the window waits for a bucket's answer, once it was asked. Milliseconds. */
 export const ANSWER_TIME = 10_000;
 
 export interface Asked {
@@ -15,8 +16,9 @@ export interface Asked {
 }
 
 /**
- * Asks a bucket on behalf of somebody who waits: all of it, access and every attempt, ends when the time is up. Then the last attempt's
- * problem is the answer, or `network.timeout` where none has ended. Errors: these, and those of `ask`.
+ * Asks a bucket on behalf of somebody who waits: all of it, access and every attempt, ends when the network was waited for so long. Then the last
+ * attempt's problem is the answer, or `network.timeout` where none has ended. What this machine does by itself meanwhile, such as opening the vault, is
+ * not Google's silence: on a busy machine it takes longer than the whole answer. Errors: these, and those of `ask`.
  */
 export async function withinAnswerTime<T>(
   { op, subject, signal, onRetry, timeMs = ANSWER_TIME }: Asked,
@@ -25,17 +27,19 @@ export async function withinAnswerTime<T>(
   ) => Promise<Result<T>>,
 ): Promise<Result<T>> {
   const timeUp = new AbortController();
-  const timer = setTimeout(() => timeUp.abort(), timeMs);
+  const clock = countdown(timeMs, () => timeUp.abort());
   const retries: RetryNews[] = [];
   try {
-    const answer = await ask({
-      signal: AbortSignal.any([signal, timeUp.signal]),
-      deadlineMs: timeMs,
-      onRetry: (news) => {
-        retries.push(news);
-        onRetry(news);
-      },
-    });
+    const answer = await watchingNetwork(clock.begin, () =>
+      ask({
+        signal: AbortSignal.any([signal, timeUp.signal]),
+        deadlineMs: timeMs,
+        onRetry: (news) => {
+          retries.push(news);
+          onRetry(news);
+        },
+      }),
+    );
     const isCutShort =
       !answer.ok &&
       answer.problem.code === 'job.cancelled' &&
@@ -43,8 +47,32 @@ export async function withinAnswerTime<T>(
       !signal.aborted;
     return isCutShort ? fail(noAnswer({ op, subject, timeMs }, retries.at(-1))) : answer;
   } finally {
-    clearTimeout(timer);
+    clock.stop();
   }
+}
+
+/** Counts down while at least one wait is under way, and calls once the time is used up. */
+function countdown(timeMs: number, onEnd: () => void): { begin: OnWait; stop: () => void } {
+  let left = timeMs;
+  let waits = 0;
+  let since = 0;
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    begin: () => {
+      waits += 1;
+      if (waits === 1) {
+        since = performance.now();
+        timer = setTimeout(onEnd, left);
+      }
+      return () => {
+        waits -= 1;
+        if (waits > 0) return;
+        clearTimeout(timer);
+        left = Math.max(0, left - (performance.now() - since));
+      };
+    },
+    stop: () => clearTimeout(timer),
+  };
 }
 
 function noAnswer(

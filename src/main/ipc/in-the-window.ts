@@ -17,6 +17,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
     'To let the job go on with it, rename it in Keys to the name that the job uses. Then press Retry.',
   'access.vault-passphrase': 'Type the passphrase that the vault was made with.',
   'input.passphrase-file': 'Type its passphrase; Trainyard holds it in memory until it is closed.',
+  'input.notebook': 'Change it in the form, then start the notebook again.',
   'input.job-unknown': 'It may have been removed by another program. Jobs lists all.',
 };
 
@@ -64,6 +65,13 @@ const COMMANDS: readonly (readonly [said: RegExp, inTheWindow: string])[] = [
   [/: trainyard keys add FILE/g, ' in Keys'],
   [/with trainyard keys add FILE/g, 'in Keys'],
   [/ with --name, or rename that one: trainyard keys rename/, ''],
+  [/Start one with: trainyard notebook$/, 'New notebook starts one'],
+  [
+    /Go on in a new one with its files: trainyard notebook --code (.+)$/,
+    'Go on in a new one with its files: New notebook, with the folder $1 as its code',
+  ],
+  [/, or print its address: trainyard notebook open \S+ --no-browser/, ''],
+  [/`trainyard keys list` shows/, 'Keys shows'],
   [/`trainyard ls gs:[^`]*` shows what is there/, 'Buckets shows what is there'],
   [/trainyard jobs lists all/, 'Jobs lists all'],
 ];

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { jobBoundary } from '../../google/boundary.ts';
 import { downscope } from '../../google/downscope.ts';
 import type { AgentSecrets, GrantedToken } from '../../shared/agent-protocol.ts';

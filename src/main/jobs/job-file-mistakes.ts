@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { allowedAt, didYouMean, fieldsBelow, showPath, type FieldPath } from './job-file-words.ts';
 
 /** A mistake at a field. `at`: whether the field's name or its value is the place to show. */

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { LineCounter, parseDocument, type Document, type YAMLError } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { jobSpecSchema, type JobSpec } from '../../shared/job-spec.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { placeOf } from './job-file-positions.ts';

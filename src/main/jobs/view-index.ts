@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeStateSchema, progressSchema, STAGES } from '../../shared/events.ts';
 import { gpuSchema } from '../../shared/gpu.ts';
 import { hasEnded, JOB_STATES, STAGE_STATES, WORKER_STATES } from '../../shared/job-status.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyCardSchema, type KeyCard } from '../../shared/key.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { powerFindingSchema, type PowerReport } from '../../shared/access-check.ts';
 import { keyPowerSchema, type KeyPower } from '../../shared/key-power.ts';
 import type { SettingsReader, SettingsWriter } from '../store/settings.ts';

@@ -243,9 +243,19 @@ export function keyService(parts: KeyServiceParts): KeyService {
       uses.note(card, life('added'));
       return ok(card);
     }
-    // Without its row the key would lie in the vault unseen. Another process may have added the same a moment ago.
+    // Without its row the key would lie in the vault unseen.
     await vault.remove(card.id);
-    return written.ok ? nameTaken(name, undefined) : written;
+    if (!written.ok) return written;
+    // Another process was a moment faster, with the same key or with the name.
+    const now = await list();
+    if (!now.ok) return now;
+    const twin = now.value.find((one) => one.fingerprint === fingerprint);
+    return twin === undefined
+      ? nameTaken(
+          name,
+          now.value.find((one) => one.name === name),
+        )
+      : alreadyThere(options.source, twin);
   };
 
   return {

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { sleep } from '../platform/clock.ts';
 import { isAlive, parseIdentity } from '../platform/processes.ts';
 

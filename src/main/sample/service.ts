@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SampleStatus } from '../../shared/ipc/sample.ts';
 import { goesOn } from '../../shared/job-status.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Result } from '../../shared/problem.ts';
 import { inTransaction } from './database.ts';
 import type { Store } from './open.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyUseSchema, type KeyUsage, type KeyUse } from '../../shared/key-use.ts';
 import type { KeyCard } from '../../shared/key.ts';
 import type { Result } from '../../shared/problem.ts';

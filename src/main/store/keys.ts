@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyCardSchema, type KeyCard } from '../../shared/key.ts';
 import type { Result } from '../../shared/problem.ts';
 import { isConflict } from './database.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { powerReportSchema } from '../access-check.ts';
 import { GRANT_FORMS, GRANT_VARIANTS, grantPlanSchema } from '../grant.ts';
 import { keyPowerSchema } from '../key-power.ts';

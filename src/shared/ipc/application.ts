@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { call } from './contract.ts';
 import { viewsSchema } from './views.ts';
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** Declares a call: the schema of its arguments (a strict object) and of its value. */
 export const call = <Arguments extends z.ZodType, Value extends z.ZodType>(

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hostProbeSchema } from '../agent-protocol.ts';
 import { gpuSchema } from '../gpu.ts';
 import { problemSchema } from '../problem-schema.ts';

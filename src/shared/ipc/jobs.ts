@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../events.ts';
 import { gpuSchema, sampleSchema } from '../gpu.ts';
 import { gpusAwaitedSchema } from '../gpus-awaited.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { JOB_STATES } from '../job-status.ts';
 import { keyUseSchema } from '../key-use.ts';
 import { keyCardSchema } from '../key.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ACCESS_USES, accessReportSchema } from '../access-check.ts';
 import { codeStateSchema } from '../events.ts';
 import { jobNameSchema, jobSpecSchema, OUTPUT_LAYOUTS } from '../job-spec.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { JOB_COLUMNS, JOB_FILTERS, OBJECT_COLUMNS } from '../columns.ts';
 
 /** How the user likes the tables: kept over a restart. */

@@ -1,16 +1,16 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { _electron, test as base, type ElectronApplication, type Page } from '@playwright/test';
-
-const root = join(import.meta.dirname, '..', '..', '..');
+import { _electron, type ElectronApplication, type Page } from '@playwright/test';
+import { ROOT } from '../../support/programs.ts';
+import { displayOf } from './display.ts';
 
 /**
  * Playwright's own: holds the application back from being ready until Playwright is attached. It adds this itself only where it chooses the
  * executable; without it, a window that opens while Playwright attaches hangs the launch now and then.
  */
 const WAIT_FOR_PLAYWRIGHT = join(
-  root,
+  ROOT,
   'node_modules/playwright-core/lib/server/electron/loader.js',
 );
 
@@ -19,10 +19,10 @@ export interface Launched {
   readonly page: Page;
 }
 
-/** A person with nothing: a HOME and a TRAINYARD_HOME of their own, gone after the test. */
+/** A person with nothing: a HOME and a TRAINYARD_HOME of their own. */
 export interface Profile {
   readonly home: string;
-  /** Opens the window. Whatever was opened is closed at the end of the test. */
+  /** Opens the window. Whatever was opened is closed with the profile. */
   readonly launch: (options?: LaunchOptions) => Promise<Launched>;
   /** What a launch runs: for tests that start a second one themselves. */
   readonly command: (options?: LaunchOptions) => Command;
@@ -65,66 +65,76 @@ function askTwice(application: ElectronApplication): void {
   application.evaluate = twice as ElectronApplication['evaluate'];
 }
 
-export const test = base.extend<{ profile: Profile }>({
-  // Playwright tells fixtures apart by the names in this pattern
-  profile: async ({}, use) => {
-    const folder = await mkdtemp(join(tmpdir(), 'trainyard-e2e-'));
-    const home = join(folder, 'trainyard');
-    const userHome = join(folder, 'user');
-    const runtime = join(folder, 'runtime');
-    await mkdir(home, { recursive: true, mode: 0o700 });
-    await mkdir(userHome, { recursive: true });
-    await mkdir(runtime, { recursive: true, mode: 0o700 });
-    const opened: ElectronApplication[] = [];
+export interface OpenProfile extends Profile {
+  /** Closes what was opened, and removes all folders. */
+  readonly close: () => Promise<void>;
+}
 
-    const command = (options: LaunchOptions = {}): Command => ({
-      executable: executable(),
-      args: [
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-        '--disable-gpu',
-        root,
-        ...(options.args ?? []),
-      ],
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        DISPLAY: process.env['DISPLAY'] ?? '',
-        LANG: 'C.UTF-8',
-        TZ: 'UTC',
-        HOME: userHome,
-        XDG_RUNTIME_DIR: runtime,
-        TRAINYARD_HOME: home,
-        ...options.env,
-      },
-    });
+/** `worker`: the number of the test worker, which decides the display. */
+export async function openProfile(worker: number): Promise<OpenProfile> {
+  const folder = await mkdtemp(join(tmpdir(), 'trainyard-e2e-'));
+  const home = join(folder, 'trainyard');
+  const userHome = join(folder, 'user');
+  const runtime = join(folder, 'runtime');
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await mkdir(userHome, { recursive: true });
+  await mkdir(runtime, { recursive: true, mode: 0o700 });
+  const opened: ElectronApplication[] = [];
 
-    await use({
-      home,
-      command,
-      launch: async (options = {}) => {
-        const { executable: executablePath, args, env } = command(options);
-        const application = await _electron.launch({
-          executablePath,
-          args: ['-r', WAIT_FOR_PLAYWRIGHT, ...args],
-          env,
-          timeout: 45_000,
-        });
-        opened.push(application);
-        askTwice(application);
-        const page = await application.firstWindow();
-        await page.locator('.application').waitFor();
-        if (options.theme !== undefined) await page.emulateMedia({ colorScheme: options.theme });
-        if (options.size !== undefined) {
-          await application.evaluate(({ BrowserWindow }, size) => {
-            BrowserWindow.getAllWindows()[0]?.setContentSize(size.width, size.height);
-          }, options.size);
-        }
-        return { application, page };
-      },
-    });
+  const command = (options: LaunchOptions = {}): Command => ({
+    executable: executable(),
+    args: [
+      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      '--disable-gpu',
+      ROOT,
+      ...(options.args ?? []),
+    ],
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      DISPLAY: displayOf(worker),
+      LANG: 'C.UTF-8',
+      TZ: 'UTC',
+      HOME: userHome,
+      XDG_RUNTIME_DIR: runtime,
+      TRAINYARD_HOME: home,
+      ...options.env,
+    },
+  });
 
-    for (const application of opened) await application.close().catch(() => undefined);
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  },
-});
+  return {
+    home,
+    command,
+    launch: async (options = {}) => {
+      const { executable: executablePath, args, env } = command(options);
+      const application = await _electron.launch({
+        executablePath,
+        args: ['-r', WAIT_FOR_PLAYWRIGHT, ...args],
+        env,
+        timeout: 45_000,
+      });
+      opened.push(application);
+      askTwice(application);
+      const page = await application.firstWindow();
+      await page.locator('.application').waitFor();
+      const launched = { application, page };
+      await dress(launched, options);
+      return launched;
+    },
+    close: async () => {
+      for (const application of opened) await application.close().catch(() => undefined);
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
 
-export { expect } from '@playwright/test';
+/** Gives a window its colours and its size. */
+export async function dress(
+  { application, page }: Launched,
+  { theme, size }: Pick<LaunchOptions, 'theme' | 'size'>,
+): Promise<void> {
+  if (theme !== undefined) await page.emulateMedia({ colorScheme: theme });
+  if (size === undefined) return;
+  await application.evaluate(({ BrowserWindow }, { width, height }) => {
+    BrowserWindow.getAllWindows()[0]?.setContentSize(width, height);
+  }, size);
+}

@@ -1,11 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { mintToken } from '../../../src/google/access-token.ts';
 import { acceptedTokenUris, endpointsFromEnvironment } from '../../../src/google/endpoints.ts';
 import { parseServiceAccountFile } from '../../../src/google/service-account-file.ts';
 import type { Result } from '../../../src/shared/problem.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../../emulator/start.ts';
 import type { Profile } from './application.ts';
+import { openVault } from './keys.ts';
 
 const trainer = emailOf('trainer');
 const below = (bucket: string, prefix: string) =>
@@ -27,11 +27,14 @@ export interface BucketWorld {
     body: string | Uint8Array,
     type?: string,
   ) => Promise<void>;
+  readonly read: (bucket: string, name: string) => Promise<string>;
   readonly remove: (bucket: string, name: string) => Promise<void>;
   /** The names of a bucket's objects. */
   readonly names: (bucket: string) => Promise<readonly string[]>;
+  /** Removes every object and fault rule; its request log begins anew. */
+  readonly empty: () => Promise<void>;
   /** What a window needs to see it: the emulator, and a vault that opens by itself. */
-  readonly environment: (profile: Profile) => Promise<Record<string, string>>;
+  readonly environment: (profile: Pick<Profile, 'home'>) => Promise<Record<string, string>>;
 }
 
 const valueOf = <T>(result: Result<T>): T => {
@@ -39,54 +42,21 @@ const valueOf = <T>(result: Result<T>): T => {
   return result.value;
 };
 
-/** Writes an emulator's folder with a bucket of many objects that were never uploaded: only their listing can be asked for. */
-export async function writeManyObjects(folder: string, bucket: string, names: Iterable<string>) {
-  const time = '2026-11-20T08:00:00.000Z';
-  const record = {
-    name: bucket,
-    project: 'demo-project',
-    location: 'US',
-    storageClass: 'STANDARD',
-    uniformAccess: true,
-    labels: {},
-    metageneration: 1,
-    timeCreated: time,
-    updated: time,
-  };
-  const lines: unknown[] = [{ kind: 'bucket', bucket: record }];
-  let generation = 1_700_000_000_000_000;
-  for (const name of names) {
-    generation += 1;
-    const object = {
-      bucket,
-      name,
-      generation,
-      metageneration: 1,
-      size: 1_024,
-      crc32c: 'AAAAAA==',
-      md5: null,
-      componentCount: null,
-      attributes: {},
-      timeCreated: time,
-      updated: time,
-    };
-    lines.push({ kind: 'object', object });
-  }
-  await writeFile(
-    join(folder, 'index.jsonl'),
-    lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
-  );
-}
+const BUCKETS = ['input-data-bucket', 'artifacts-bucket'];
 
-/** `dir`: what the emulator begins with, see {@link writeManyObjects}. */
-export async function startBucketWorld(dir?: string): Promise<BucketWorld> {
-  const emulator = await startEmulator({
+/** `filled`: with how many objects `data/0000000.bin` and so on the first bucket begins; the second is not there then. */
+export async function startBucketWorld(filled?: number): Promise<BucketWorld> {
+  const started = await startEmulator({
     accounts: [{ name: 'trainer' }, { name: 'admin' }],
     admins: [emailOf('admin')],
     grants: GRANTS,
-    flags: ['--allow-faults'],
-    ...(dir === undefined ? {} : { dir }),
+    flags: filled === undefined ? [] : ['--fill', `input-data-bucket=${filled}`],
   });
+  let forgotten = 0;
+  const emulator: RunningEmulator = {
+    ...started,
+    requestLog: async () => (await started.requestLog()).slice(forgotten),
+  };
   const endpoints = valueOf(endpointsFromEnvironment(emulator.environment));
   const key = valueOf(
     parseServiceAccountFile(await readFile(emulator.keyFiles['admin'] ?? ''), {
@@ -98,50 +68,62 @@ export async function startBucketWorld(dir?: string): Promise<BucketWorld> {
   const { token } = valueOf(
     await mintToken(key, scopes, endpoints, { signal: AbortSignal.timeout(20_000) }),
   );
-  const ask = async (
+  const send = async (
     path: string,
     init: Omit<RequestInit, 'headers'> & {
       readonly headers?: Readonly<Record<string, string>>;
     } = {},
-  ): Promise<unknown> => {
+  ): Promise<Response> => {
     const answer = await fetch(`${emulator.url}${path}`, {
       ...init,
       headers: { authorization: `Bearer ${token}`, ...init.headers },
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer;
+  };
+  const ask = async (...asked: Parameters<typeof send>): Promise<unknown> => {
+    const answer = await send(...asked);
     return answer.status === 204 ? null : answer.json();
   };
-  for (const name of dir === undefined ? ['input-data-bucket', 'artifacts-bucket'] : [])
+  for (const name of filled === undefined ? BUCKETS : [])
     await ask('/storage/v1/b?project=demo-project', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ name }),
     });
+  const remove = async (bucket: string, name: string): Promise<void> => {
+    await ask(`/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}`, { method: 'DELETE' });
+  };
+  const names = async (bucket: string): Promise<readonly string[]> => {
+    const listed = (await ask(`/storage/v1/b/${bucket}/o`)) as {
+      items?: readonly { readonly name: string }[];
+    };
+    return (listed.items ?? []).map(({ name }) => name);
+  };
   return {
     emulator,
+    empty: async () => {
+      await emulator.setFaults([]);
+      for (const bucket of BUCKETS) {
+        // A page at a time.
+        for (let all = await names(bucket); all.length > 0; all = await names(bucket))
+          await Promise.all(all.map((name) => remove(bucket, name)));
+      }
+      forgotten = (await started.requestLog()).length;
+    },
     put: async (bucket, name, body, type = 'text/plain') => {
       await ask(
         `/upload/storage/v1/b/${bucket}/o?uploadType=media&name=${encodeURIComponent(name)}`,
         { method: 'POST', headers: { 'content-type': type }, body: Buffer.from(body) },
       );
     },
-    remove: async (bucket, name) => {
-      await ask(`/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}`, { method: 'DELETE' });
-    },
-    names: async (bucket) => {
-      const listed = (await ask(`/storage/v1/b/${bucket}/o`)) as {
-        items?: readonly { readonly name: string }[];
-      };
-      return (listed.items ?? []).map(({ name }) => name);
-    },
-    environment: async (profile) => {
-      const passphrase = join(profile.home, '..', 'passphrase');
-      await writeFile(passphrase, 'four words in order\n', { mode: 0o600 });
-      return {
-        ...emulator.environment,
-        TRAINYARD_VAULT: 'passphrase',
-        TRAINYARD_PASSPHRASE_FILE: passphrase,
-      };
-    },
+    read: async (bucket, name) =>
+      (await send(`/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}?alt=media`)).text(),
+    remove,
+    names,
+    environment: async (profile) => ({
+      ...emulator.environment,
+      ...(await openVault(profile)),
+    }),
   };
 }

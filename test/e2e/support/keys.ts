@@ -4,25 +4,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ElectronApplication, Page } from '@playwright/test';
 import { z } from 'zod';
+import { COMMAND_LINE } from '../../support/programs.ts';
+import { makeQuickVault } from '../../support/quick-vault.ts';
 import type { Profile } from './application.ts';
 
 const run = promisify(execFile);
-export const COMMAND_LINE = join(
-  import.meta.dirname,
-  '..',
-  '..',
-  '..',
-  'out',
-  'cli',
-  'trainyard.mjs',
-);
+const PASSPHRASE = 'four words in order';
 /** No session bus at this address: a machine without a keychain. */
 export const WITHOUT_KEYCHAIN = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };
 
-export async function keysInTerminal(profile: Profile, env: Readonly<Record<string, string>>) {
-  const { stdout } = await run(process.execPath, [COMMAND_LINE, 'keys', 'list', '--json'], {
-    env: profile.command({ env }).env,
-  });
+/** `env`: all variables of the command line. */
+export async function keysInTerminal(env: Readonly<Record<string, string>>) {
+  const { stdout } = await run(process.execPath, [COMMAND_LINE, 'keys', 'list', '--json'], { env });
   return z
     .array(
       z.object({ id: z.string(), name: z.string(), vault: z.string(), fingerprint: z.string() }),
@@ -31,16 +24,17 @@ export async function keysInTerminal(profile: Profile, env: Readonly<Record<stri
 }
 
 /** The folder where a person's downloads would lie. */
-export async function downloads(profile: Profile): Promise<string> {
-  const folder = join(profile.home, '..', 'user', 'Downloads');
+export async function downloads({ home }: Pick<Profile, 'home'>): Promise<string> {
+  const folder = join(home, '..', 'user', 'Downloads');
   await mkdir(folder, { recursive: true });
   return folder;
 }
 
-/** A passphrase vault that opens by itself. */
-export async function openVault(profile: Profile): Promise<Record<string, string>> {
-  const file = join(profile.home, '..', 'passphrase');
-  await writeFile(file, 'four words in order\n', { mode: 0o600 });
+/** A passphrase vault that opens by itself, and quickly. */
+export async function openVault({ home }: Pick<Profile, 'home'>): Promise<Record<string, string>> {
+  const file = join(home, '..', 'passphrase');
+  await writeFile(file, `${PASSPHRASE}\n`, { mode: 0o600 });
+  await makeQuickVault(home, PASSPHRASE);
   return { TRAINYARD_VAULT: 'passphrase', TRAINYARD_PASSPHRASE_FILE: file };
 }
 

@@ -155,32 +155,43 @@ export async function ownIdentity() {
   return { pid: process.pid, startTime: startTimeFromStat(stat) ?? '', bootId };
 }
 
-/** Finished runs `many-00000` and so on, each a few files: written in groups. */
+/** Finished runs `many-00000` and so on, each with nothing but its plan and its events: made from one, in groups. */
 export async function writeManyRuns(home: string, count: number): Promise<void> {
-  const one = (index: number): Promise<string> => {
-    const createdAt = new Date(Date.UTC(2026, 9, 1) + index * 60_000).toISOString();
-    const [day, time] = [createdAt.slice(0, 10).replaceAll('-', ''), createdAt.slice(11, 19)];
-    return writeRun(home, {
-      id: `${day}-${time.replaceAll(':', '')}-${String(index).padStart(6, '0')}`,
-      name: `many-${String(index).padStart(5, '0')}`,
-      workers: 1,
-      createdAt,
-      events: [
-        [
-          1,
-          {
-            kind: 'agent-started',
-            agent: { pid: 4_000, startTime: '1', bootId: 'b' },
-            version: '0.1.0',
-            attempt: 1,
-          },
-        ],
-        [2, { kind: 'ended', state: 'finished', stage: null, problem: null }],
-      ],
-    });
+  const first = await writeRun(home, manyRun(0));
+  const plan = JSON.parse(await readFile(join(first, RUN.plan), 'utf8')) as object;
+  const one = async (index: number): Promise<void> => {
+    const run = manyRun(index);
+    const folder = join(home, 'runs', run.id);
+    await mkdir(folder, { mode: 0o700 });
+    const { id, name, createdAt } = run;
+    await writeFile(join(folder, RUN.plan), JSON.stringify({ ...plan, id, name, createdAt }));
+    await writeEvents(folder, run);
   };
-  for (let begin = 0; begin < count; begin += 100)
+  for (let begin = 1; begin < count; begin += 100)
     await Promise.all(
       Array.from({ length: Math.min(100, count - begin) }, (_, index) => one(begin + index)),
     );
+}
+
+function manyRun(index: number): WrittenRun {
+  const createdAt = new Date(Date.UTC(2026, 9, 1) + index * 60_000).toISOString();
+  const [day, time] = [createdAt.slice(0, 10).replaceAll('-', ''), createdAt.slice(11, 19)];
+  return {
+    id: `${day}-${time.replaceAll(':', '')}-${String(index).padStart(6, '0')}`,
+    name: `many-${String(index).padStart(5, '0')}`,
+    workers: 1,
+    createdAt,
+    events: [
+      [
+        1,
+        {
+          kind: 'agent-started',
+          agent: { pid: 4_000, startTime: '1', bootId: 'b' },
+          version: '0.1.0',
+          attempt: 1,
+        },
+      ],
+      [2, { kind: 'ended', state: 'finished', stage: null, problem: null }],
+    ],
+  };
 }

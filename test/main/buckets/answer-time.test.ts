@@ -1,5 +1,8 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { cancelledProblem } from '../../../src/google/http.ts';
+import { cancelledProblem, exchange } from '../../../src/google/http.ts';
+import { waitForNetwork } from '../../../src/google/network-time.ts';
 import type { RetryNews } from '../../../src/google/retry.ts';
 import { withinAnswerTime } from '../../../src/main/buckets/answer-time.ts';
 import { fail, ok, problem, type Result } from '../../../src/shared/problem.ts';
@@ -14,8 +17,11 @@ const unreachable = problem({
 });
 /** Nobody answers: it ends with its signal alone. */
 const silent = (signal: AbortSignal): Promise<Result<never>> =>
-  new Promise((resolve) =>
-    signal.addEventListener('abort', () => resolve(fail(cancelledProblem(about)))),
+  waitForNetwork(
+    () =>
+      new Promise((resolve) =>
+        signal.addEventListener('abort', () => resolve(fail(cancelledProblem(about)))),
+      ),
   );
 
 test('an answer in time is the answer', async () => {
@@ -44,6 +50,36 @@ test('when the time is up, the last attempt is the answer, and every attempt was
   });
   const never = await withinAnswerTime(asked, ({ signal }) => silent(signal));
   expect(problemOf(never)).toMatchObject({ code: 'network.timeout', retryable: true });
+});
+
+test('what this machine does by itself is no silence of Google, and a slow answer is', async () => {
+  const signal = new AbortController().signal;
+  const asked = { ...about, signal, onRetry: () => undefined, timeMs: 1_500 };
+  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const server = createServer((_, response) => void pause(800).then(() => response.end('here')));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const request = (bounds: { readonly signal: AbortSignal }) =>
+    exchange(
+      `http://127.0.0.1:${port}/`,
+      { method: 'GET', headers: {} },
+      { ...about, signal: bounds.signal, timeoutMs: 10_000 },
+    ).then((sent) => (sent.ok ? ok(sent.answer.text) : fail(sent.problem)));
+  try {
+    const slowHere = await withinAnswerTime(asked, async (bounds) => {
+      await pause(1_600);
+      return request(bounds);
+    });
+    expect(slowHere).toEqual(ok('here'));
+    const slowThere = await withinAnswerTime(asked, async (bounds) => {
+      await request(bounds);
+      return request(bounds);
+    });
+    expect(problemOf(slowThere)).toMatchObject({ code: 'network.timeout' });
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test('a question that is taken back was cancelled, and is no silence of Google', async () => {

@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findInLog } from '../../../src/main/jobs/find-in-log.ts';
 import { saveLog } from '../../../src/main/jobs/save-log.ts';
 import { fail, ok, problem, type Result } from '../../../src/shared/problem.ts';
 import type { LogPiece } from '../../../src/main/jobs/read-log.ts';
+import { fc } from '../../support/properties.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trainyard-log-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

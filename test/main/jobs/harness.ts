@@ -2,14 +2,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Storage } from '@google-cloud/storage';
 import { OAuth2Client } from 'google-auth-library';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
 import { parseJobFile } from '../../../src/main/jobs/job-file.ts';
 import { openServices, type Services } from '../../../src/main/services.ts';
 import type { Result } from '../../../src/shared/problem.ts';
 import type { JobView } from '../../../src/shared/views.ts';
 import type { SubmittedJob } from '../../../src/main/jobs/service.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../../emulator/start.ts';
-import { buildAgentFolder } from '../agent-folder.ts';
+import { AGENT_FOLDER } from '../../support/programs.ts';
+import { makeQuickVault } from '../../support/quick-vault.ts';
 import { temporaryFolder, valueOf } from '../temp.ts';
 
 export const trainer = emailOf('trainer');
@@ -21,11 +22,8 @@ const grants = [
   `${trainer}=roles/storage.objectCreator@artifacts-bucket@${results}`,
 ];
 
-const folder = temporaryFolder();
-export const agentFolder = join(folder, 'agent');
 const emulators: RunningEmulator[] = [];
 const opened: Services[] = [];
-beforeAll(() => buildAgentFolder(agentFolder));
 afterAll(() => Promise.all(emulators.map((emulator) => emulator.stop())));
 afterEach(async () => {
   for (const services of opened.splice(0)) {
@@ -102,7 +100,11 @@ export interface Home {
   open: () => Promise<Services>;
 }
 
-export function freshHome(environment: Record<string, string> = {}): Home {
+/** `vault`: `new` leaves its making to the first who needs it. */
+export function freshHome(
+  environment: Record<string, string> = {},
+  vault: 'quick' | 'new' = 'quick',
+): Home {
   const base = temporaryFolder();
   mkdirSync(join(base, 'code'));
   writeFileSync(join(base, 'code', 'train.sh'), 'echo training\n');
@@ -121,8 +123,14 @@ export function freshHome(environment: Record<string, string> = {}): Home {
     home,
     env,
     open: async () => {
+      if (vault === 'quick') await makeQuickVault(home, 'x');
       const services = valueOf(
-        await openServices({ env, version: 'test', agentFolder, nodeRuntime: process.execPath }),
+        await openServices({
+          env,
+          version: 'test',
+          agentFolder: AGENT_FOLDER,
+          nodeRuntime: process.execPath,
+        }),
       );
       opened.push(services);
       return services;

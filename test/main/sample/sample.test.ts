@@ -6,7 +6,7 @@ import { openServices, type Services } from '../../../src/main/services.ts';
 import { parseJobFile } from '../../../src/main/jobs/job-file.ts';
 import { isAlive, parseIdentity } from '../../../src/main/platform/processes.ts';
 import { hasEnded } from '../../../src/shared/job-status.ts';
-import { buildAgentFolder } from '../agent-folder.ts';
+import { AGENT_FOLDER, EMULATOR } from '../../support/programs.ts';
 import { problemOf, temporaryFolder, valueOf } from '../temp.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -24,7 +24,7 @@ afterEach(async () => {
   }
 });
 
-async function open(home: string, agentFolder: string, more: Record<string, string> = {}) {
+async function open(home: string, more: Record<string, string> = {}) {
   const passphrase = join(home, '..', 'passphrase');
   await writeFile(passphrase, 'four words in order\n', { mode: 0o600 });
   const services = valueOf(
@@ -38,10 +38,10 @@ async function open(home: string, agentFolder: string, more: Record<string, stri
         ...more,
       },
       version: '0.0.0-test',
-      agentFolder,
+      agentFolder: AGENT_FOLDER,
       nodeRuntime: process.execPath,
       sample: {
-        emulator: join(root, 'src', 'emulator', 'main.ts'),
+        emulator: EMULATOR,
         examples: join(root, 'examples'),
       },
     }),
@@ -57,8 +57,7 @@ const holder = (home: string) =>
 it('is made once, moves the endpoints of the process and puts them back; a job that needs it goes on across a quit; it starts again after a death', async () => {
   const folder = temporaryFolder();
   const home = join(folder, 'home');
-  const agentFolder = await buildAgentFolder(join(folder, 'agent'));
-  const first = await open(home, agentFolder);
+  const first = await open(home);
   expect(await first.sample.status()).toEqual({ state: 'off', offered: true });
   const steps: string[] = [];
   first.sample.watch((status) => {
@@ -104,7 +103,7 @@ it('is made once, moves the endpoints of the process and puts them back; a job t
   expect(await isAlive(before)).toBe(true);
 
   // The next start takes its place, at the same address; the job's tokens are of the earlier one.
-  const second = await open(home, agentFolder);
+  const second = await open(home);
   await second.sample.resume();
   expect((await second.sample.status()).state).toBe('on');
   expect(second.endpoints.storage).toBe(started.storage);
@@ -143,7 +142,7 @@ it('is made once, moves the endpoints of the process and puts them back; a job t
 it('is not offered where variables move the addresses already', async () => {
   const folder = temporaryFolder();
   const env = { STORAGE_EMULATOR_HOST: '127.0.0.1:1' };
-  const services = await open(join(folder, 'home'), join(folder, 'agent'), env);
+  const services = await open(join(folder, 'home'), env);
   expect(await services.sample.status()).toEqual({ state: 'off', offered: false });
   expect(problemOf(await services.sample.start()).code).toBe('input.sample-emulated');
 });

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
 import { codeOf, reasonOf } from '../../platform/paths.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';

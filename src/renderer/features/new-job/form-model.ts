@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   OUTPUT_LAYOUTS,
   WORKER_KEY_MODES,

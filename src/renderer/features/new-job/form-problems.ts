@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { jobSpecSchema, type JobSpec } from '../../../shared/job-spec.ts';
 import { specOf, type JobForm } from './form-model.ts';
 
@@ -31,7 +31,8 @@ const WHOLE_PATH = 'Write the whole path, or choose the folder with the button b
 /** What the schema would say in the words of a file, and what only the form knows. */
 function tellMissing(form: JobForm, add: (field: FieldName, message: string) => void): void {
   if (form.name === '') add('name', 'Give the job a name: it becomes part of the output address.');
-  if (!/^\s*\d+\s*$/.test(form.gpus)) add('gpus', 'A whole number from 0 to 64.');
+  if (!/^\s*\d+\s*$/.test(form.gpus) || Number(form.gpus) > 64)
+    add('gpus', 'A whole number from 0 to 64.');
   const { code, input, output } = form;
   if (code.type === 'dir') tellPath('code.dir', code.dir, 'the folder of the code', add);
   if (code.type === 'git' && code.git.trim() === '')

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_DRAFT } from '../../../shared/ipc/new-job.ts';
 import type { JobSpecInput } from '../../../shared/job-spec.ts';
 import { ask } from '../../client.ts';

@@ -1,0 +1,2 @@
+/** Whether `out/` holds what the sources are now. */
+export function buildIsCurrent(): boolean;

@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { COMMAND_LINE } from '../support/programs.ts';
+import { startConnectProxy, type ConnectProxy } from '../support/connect-proxy.ts';
+import { startEmulator, type RunningEmulator } from '../emulator/start.ts';
+
+let folder: string;
+let emulator: RunningEmulator;
+let proxy: ConnectProxy;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'trainyard-built-proxy-'));
+  emulator = await startEmulator({ open: true });
+  proxy = await startConnectProxy(emulator.url);
+});
+afterAll(async () => {
+  await proxy.stop();
+  await emulator.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('the built command line asks Google through the proxy that the environment names', async () => {
+  // Whatever it answers: no certificate can be had for Google's name here.
+  await new Promise<void>((resolve) => {
+    execFile(
+      process.execPath,
+      [COMMAND_LINE, 'ls', 'gs://some-bucket/', '--no-key'],
+      {
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          HOME: folder,
+          TRAINYARD_HOME: join(folder, 'home'),
+          HTTPS_PROXY: proxy.url,
+        },
+      },
+      () => resolve(),
+    );
+  });
+  expect(proxy.asked()).toContain('storage.googleapis.com:443');
+});

@@ -15,5 +15,6 @@ export default defineConfig({
     testTimeout: 90_000,
     hookTimeout: 90_000,
     teardownTimeout: 20_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -223,12 +223,15 @@ describe.skipIf(noJupyter !== null)(`a real Jupyter (${noJupyter ?? 'is there'})
     for (const folder of ['', 'private', 'private/notebook', 'private/notebook/runtime'])
       expect(statSync(run.at(folder)).mode & 0o077).toBe(0);
     // Jupyter chooses the modes of what it writes at run time; nobody else gets through the folders to it.
-    for (const entry of readdirSync(run.at('private'), { recursive: true, withFileTypes: true })) {
-      const file = path.join(entry.parentPath, entry.name);
-      const ofJupyter = file.startsWith(run.at('private/notebook/runtime/'));
-      if (entry.isDirectory() || !ofJupyter)
-        expect([file, statSync(file).mode & 0o077]).toEqual([file, 0]);
-    }
+    const closed = readdirSync(run.at('private'), { recursive: true, withFileTypes: true })
+      .map((entry) => ({ entry, file: path.join(entry.parentPath, entry.name) }))
+      .filter(({ entry, file }) => {
+        const ofJupyter = file.startsWith(run.at('private/notebook/runtime/'));
+        return entry.isDirectory() || !ofJupyter;
+      })
+      .map(({ file }) => file);
+    expect(closed).toContain(run.at('private/notebook/config.json'));
+    expect(closed.filter((file) => (statSync(file).mode & 0o077) !== 0)).toEqual([]);
     for (const file of ['config.json', 'server.json', 'open.html'])
       expect(statSync(run.at(`private/notebook/${file}`)).mode & 0o777).toBe(0o600);
     const pids = pidsOf(run);

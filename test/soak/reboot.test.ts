@@ -81,6 +81,7 @@ async function rebootIn(stage: 'running' | 'uploading'): Promise<void> {
     stage,
   );
   const folder = keyFolder(directory);
+  if (folder === null) throw new Error('the workers have no folder with their key');
   for (let look = 0; look < 50; look += 1) {
     const left = processesIn(world.home);
     if (left.length === 0) break;
@@ -91,7 +92,7 @@ async function rebootIn(stage: 'running' | 'uploading'): Promise<void> {
   await command.ended;
   boot();
   // Memory file systems are empty after a reboot.
-  if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
   // A stranger has the pids now, by chance with the very start times: the boot id alone tells it apart.
   const stranger = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
   const other = identityOf(stranger.pid ?? 0);
@@ -120,9 +121,9 @@ async function rebootIn(stage: 'running' | 'uploading'): Promise<void> {
   expect(isAlive(other)).toBe(true);
   stranger.kill('SIGKILL');
   const lost = stage === 'running' ? Array.from({ length: WORKERS }, (_, worker) => worker) : [];
-  const keyFolders = new Set(folder === null ? [] : [folder]);
+  const keyFolders = new Set([folder]);
   expect(await wrongWith(world, id, wanted, { lost, keyFolders })).toEqual([]);
-  if (folder !== null) expect(existsSync(folder)).toBe(false);
+  expect(existsSync(folder)).toBe(false);
   const starts = readEvents(directory).events.filter((event) => event.kind === 'agent-started');
   expect(starts.map((event) => event.attempt)).toEqual([1, 2]);
   expect(readFileSync(bootFile, 'utf8').trim()).toBe(starts[1]?.agent.bootId);

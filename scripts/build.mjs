@@ -123,6 +123,8 @@ async function buildAll(fresh) {
     buildEmulator(join(fresh, 'emulator')),
     program(join(fresh, 'main'), 'src/main/index.ts', 'index', {
       target: 'node20.18',
+      // The later one wants a later Node.js than Electron's may be.
+      alias: { undici: 'undici-7' },
       external: [...native, 'electron'],
     }),
     build({

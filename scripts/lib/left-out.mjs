@@ -1,64 +1,29 @@
-// How many tests `npm test` leaves to TRAINYARD_TEST_LONG=1 (test/long.ts), so that they can be counted as skipped.
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { bundledNode, root } from './root.mjs';
+// The tests that `npm test` leaves to TRAINYARD_TEST_LONG=1 (test/long.ts): how many they are, and whether that is still so.
+import { longParts, longWindow } from '../../test/long.ts';
 
-const node = bundledNode() ?? process.execPath;
+const WINDOW_FOLDER = 'test/e2e/';
+const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
 
-/** Of `vitest list --json`; null where it is none. */
-export function countParts(text) {
-  const listed = parse(text);
-  return Array.isArray(listed) ? listed.length : null;
-}
+/** How many tests of the parts, and of the window, are left out. */
+export const leftOut = { parts: sum(longParts), window: sum(longWindow) };
 
-/** Of `playwright test --list --reporter=json`, which counts what it lists as skipped; null where it is none. */
-export function countWindow(text) {
-  const skipped = parse(text)?.stats?.skipped;
-  return typeof skipped === 'number' ? skipped : null;
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-/** Lists, and runs nothing. `folder`: for what the listing writes. */
-export async function countLeftOut(folder) {
-  const file = join(folder, 'left-out.json');
-  await list([
-    join(root, 'node_modules/vitest/vitest.mjs'),
-    'list',
-    '--staticParse=false',
-    `--json=${file}`,
-  ]);
-  const window = await list([
-    join(root, 'node_modules/@playwright/test/cli.js'),
-    'test',
-    '--list',
-    '--reporter=json',
-  ]);
-  return { parts: countParts(readOrEmpty(file)), window: countWindow(window) };
-}
-
-const readOrEmpty = (file) => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-};
-
-function list(args) {
-  return new Promise((resolve) => {
-    const env = { ...process.env, TRAINYARD_TEST_LEFT_OUT: '1', NODE_ENV: 'test' };
-    const child = spawn(node, args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'], env });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (piece) => (text += piece));
-    child.on('error', () => resolve(''));
-    child.on('close', () => resolve(text));
-  });
+/**
+ * What test/long.ts says wrongly of the files that a run of all tests saw, in words.
+ *
+ * @param {readonly { readonly file: string }[]} tests
+ * @returns {readonly string[]}
+ */
+export function wrongCounts(tests, known = { parts: longParts, window: longWindow }) {
+  const found = new Map();
+  for (const { file } of tests) found.set(file, (found.get(file) ?? 0) + 1);
+  const all = [
+    ...Object.entries(known.parts),
+    ...Object.entries(known.window).map(([name, count]) => [`${WINDOW_FOLDER}${name}`, count]),
+  ];
+  return all
+    .filter(([file, count]) => found.has(file) && found.get(file) !== count)
+    .map(
+      ([file, count]) =>
+        `${file} holds ${found.get(file)} tests, and test/long.ts says ${count}: write the right number there.`,
+    );
 }

@@ -24,6 +24,7 @@ const TESTS = [
   ['unzip'],
   ['python3'],
   ['bzip2'],
+  ['e2fsprogs'],
   // A notebook is tested with a real one: about 120 MB.
   ['jupyter-notebook'],
   ['jupyter-nbconvert'],

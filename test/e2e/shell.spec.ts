@@ -1,9 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { chromium, type ElectronApplication, type Page } from '@playwright/test';
+import { ROOT } from '../support/programs.ts';
 import { expect, test } from './support/test.ts';
 import { writeEvents, writeRun } from './support/runs.ts';
 import { FAILED, FINISHED, running } from './support/samples.ts';
@@ -47,6 +50,31 @@ test('real keys reach the menu: every place, the palette, a new job', async ({ p
   const ended = once(application.process(), 'exit');
   await press('q');
   await ended;
+});
+
+test('what the application loads late can be loaded by the Node.js of Electron', async () => {
+  const parts = (
+    JSON.parse(await readFile(join(ROOT, 'out', 'late-parts.json'), 'utf8')) as {
+      readonly program: string;
+      readonly file: string;
+      readonly module: string;
+    }[]
+  ).filter(({ program, module }) => program === 'main' && module !== 'src/main/app/start.ts');
+  const addresses = parts.map(({ file }) => pathToFileURL(join(ROOT, 'out', 'main', file)).href);
+  const script = `const found = [];
+    for (const address of ${JSON.stringify(addresses)}) found.push(Object.keys(await import(address)));
+    process.stdout.write(JSON.stringify(found));`;
+  const { stdout } = await promisify(execFile)(
+    process.env['TRAINYARD_ELECTRON'] ?? '',
+    ['--input-type=module', '-e', script],
+    { env: { PATH: process.env['PATH'], ELECTRON_RUN_AS_NODE: '1' } },
+  );
+  const names = new Map(
+    (JSON.parse(stdout) as string[][]).map((found, at) => [parts[at]?.module, found]),
+  );
+  expect(names.get('src/google/proxied-fetch.ts')).toEqual(['EnvHttpProxyAgent', 'fetch']);
+  expect(names.get('src/google/library.ts')).toEqual(['PassThroughClient', 'Storage']);
+  for (const [module, found] of names) expect(found.length, module).toBeGreaterThan(0);
 });
 
 test('the palette finds places and jobs by a few letters, with the keyboard alone', async ({

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { TokenSource } from '../../src/google/access-token.ts';
 import { parseRetryAfter } from '../../src/google/http.ts';
 import { backoffMs, RETRY, withRetry, type Attempt } from '../../src/google/retry.ts';
@@ -42,6 +42,14 @@ function tokenSource(): TokenSource & { readonly asked: (string | undefined)[] }
 }
 
 describe('withRetry', () => {
+  // Nothing here waits: the clock jumps to whatever comes next, as soon as nothing else is to be done.
+  beforeEach(() => {
+    vi.useFakeTimers().setTimerTickMode('nextTimerAsync');
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   test('goes on until an attempt succeeds, and waits longer each time', async () => {
     const waits: number[] = [];
     let attempts = 0;

@@ -208,12 +208,11 @@ test('following tells every state and ends with the run', async () => {
   const run = valueOf(await at.open().find(plan.id));
   const seen: string[] = [];
   const following = followRun(run, (view) => seen.push(view.state), new AbortController().signal);
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 700));
+  await expect.poll(() => seen).toEqual(['queued']);
   for (const stage of ['staging', 'running']) {
-    await pause();
     appendFileSync(events, line('stage-started', { stage }));
+    await expect.poll(() => seen.at(-1)).toBe(stage);
   }
-  await pause();
   appendFileSync(events, ended('finished'));
   rmSync(lock);
   expect(valueOf(await following).state).toBe('finished');

@@ -217,18 +217,19 @@ test('a change of any run is told to those who watch', async () => {
   const services = await open();
   const other = await open();
   const told: string[] = [];
+  const toldOthers: string[] = [];
   const unwatch = other.jobs.watch(({ id }) => told.push(id));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const unwatchOthers = other.jobs.watch(({ id }) => toldOthers.push(id));
   const { id } = valueOf(await submit(services, base, job('sleep 1')));
   await ends(services, id);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await expect.poll(() => told.length).toBeGreaterThanOrEqual(2);
   expect(new Set(told)).toEqual(new Set([id]));
-  expect(told.length).toBeGreaterThanOrEqual(2);
   unwatch();
   const after = told.length;
-  valueOf(await submit(services, base, job('true')));
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  expect(told).toHaveLength(after);
+  const next = valueOf(await submit(services, base, job('true')));
+  await expect.poll(() => toldOthers).toContain(next.id);
+  unwatchOthers();
+  expect(told.slice(after)).toEqual([]);
 }, 30_000);
 
 test('the jobs that need a key are known before it is removed', async () => {

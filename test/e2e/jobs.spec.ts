@@ -196,16 +196,13 @@ test('an interrupted job says so and offers the retry', async ({ shared }) => {
   await expect(page.getByRole('button', { name: 'Stop' })).toHaveCount(0);
 });
 
-test('an emulated Google is told in a banner, the real one is not', async ({ profile }) => {
-  const first = await profile.launch();
-  await expect(first.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
-  await expect(first.page.getByText('Emulated Google Cloud.', { exact: true })).toHaveCount(0);
-  await first.application.close();
-  const second = await profile.launch({
-    env: { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' },
-  });
-  await expect(second.page.getByText('Emulated Google Cloud.', { exact: true })).toBeVisible();
-  await expect(second.page.getByRole('status')).toContainText('http://127.0.0.1:49999');
+test('an emulated Google is told in a banner, the real one is not', async ({ profile, shared }) => {
+  const real = await profile.launch();
+  await expect(real.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
+  await expect(real.page.getByText('Emulated Google Cloud.', { exact: true })).toHaveCount(0);
+  const emulated = await shared.launch();
+  await expect(emulated.page.getByText('Emulated Google Cloud.', { exact: true })).toBeVisible();
+  await expect(emulated.page.getByRole('status')).toContainText(shared.google.emulator.url);
 });
 
 test('a home that cannot be opened is told with its reason', async ({ profile }) => {

@@ -37,13 +37,11 @@ for (const theme of ['light', 'dark'] as const)
     }
   });
 
-test('the states without a job: empty, failed, asking', async ({ profile }) => {
+test('the states without a job: empty, failed, asking', async ({ profile, shared }) => {
   const shoot = (name: string) => join('test-results', 'screens', `${name}.png`);
-  const emulated = { STORAGE_EMULATOR_HOST: 'http://127.0.0.1:49999' };
-  const empty = await profile.launch({ env: emulated, theme: 'light', size: SIZES[1] });
+  const empty = await shared.launch({ theme: 'light', size: SIZES[1] });
   await expect(empty.page.getByRole('heading', { name: 'No jobs yet' })).toBeVisible();
   await empty.page.screenshot({ path: shoot('empty') });
-  await empty.application.close();
 
   const wrong = { TRAINYARD_OAUTH_ENDPOINT: 'http://elsewhere.example/token' };
   const failed = await profile.launch({ env: wrong, theme: 'dark', size: SIZES[1] });
@@ -51,8 +49,8 @@ test('the states without a job: empty, failed, asking', async ({ profile }) => {
   await failed.page.screenshot({ path: shoot('error') });
   await failed.application.close();
 
-  await writeRun(profile.home, running());
-  const asking = await profile.launch({ env: emulated, theme: 'dark', size: SIZES[1] });
+  await writeRun(shared.home, running());
+  const asking = await shared.launch({ theme: 'dark', size: SIZES[1] });
   await asking.page.getByRole('button', { name: 'Stop' }).click();
   await expect(asking.page.getByRole('dialog')).toBeVisible();
   await expect(asking.page.getByRole('button', { name: 'Let it run' })).toBeInViewport();

@@ -17,8 +17,8 @@ const openAddress = (application: ElectronApplication) =>
     BrowserWindow.getAllWindows()[0]?.webContents.getURL(),
   );
 
-test('the window has the preferences that the security list names', async ({ profile }) => {
-  const { application, page } = await profile.launch();
+test('the window has the preferences that the security list names', async ({ shared }) => {
+  const { application, page } = await shared.launch();
   const preferences = await application.evaluate(({ BrowserWindow }) => {
     const contents = BrowserWindow.getAllWindows()[0]?.webContents as unknown as {
       getLastWebPreferences: () => Record<string, unknown>;
@@ -45,8 +45,8 @@ test('the window has the preferences that the security list names', async ({ pro
   expect(await inPage(page, `isSecureContext`)).toBe(true);
 });
 
-test('the page is served with its policy, and the policy holds', async ({ profile }) => {
-  const { page } = await profile.launch();
+test('the page is served with its policy, and the policy holds', async ({ shared }) => {
+  const { page } = await shared.launch();
   const headers = await page.evaluate(async () => {
     const answer = await fetch('/index.html');
     return Object.fromEntries(answer.headers.entries());
@@ -77,9 +77,9 @@ test('the page is served with its policy, and the policy holds', async ({ profil
   ).toBe('eval');
 });
 
-test('the page breaks none of its own rules', async ({ profile }) => {
-  await writeRun(profile.home, FINISHED);
-  const { page } = await profile.launch();
+test('the page breaks none of its own rules', async ({ shared }) => {
+  await writeRun(shared.home, FINISHED);
+  const { page } = await shared.launch();
   const messages: string[] = [];
   page.on('console', (message) => messages.push(message.text()));
   page.on('pageerror', (error) => messages.push(error.message));
@@ -88,8 +88,8 @@ test('the page breaks none of its own rules', async ({ profile }) => {
   expect(messages).toEqual([]);
 });
 
-test('app:// serves the built window and nothing beside it', async ({ profile }) => {
-  const { page } = await profile.launch();
+test('app:// serves the built window and nothing beside it', async ({ shared }) => {
+  const { page } = await shared.launch();
   const status = (path: string) =>
     page.evaluate(
       (address) =>

@@ -78,10 +78,10 @@ test('what the application loads late can be loaded by the Node.js of Electron',
 });
 
 test('the palette finds places and jobs by a few letters, with the keyboard alone', async ({
-  profile,
+  shared,
 }) => {
-  for (const run of [FINISHED, FAILED, running()]) await writeRun(profile.home, run);
-  const { application, page } = await profile.launch({ theme: 'dark' });
+  for (const run of [FINISHED, FAILED, running()]) await writeRun(shared.home, run);
+  const { application, page } = await shared.launch({ theme: 'dark' });
   await expect(article(page, running().name)).toBeVisible();
   await choose(application, 'palette');
   const field = page.getByRole('combobox', { name: 'Go to a place or a job' });
@@ -339,8 +339,8 @@ test('a page whose process ends while the application still begins is loaded aga
   }
 });
 
-test('Hosts shows this machine; the rail shows how busy it is', async ({ profile }) => {
-  const { application, page } = await profile.launch({ theme: 'light' });
+test('Hosts shows this machine; the rail shows how busy it is', async ({ shared }) => {
+  const { application, page } = await shared.launch({ theme: 'light' });
   await page.getByRole('button', { name: 'Hosts' }).click();
   const host = page.getByRole('region', { name: 'local' });
   await expect(host).toContainText('this machine', { timeout: 40_000 });

@@ -104,7 +104,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   const { environment, pid } = started;
   const stop = async (): Promise<void> => {
     await started.stop();
-    await rm(folder, { recursive: true, force: true });
+    // A request that was cut off writes its line late.
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   };
   const url = environment['STORAGE_EMULATOR_HOST'] ?? '';
   const askFaults = async (

@@ -7,8 +7,8 @@ export default defineConfig({
     exclude: ['test/e2e/**', ...partsLeftOut],
     globalSetup: ['test/support/set-up.ts'],
     pool: 'forks',
-    // Most tests wait for processes and tokens: four at once keep two cores busy.
-    maxWorkers: 4,
+    // Most tests start processes and wait for them: three at once keep two cores busy, and more only wait for each other.
+    maxWorkers: 3,
     // As for the window's tests: CONTRIBUTING.md.
     retry: process.env['CI'] === undefined ? 0 : 1,
     // Long, since these machines are shared: a test that passes waits for nothing.

@@ -220,7 +220,7 @@ describe.skipIf(!mounts)(name, () => {
       workers: ['cd "$TRAINYARD_DATA_PATH"; sha256sum * > "$TRAINYARD_OUTPUT_PATH/sums"'],
     });
     await emulator.setFaults([
-      { operation: 'media', fault: { kind: 'bandwidth', bytesPerSecond: 2 * MIB } },
+      { operation: 'media', fault: { kind: 'bandwidth', bytesPerSecond: MIB / 2 } },
     ]);
     await run.begin(await trainer.secrets('read'));
     await until(() => readdirSync(run.at('data')).length > 0, 'the first bytes');

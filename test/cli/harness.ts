@@ -89,7 +89,7 @@ export async function makeHome(
       tell();
       return { status: status as number | null, stdout, stderr };
     });
-    const printed = (pattern: RegExp, timeoutMs = 20_000) =>
+    const printed = (pattern: RegExp, timeoutMs = 60_000) =>
       new Promise<void>((resolve, reject) => {
         const fail = (why: string) => {
           clearTimeout(timer);
@@ -116,7 +116,7 @@ export async function makeHome(
     return JSON.parse(ended.stdout) as T;
   };
   const job = (id: string) => json<JobView>(['job', id]);
-  const until: TestHome['until'] = async (id, wanted, timeoutMs = 30_000) => {
+  const until: TestHome['until'] = async (id, wanted, timeoutMs = 60_000) => {
     const late = Date.now() + timeoutMs;
     for (;;) {
       const view = await job(id);

@@ -66,13 +66,13 @@ it('a listing, a copy and a start that must wait say so, and the listing gives u
   const listed = home.run(['ls', 'gs://input-data-bucket/data', '--key', 'lab']);
   await Promise.all(waits);
   const { status, stderr } = await listed;
-  expect(performance.now() - began).toBeLessThan(25_000);
+  expect(performance.now() - began).toBeLessThan(60_000);
   expect(status, stderr).toBe(4);
   expect(stderr).toMatch(told);
-}, 60_000);
+}, 120_000);
 
-/** Five seconds for the network, and as much for a machine that is busy with other tests. */
-const LONGEST = 10_000;
+/** Five seconds for the network, and more for a machine that is busy with other tests. */
+const LONGEST = 30_000;
 async function soon(args: readonly string[]): Promise<Ended> {
   const began = performance.now();
   const ended = await home.run(args);

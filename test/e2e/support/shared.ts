@@ -89,8 +89,7 @@ export async function openShared(worker: number): Promise<SharedApplication> {
     },
     launch: async (options = {}) => {
       if (launched !== null && (await isUsable(launched))) {
-        await launched.page.reload();
-        await launched.page.locator('.application').waitFor();
+        await reload(launched);
         await dress(launched, { ...AS_NEW, ...options });
       } else {
         await launched?.application.close().catch(() => undefined);
@@ -99,6 +98,8 @@ export async function openShared(worker: number): Promise<SharedApplication> {
       return launched;
     },
     reset: async () => {
+      // A page that goes keeps what was typed into it: it goes before that is cleared.
+      if (launched !== null && (await isUsable(launched))) await reload(launched);
       await clearFolders(profile);
       await google.empty();
       if (launched === null || !(await isUsable(launched))) {
@@ -116,6 +117,11 @@ export async function openShared(worker: number): Promise<SharedApplication> {
       await google.emulator.stop();
     },
   };
+}
+
+async function reload({ page }: Launched): Promise<void> {
+  await page.reload();
+  await page.locator('.application').waitFor();
 }
 
 async function clearFolders({ home }: OpenProfile): Promise<void> {

@@ -26,7 +26,7 @@ export function rawRequest(
     readonly waitMs?: number;
   } = {},
 ): Promise<RawAnswer> {
-  const { headers = {}, body = Buffer.alloc(0), waitMs = 5000 } = options;
+  const { headers = {}, body = Buffer.alloc(0), waitMs = 20_000 } = options;
   const { hostname, port } = new URL(base);
   const head = [
     `${method} ${path} HTTP/1.1`,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
 import { processIdentitySchema } from '../shared/process-identity.ts';
@@ -65,15 +65,21 @@ export function takeLock(
   holds: (other: LockHolder) => boolean,
 ): LockAnswer {
   for (;;) {
-    makeFolder(folder);
     try {
+      makeFolder(folder);
       const answer = tryLock(folder, holder, holds);
       if (answer !== 'again') return answer;
     } catch (error) {
-      // Its holder gave the folder up meanwhile.
-      if (errorCode(error) !== 'ENOENT') throw error;
+      if (!wasGivenUp(folder, errorCode(error))) throw error;
     }
   }
+}
+
+/** Whether its holder gave the folder up meanwhile. Node.js says EEXIST of a folder that was there when it was to be made, and gone a moment later. */
+function wasGivenUp(folder: string, code: string): boolean {
+  if (code === 'ENOENT') return true;
+  if (code !== 'EEXIST') return false;
+  return lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? true;
 }
 
 function tryLock(

@@ -36,6 +36,7 @@ describe('the lock', () => {
   it('processes that race for it never hold it together', async () => {
     const folder = path.join(root, 'raced');
     const log = path.join(root, 'raced.log');
+    rmSync(log, { force: true });
     const module = path.resolve(import.meta.dirname, '../../src/transfer/lock.ts');
     const identityModule = path.resolve(import.meta.dirname, '../../src/transfer/identity.ts');
     const program = path.join(root, 'racer.ts');

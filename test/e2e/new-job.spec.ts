@@ -67,7 +67,11 @@ async function fill(page: Page, application: ElectronApplication, code: string):
   await page.getByRole('button', { name: 'Choose the folder of the code' }).click();
   await expect(field(page, 'Folder')).toHaveValue(code);
   await paste(page, 'Command of worker 0', 'sh train.sh zero\nsh train.sh one\n');
-  await page.getByRole('button', { name: 'Add a variable' }).click();
+  // Leaving a field may show a mistake that moves the button from under the click.
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Add a variable' }).click();
+    await expect(field(page, 'Name of variable 1')).toBeVisible({ timeout: 2_000 });
+  }).toPass();
   await paste(page, 'Name of variable 1', 'MODEL=a=b\nexport SEED="7"');
   await field(page, 'Input type').selectOption('Google Cloud Storage');
   await page.locator('#new-job-input-gcs').fill('gs://input-data-bucket/data/');

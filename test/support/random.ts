@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { seeded, seededBytes, type Random } from '../soak/random.ts';
+import { afterEveryFile } from './clean-up.ts';
 
 /**
  * What chance decides in the tests comes from one seed, which each file that uses it prints. `TRAINYARD_TEST_SEED=N` repeats it; where `CI` is
@@ -29,6 +30,12 @@ export function testSeed(): number {
 export const chances = (offset = 0): Random => seeded(testSeed() + offset);
 
 let bytes: ((length: number) => Buffer<ArrayBuffer>) | null = null;
+
+// Each file prints the seed and begins with it, whatever ran before in this worker.
+afterEveryFile(() => {
+  chosen = null;
+  bytes = null;
+});
 
 /** Bytes of the seed, other ones with each call. */
 export function randomBytes(length: number): Buffer<ArrayBuffer> {

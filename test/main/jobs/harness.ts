@@ -2,13 +2,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Storage } from '@google-cloud/storage';
 import { OAuth2Client } from 'google-auth-library';
-import { afterAll, afterEach, expect } from 'vitest';
+import { expect } from 'vitest';
 import { parseJobFile } from '../../../src/main/jobs/job-file.ts';
 import { openServices, type Services } from '../../../src/main/services.ts';
 import type { Result } from '../../../src/shared/problem.ts';
 import type { JobView } from '../../../src/shared/views.ts';
 import type { SubmittedJob } from '../../../src/main/jobs/service.ts';
 import { emailOf, startEmulator, type RunningEmulator } from '../../emulator/start.ts';
+import { afterEveryFile, afterEveryTest } from '../../support/clean-up.ts';
 import { AGENT_FOLDER } from '../../support/programs.ts';
 import { makeQuickVault } from '../../support/quick-vault.ts';
 import { temporaryFolder, valueOf } from '../temp.ts';
@@ -24,8 +25,8 @@ const grants = [
 
 const emulators: RunningEmulator[] = [];
 const opened: Services[] = [];
-afterAll(() => Promise.all(emulators.map((emulator) => emulator.stop())));
-afterEach(async () => {
+afterEveryFile(() => Promise.all(emulators.splice(0).map((emulator) => emulator.stop())));
+afterEveryTest(async () => {
   for (const services of opened.splice(0)) {
     for (const view of await services.jobs.list())
       if (view.agent !== null) {

@@ -5,6 +5,7 @@ import {
   type AgentSecrets,
   type StartAnswer,
 } from '../shared/agent-protocol.ts';
+import { keepUnknown } from '../shared/unknown-fields.ts';
 import { RUN_FORMAT, runPlanSchema, type RunPlan } from '../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
@@ -118,7 +119,7 @@ export function readPlan(directory: string): Result<RunPlan> {
       `The plan of the run has format ${JSON.stringify(format)}; this agent knows format ${RUN_FORMAT}. It was made by a later version of Trainyard.`,
       'Update Trainyard, then try again.',
     );
-  const parsed = runPlanSchema.safeParse(value);
+  const parsed = keepUnknown(runPlanSchema).safeParse(value);
   if (!parsed.success)
     return refuse(
       'input.plan',

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import * as z from 'zod';
 import type { Services } from '../main/services.ts';
+import { keepUnknown } from '../shared/unknown-fields.ts';
 import { leftOutListSchema, leftOutText, type LeftOutList } from '../shared/left-out.ts';
 import { RUN } from '../shared/run-directory.ts';
 import type { JobView } from '../shared/views.ts';
@@ -81,7 +82,7 @@ async function readList<T>(
     at += piece.value.bytes.length;
   }
   try {
-    const parsed = schema.safeParse(JSON.parse(Buffer.concat(parts).toString('utf8')));
+    const parsed = keepUnknown(schema).safeParse(JSON.parse(Buffer.concat(parts).toString('utf8')));
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

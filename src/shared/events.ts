@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { gpuSchema } from './gpu.ts';
 import { gpusAwaitedShape } from './gpus-awaited.ts';
+import { keepUnknown } from './unknown-fields.ts';
 import { leftOutSchema } from './left-out.ts';
 import { RUN_FORMAT } from './plan.ts';
 import { problemSchema } from './problem-schema.ts';
@@ -149,7 +150,7 @@ export function parseEventLine(line: string): ParsedEvent {
     };
   const schema = schemas.get(head.data.kind);
   if (schema === undefined) return { unknown: head.data.kind };
-  const parsed = schema.safeParse(value);
+  const parsed = keepUnknown(schema).safeParse(value);
   if (!parsed.success)
     return { refused: `an event "${head.data.kind}" whose fields are not as agreed` };
   return { event: parsed.data as RunEvent };

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import type * as z from 'zod';
+import { keepUnknown } from '../shared/unknown-fields.ts';
 
 /** Small files of state, read and written at once: of locks, runs and copies. */
 
@@ -22,10 +23,10 @@ export function errorCode(error: unknown): string {
     : '';
 }
 
-/** A JSON file as its schema has it; null where it is missing, torn, or something else. */
+/** A JSON file as its schema has it, with the fields that a later version added; null where it is missing, torn, or something else. */
 export function readJson<T>(file: string, schema: z.ZodType<T>): T | null {
   try {
-    const parsed = schema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+    const parsed = keepUnknown(schema).safeParse(JSON.parse(readFileSync(file, 'utf8')));
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

@@ -1,4 +1,5 @@
 import { ipcMain, type IpcMainInvokeEvent, type WebContents } from 'electron';
+import type * as z from 'zod';
 import {
   callChannel,
   CALL_NAMES,
@@ -12,6 +13,7 @@ import {
   type EventName,
 } from '../../shared/ipc.ts';
 import { fail, problem, type Result } from '../../shared/problem.ts';
+import { dropUnknown } from '../../shared/unknown-fields.ts';
 import { mayCall } from '../app/policy.ts';
 import { inTheWindow } from './in-the-window.ts';
 
@@ -53,7 +55,9 @@ export function openDoor({ handlers, contents, onBug }: DoorOptions): Door {
     try {
       const result = await handlers[name](args);
       return inTheWindow(
-        result.ok ? { ok: true, value: CALLS[name].value.parse(result.value) } : result,
+        result.ok
+          ? { ok: true, value: dropUnknown(CALLS[name].value).parse(result.value) }
+          : result,
       );
     } catch (error) {
       onBug(`call ${name}`, error);
@@ -81,7 +85,10 @@ export function openDoor({ handlers, contents, onBug }: DoorOptions): Door {
     push: (name, body) => {
       const target = contents();
       if (target === null || target.isDestroyed()) return;
-      target.send(eventChannel(name), inTheWindow(EVENTS[name].parse(body)));
+      target.send(
+        eventChannel(name),
+        inTheWindow(dropUnknown<z.ZodType>(EVENTS[name]).parse(body)),
+      );
     },
     close: () => {
       for (const name of CALL_NAMES) ipcMain.removeHandler(callChannel(name));

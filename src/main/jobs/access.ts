@@ -11,6 +11,7 @@ import {
 } from '../../shared/key.ts';
 import type { RunPlan } from '../../shared/plan.ts';
 import { areaOf, ok, type Problem, type Result } from '../../shared/problem.ts';
+import { keepUnknown } from '../../shared/unknown-fields.ts';
 import type { Host } from '../hosts/types.ts';
 import type { KeyService } from '../keys/service.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -198,7 +199,9 @@ export async function readAccessRecord(host: Host, id: string): Promise<AccessRe
   const file = await host.readFile(id, ACCESS_FILE, 0, 65_536);
   if (!file.ok || file.value === null) return null;
   try {
-    const parsed = recordSchema.safeParse(JSON.parse(Buffer.from(file.value.bytes).toString()));
+    const parsed = keepUnknown(recordSchema).safeParse(
+      JSON.parse(Buffer.from(file.value.bytes).toString()),
+    );
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

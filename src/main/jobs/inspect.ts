@@ -6,6 +6,7 @@ import {
   type ManifestPage,
   type OutputFolder,
 } from '../../shared/ipc/jobs.ts';
+import { keepUnknown } from '../../shared/unknown-fields.ts';
 import { manifestSchema, type Manifest } from '../../shared/manifest.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
@@ -59,7 +60,7 @@ export async function readSamples(
   const read = await readLines(jobs, id, RUN.samples, offset);
   if (!read.ok) return read;
   const lines = read.value.lines.flatMap((line) => {
-    const parsed = sampleSchema.safeParse(parseJson(line));
+    const parsed = keepUnknown(sampleSchema).safeParse(parseJson(line));
     return parsed.success ? [parsed.data] : [];
   });
   return ok({ ...read.value, lines });
@@ -129,7 +130,7 @@ export async function readManifest(
   if (!file.ok) return file;
   if (file.value === null) return ok(null);
   const text = Buffer.from(file.value.bytes).toString('utf8');
-  const parsed = manifestSchema.safeParse(parseJson(text));
+  const parsed = keepUnknown(manifestSchema).safeParse(parseJson(text));
   if (!parsed.success)
     return fail(
       problem({

@@ -1,5 +1,6 @@
 import { parseEventLine } from '../../shared/events.ts';
 import { applyEvent, initialStatus, withAgent, type JobStatus } from '../../shared/job-status.ts';
+import { keepUnknown } from '../../shared/unknown-fields.ts';
 import { runPlanSchema, RUN_FORMAT, type RunPlan } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
@@ -220,7 +221,7 @@ async function readPlan(host: Host, id: string): Promise<Result<RunPlan>> {
       `The run ${id} was made by a later Trainyard (format ${JSON.stringify(format)}; this one knows ${RUN_FORMAT}).`,
       LATER_HINT,
     );
-  const parsed = runPlanSchema.safeParse(value);
+  const parsed = keepUnknown(runPlanSchema).safeParse(value);
   if (!parsed.success || parsed.data.id !== id)
     return refuse(
       'job.plan-unreadable',

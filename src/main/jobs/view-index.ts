@@ -6,6 +6,7 @@ import { leftOutSchema } from '../../shared/left-out.ts';
 import { workerKeysSchema } from '../../shared/job-spec.ts';
 import { transferPlacesSchema } from '../../shared/ipc/jobs.ts';
 import { problemSchema } from '../../shared/problem-schema.ts';
+import { keepUnknown } from '../../shared/unknown-fields.ts';
 import type { JobView } from '../../shared/views.ts';
 import type { FileStatus, Host } from '../hosts/types.ts';
 import type { IndexedJob, JobIndexReader, JobIndexWriter } from '../store/jobs.ts';
@@ -140,7 +141,7 @@ export function viewIndex(rows: JobIndexReader & JobIndexWriter): ViewIndex {
 /** Null for a row of an earlier version, which lacks fields of this one: its run is read anew. */
 function parseView(text: string): JobView | null {
   try {
-    const parsed = viewSchema.safeParse(JSON.parse(text));
+    const parsed = keepUnknown(viewSchema).safeParse(JSON.parse(text));
     return parsed.success ? parsed.data : null;
   } catch {
     return null;

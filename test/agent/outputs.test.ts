@@ -155,13 +155,15 @@ test('a file that vanishes, and one that changes, while others go up: told by na
     output: out,
   });
   await emulator.setFaults([
-    { operation: 'upload-simple', fault: { kind: 'latency', milliseconds: 500 } },
+    { operation: 'upload-simple', after: 5, fault: { kind: 'latency', milliseconds: 6_000 } },
   ]);
   await run.begin(await trainer.secrets('write'));
   await until(async () => (await below(out.prefix)).length > 0, 'the first file is there');
   const there = new Set(await below(out.prefix));
   rmSync(run.at('output/worker-0/f180'));
   writeFileSync(run.at('output/worker-0/f179'), 'changed before it was read');
+  // Those that are held up were begun before; the others go on at once.
+  await emulator.setFaults([]);
   expect(there.has('worker-0/f180')).toBe(false);
   const ended = await run.ended(1);
   expect(ended).toMatchObject({

@@ -115,6 +115,10 @@ test.describe('the packaged application', () => {
     const ended = once(child, 'exit');
     try {
       const address = await debuggingAddress(child);
+      // While the window is made, whoever attaches may wait for its page for ever.
+      await expect
+        .poll(() => pagesOf(address), { timeout: 30_000 })
+        .toContainEqual(expect.stringMatching(/^app:\/\/trainyard\//));
       const browser = await chromium.connectOverCDP(address);
       const page = browser.contexts()[0]?.pages()[0];
       if (page === undefined) throw new Error('There is no window.');
@@ -148,6 +152,16 @@ async function startUpdates() {
 }
 
 /** Waits for the address of the page's inspector; the main process must not offer one of its own. */
+/** The addresses of the pages that are there. `address`: of the browser, as it prints it. */
+async function pagesOf(address: string): Promise<readonly string[]> {
+  const answer = await fetch(`http://${new URL(address).host}/json/list`);
+  const targets = (await answer.json()) as readonly {
+    readonly type: string;
+    readonly url: string;
+  }[];
+  return targets.filter(({ type }) => type === 'page').map(({ url }) => url);
+}
+
 function debuggingAddress(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { openLog } from '../main/platform/log.ts';
 import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
 import { openServices, type Services } from '../main/services.ts';
+import { movedAddresses, type GoogleEndpoints } from '../shared/endpoints.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerCopy } from './commands/copy.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -19,7 +20,7 @@ import { registerStop } from './commands/stop.ts';
 import type { Context, Environment, InterruptHandler, InterruptReason, Run } from './context.ts';
 import { printableLines, ProblemExit, reportProblem, valueOf, type ExitStatus } from './exit.ts';
 import { onOrphaned } from './orphaned.ts';
-import { createOutput, type Sink } from './output.ts';
+import { createOutput, type Output, type Sink } from './output.ts';
 import { findProgramFiles } from './program-files.ts';
 
 /** After the first SIGINT a command has this long to end by itself, milliseconds. */
@@ -58,7 +59,11 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
           version: files.version,
           agentFolder: files.agentFolder,
           nodeRuntime: files.nodeRuntime,
-        }).then(valueOf)),
+        }).then((result) => {
+          const services = valueOf(result);
+          tellEmulated(services.endpoints, output);
+          return services;
+        })),
       takeInterrupts: (handler) => interrupts.take(handler),
     };
     try {
@@ -217,4 +222,14 @@ function watchInterrupts(env: Environment): Interrupts {
       process.off('SIGTERM', onTerminate);
     },
   };
+}
+
+/** Every command that may ask Google says so where that is not Google. */
+function tellEmulated(endpoints: GoogleEndpoints, output: Output): void {
+  const [first, ...others] = movedAddresses(endpoints);
+  if (first === undefined) return;
+  const { host } = new URL(first.address);
+  output.warn(
+    `Google is emulated at ${host}: ${first.variable} ${others.length > 0 ? 'and others lead' : 'leads'} there.`,
+  );
 }

@@ -45,6 +45,7 @@ export function operationOf(
       return storageOperation(method, target.below, query);
     case 'project':
       return 'permissions';
+    case 'key-set':
     case 'nothing':
       return 'other';
   }

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts';
 import { answerExchange } from './oauth/exchange.ts';
 import { answerToken } from './oauth/token.ts';
-import { notFound, refuse, type Reply } from './reply.ts';
+import { notFound, plainJson, refuse, type Reply } from './reply.ts';
 import {
   createBucket,
   deleteBucket,
@@ -34,7 +34,7 @@ import { mediaUpload, multipartUpload, startResumable } from './storage/upload.t
 /** Which service a path belongs to. `below`: what follows its prefix, split at `/` and decoded. */
 export type Target =
   | { readonly service: 'token' | 'security-token' | 'nothing'; readonly below: readonly string[] }
-  | { readonly service: 'project'; readonly below: readonly string[] }
+  | { readonly service: 'project' | 'key-set'; readonly below: readonly string[] }
   | {
       readonly service: 'storage' | 'download' | 'upload';
       readonly prefix: string;
@@ -49,6 +49,9 @@ const PREFIXES = [
   ['/resumable/upload/storage/v1', 'upload'],
 ] as const;
 
+/** Where Google publishes the public halves of an account's keys (at www.googleapis.com). */
+const KEY_SET = '/service_accounts/v1/jwk/';
+
 /**
  * Reads the path of a request, as it came, without its query. `null`: percent signs that do not decode.
  * Besides the APIs: `/b/...` (a client library that takes the host alone for the JSON API), and `/BUCKET/OBJECT` (the XML API's address).
@@ -60,6 +63,8 @@ export function readTarget(path: string): Target | null {
         return { service, prefix, below: split(path.slice(prefix.length + 1)) };
     if (path === '/token') return { service: 'token', below: [] };
     if (path === '/v1/token') return { service: 'security-token', below: [] };
+    if (path.startsWith(KEY_SET))
+      return { service: 'key-set', below: split(path.slice(KEY_SET.length)) };
     if (path.startsWith('/v1/projects/'))
       return { service: 'project', below: split(path.slice('/v1/projects/'.length)) };
     if (path === '/b' || path.startsWith('/b/'))
@@ -113,6 +118,11 @@ export async function route(context: Context, target: Target): Promise<Reply> {
         emulator.rules.roles,
         emulator.narrowedTokensTellExpiry,
       );
+    case 'key-set': {
+      const set =
+        target.below.length === 1 ? emulator.accounts.keySet(target.below[0] ?? '') : null;
+      return set === null ? noSuchMethod() : isRead(context) ? plainJson(set) : wrongMethod();
+    }
     case 'project':
       return target.below.length === 1 && target.below[0]?.endsWith(':testIamPermissions') === true
         ? context.method === 'POST'

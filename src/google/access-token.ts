@@ -8,6 +8,7 @@ import {
   type ServiceAccountKey,
 } from '../shared/key.ts';
 import { fail, ok, type Result } from '../shared/problem.ts';
+import { knownWhereEmulated } from './emulated-key.ts';
 import { cancelledProblem, exchange, isAborted, parseRetryAfter, raceAbort } from './http.ts';
 import { withRetry, type Attempt, type RetryNews } from './retry.ts';
 import { explainTokenRefusal } from './token-refusal.ts';
@@ -78,10 +79,11 @@ export function signAssertion(
 }
 
 /**
- * Exchanges a signed assertion for an access token, retrying what may pass. The audience is the key's own `token_uri` where that is the
- * emulated one in force, else Google's: a key file can never direct an assertion elsewhere.
+ * Exchanges a signed assertion for an access token, retrying what may pass. The audience is always the token endpoint in force: what is signed for
+ * an emulated one is worth nothing at Google, and a key file can never direct an assertion elsewhere. An emulator is first asked whether it knows
+ * the key.
  *
- * Errors: `access.key-signature` (deleted, disabled, or of another account), `access.account-unknown`, `access.key-disabled-or-deleted`, `access.clock` (this machine's clock is off: told by how much), `access.key-refused`,
+ * Errors: those of {@link knownWhereEmulated}; `access.key-signature` (deleted, disabled, or of another account), `access.account-unknown`, `access.key-disabled-or-deleted`, `access.clock` (this machine's clock is off: told by how much), `access.key-refused`,
  * `network.*` (see `http.ts`), `network.unexpected-answer`, `job.cancelled`.
  */
 export async function mintToken(
@@ -110,19 +112,21 @@ export async function mintWithClock(
 ): Promise<Result<Minted>> {
   const now = options.now ?? Date.now;
   const timeoutMs = options.timeoutMs ?? 20_000;
-  const audience =
-    key.tokenUri === endpoints.oauthToken ? key.tokenUri : GOOGLE_ENDPOINTS.oauthToken;
   const subject = key.clientEmail;
   const started = performance.now();
 
   const attempt = async (): Promise<Attempt<Minted>> => {
+    const left = (): number =>
+      Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, timeoutMs - (performance.now() - started)));
+    const asked = { op: OP, subject, signal: options.signal };
+    const known = await knownWhereEmulated(key, endpoints, { ...asked, timeoutMs: left() });
+    if (!known.ok) return known;
     const sentAt = now();
     const assertion = signAssertion(key, {
       scopes: scopesOf(purpose),
-      audience,
+      audience: endpoints.emulated ? endpoints.oauthToken : GOOGLE_ENDPOINTS.oauthToken,
       now: Math.floor(sentAt / 1_000),
     });
-    const left = timeoutMs - (performance.now() - started);
     const sent = await exchange(
       endpoints.oauthToken,
       {
@@ -133,12 +137,7 @@ export async function mintWithClock(
         },
         body: new URLSearchParams({ grant_type: GRANT_TYPE, assertion }).toString(),
       },
-      {
-        op: OP,
-        subject,
-        signal: options.signal,
-        timeoutMs: Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, left)),
-      },
+      { ...asked, timeoutMs: left() },
     );
     if (!sent.ok) return sent;
     const { status, headers, text } = sent.answer;

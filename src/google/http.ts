@@ -1,4 +1,5 @@
 import { problem, type Problem } from '../shared/problem.ts';
+import { assertOwnListener, EmulatorEndedError, StrangerListensError } from './listener.ts';
 import { waitForNetwork } from './network-time.ts';
 import { fetchFor, isLoopback } from './proxy.ts';
 
@@ -82,7 +83,8 @@ function hostOf(address: string): string {
 
 /**
  * Explains an error that came in place of an HTTP answer.
- * Codes: `network.unreachable`, `network.timeout`, `network.certificate`, `network.broken`; all but the certificate are retryable.
+ * Codes: `network.unreachable`, `network.timeout`, `network.broken`, which are retryable; `network.certificate`, `network.stranger-listens` and
+ * `network.emulator-ended`, which are not.
  */
 export function explainNetworkError(
   error: unknown,
@@ -90,6 +92,20 @@ export function explainNetworkError(
   context: ProblemContext,
 ): Problem {
   const host = hostOf(address);
+  if (error instanceof StrangerListensError)
+    return problem({
+      code: 'network.stranger-listens',
+      ...context,
+      message: `Trainyard sent nothing to ${error.host}: another user's program (user number ${String(error.uid)}) listens there.`,
+      hint: 'Environment variables move the addresses of Google to this machine. Start the emulator as yourself and use the addresses that it prints, or unset STORAGE_EMULATOR_HOST and the TRAINYARD_..._ENDPOINT variables.',
+    });
+  if (error instanceof EmulatorEndedError)
+    return problem({
+      code: 'network.emulator-ended',
+      ...context,
+      message: 'The emulated Google of the sample data is not running, so nothing was asked.',
+      hint: 'Start the sample data again, or stop using it to work with the real Google.',
+    });
   const code = errorCode(error);
   const name = error instanceof Error ? error.name : '';
   const detail = code === null ? '' : ` (${code})`;
@@ -174,6 +190,7 @@ export async function exchange(
     timeoutMs,
   );
   try {
+    assertOwnListener(address);
     const ask = await fetchFor(address);
     const answer = await waitForNetwork(async () => {
       const response = await ask(address, {

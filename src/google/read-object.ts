@@ -3,6 +3,7 @@ import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import type { StorageAccess } from './client.ts';
 import { explainHttpError, type StorageContext } from './http-error.ts';
 import { cancelledProblem, explainNetworkError, isAborted, parseRetryAfter } from './http.ts';
+import { assertOwnListener } from './listener.ts';
 import { isObjectName, type ObjectRequest } from './listing.ts';
 import { waitForNetwork } from './network-time.ts';
 import { fetchFor } from './proxy.ts';
@@ -59,6 +60,7 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
   const attempt = async (token: string | null): Promise<Attempt<ObjectStart>> => {
     const deadline = AbortSignal.timeout(Math.min(request.deadlineMs ?? TIMEOUT_MS, TIMEOUT_MS));
     try {
+      assertOwnListener(address);
       const ask = await fetchFor(address);
       const answer = await ask(address, {
         redirect: 'manual',

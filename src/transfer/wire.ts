@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { TokenSource } from '../google/access-token.ts';
 import { explainHttpError } from '../google/http-error.ts';
 import { cancelledProblem, explainNetworkError, parseRetryAfter } from '../google/http.ts';
+import { assertOwnListener } from '../google/listener.ts';
 import { withRetry, type Attempt, type AttemptContext } from '../google/retry.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Result } from '../shared/problem.ts';
@@ -221,6 +222,7 @@ export async function exchangeOnce<T>(
   read: (answer: WireAnswer, request: WireRequest) => Promise<T>,
 ): Promise<T> {
   const url = new URL(request.path, wire.endpoints.storage);
+  assertOwnListener(url.origin);
   const answer = await wire.agent.request({
     origin: url.origin,
     path: url.pathname + url.search,

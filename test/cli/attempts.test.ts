@@ -10,6 +10,8 @@ beforeAll(async () => {
   home = await makeHome({
     STORAGE_EMULATOR_HOST: 'http://127.0.0.1:9',
     TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token',
+    TRAINYARD_STS_ENDPOINT: 'http://127.0.0.1:9/v1/token',
+    TRAINYARD_RESOURCE_MANAGER_ENDPOINT: 'http://127.0.0.1:9',
   });
   await mkdir(path.join(home.folder, 'code'));
 });

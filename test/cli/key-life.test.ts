@@ -110,7 +110,7 @@ describe('the life of a key in a terminal', () => {
     await startAgain(newer);
     const refused = await home.run(['retry', waits]);
     expect(refused).toMatchObject({ status: 3 });
-    expect(refused.stderr).toContain('does not accept the signature of this key');
+    expect(refused.stderr).toContain('does not know this key of trainer@');
 
     const stranger = path.join(home.folder, 'stranger.json');
     writeKeyFile(stranger, { email: emailOf('stranger') });
@@ -157,14 +157,14 @@ describe('the life of a key in a terminal', () => {
         'old read-token list ',
         'old check check ',
         'old read-token copy ',
-        `old write-token ${waits} access.key-signature`,
+        `old write-token ${waits} access.key-not-emulated`,
         'new replaced  ',
         'new check check ',
         `new write-token ${waits} `,
       ].sort(),
     );
     const shown = await home.run(['keys', 'log', 'lab']);
-    for (const words of ['the key itself, as a file', kept, 'trainyard ls', 'access.key-signature'])
+    for (const words of ['the key itself, as a file', kept, 'trainyard ls', 'access.key-not-emulated'])
       expect(shown.stdout).toContain(words);
 
     for (const file of [path.join(home.folder, 'trainer.json'), newer]) {

@@ -20,6 +20,8 @@ beforeAll(async () => {
   home = await makeHome({
     STORAGE_EMULATOR_HOST: origin,
     TRAINYARD_OAUTH_ENDPOINT: `${origin}/token`,
+    TRAINYARD_STS_ENDPOINT: `${origin}/v1/token`,
+    TRAINYARD_RESOURCE_MANAGER_ENDPOINT: origin,
   });
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = {

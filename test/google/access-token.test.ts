@@ -3,11 +3,18 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { keyTokenSource, mintToken, refreshMarginMs } from '../../src/google/access-token.ts';
 import { parseServiceAccountFile } from '../../src/google/service-account-file.ts';
 import { describeDuration } from '../../src/google/token-refusal.ts';
-import { GOOGLE_ENDPOINTS, type GoogleEndpoints } from '../../src/shared/endpoints.ts';
+import type { GoogleEndpoints } from '../../src/shared/endpoints.ts';
 import type { ServiceAccountKey } from '../../src/shared/key.ts';
 import { exitStatusOf } from '../../src/shared/problem.ts';
 import { keyFileFields, rsaKey, TOKEN_URI } from './keys.ts';
-import { answerJson, readAssertion, serve, type LocalServer } from './token-server.ts';
+import {
+  answerJson,
+  emulatedAt,
+  knowing,
+  readAssertion,
+  serve,
+  type LocalServer,
+} from './token-server.ts';
 
 const privateKey = rsaKey();
 const read = parseServiceAccountFile(Buffer.from(JSON.stringify(keyFileFields(privateKey))), {
@@ -25,12 +32,12 @@ afterEach(async () => {
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 async function tokenServer(handle: Handler): Promise<GoogleEndpoints> {
-  server = await serve(handle);
-  return { ...GOOGLE_ENDPOINTS, oauthToken: `${server.url}/token`, emulated: true };
+  server = await serve(knowing(privateKey, key.privateKeyId, handle));
+  return emulatedAt(server.url);
 }
 
 describe('mintToken', () => {
-  test('sends an assertion that verifies, for Google, and takes any lifetime', async () => {
+  test('sends an assertion that verifies, for the endpoint in force alone, and takes any lifetime', async () => {
     const seen: ReturnType<typeof readAssertion>[] = [];
     const endpoints = await tokenServer((request, response, body) => {
       expect(request.method).toBe('POST');
@@ -48,25 +55,22 @@ describe('mintToken', () => {
     expect(header).toEqual({ alg: 'RS256', typ: 'JWT', kid: key.privateKeyId });
     expect(claims).toMatchObject({
       iss: key.clientEmail,
-      aud: TOKEN_URI,
+      aud: endpoints.oauthToken,
       scope: 'https://www.googleapis.com/auth/devstorage.read_only',
     });
     expect(Number(claims['exp']) - Number(claims['iat'])).toBe(3600);
     expect(Math.abs(Number(claims['iat']) - before / 1000)).toBeLessThan(5);
   });
 
-  test('takes the emulated address as audience only while it is in force', async () => {
+  test('an emulated endpoint is its own audience, whatever the key file names', async () => {
     const audiences: unknown[] = [];
     const endpoints = await tokenServer((_request, response, body) => {
       audiences.push(readAssertion(body, privateKey).claims['aud']);
       answerJson(response, 200, { access_token: 't', expires_in: 3600 });
     });
-    const emulated = { ...key, tokenUri: endpoints.oauthToken };
-    await mintToken(emulated, ['a', 'b'], endpoints, { signal });
-    await mintToken({ ...key, tokenUri: 'http://127.0.0.1:1/other' }, 'write', endpoints, {
-      signal,
-    });
-    expect(audiences).toEqual([endpoints.oauthToken, TOKEN_URI]);
+    for (const tokenUri of [endpoints.oauthToken, TOKEN_URI, 'http://127.0.0.1:1/other'])
+      await mintToken({ ...key, tokenUri }, ['a', 'b'], endpoints, { signal });
+    expect(audiences).toEqual(Array(3).fill(endpoints.oauthToken));
   });
 
   test.each([

@@ -307,7 +307,7 @@ describe.each([
       privateKey: rsaKey().export({ format: 'der', type: 'pkcs8' }).toString('base64'),
     };
     expect(await mintToken(strange, 'read', world.endpoints, { signal })).toMatchObject({
-      problem: { code: 'access.key-signature' },
+      problem: { code: 'access.key-not-emulated' },
     });
     const behind = () => Date.now() - 5 * 3_600_000;
     expect(await mintToken(key, 'read', world.endpoints, { signal, now: behind })).toMatchObject({
@@ -318,7 +318,7 @@ describe.each([
     });
     const gone = { ...key, clientEmail: emailOf('deleted') };
     expect(await mintToken(gone, 'read', world.endpoints, { signal })).toMatchObject({
-      problem: { code: 'access.account-unknown' },
+      problem: { code: 'access.key-not-emulated' },
     });
   });
 

@@ -49,6 +49,8 @@ const endpoints = () => ({
   storage: away('storage'),
   oauthToken: `${away('oauth2')}${new URL(world.endpoints.oauthToken).pathname}`,
   resourceManager: away('resources'),
+  // None of them is on this machine.
+  emulated: false,
 });
 const ladder = (address: string, use: AccessUse) => {
   const key = world.key('lab');

@@ -2,14 +2,39 @@ import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { GOOGLE_ENDPOINTS, type GoogleEndpoints } from '../../src/shared/endpoints.ts';
 
 export interface LocalServer {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** How many requests came. */
+  /** How many requests came, those after the keys it knows left out. */
   count(): number;
   stop(): Promise<void>;
 }
+
+/** All of Google's addresses led to one server. */
+export const emulatedAt = (url: string): GoogleEndpoints => ({
+  ...GOOGLE_ENDPOINTS,
+  storage: url,
+  oauthToken: `${url}/token`,
+  securityTokenService: `${url}/v1/token`,
+  resourceManager: url,
+  emulated: true,
+});
+
+/** Lets a server answer, as an emulator does, that it knows a key; whatever else is asked goes on to `handle`. */
+export const knowing =
+  (
+    key: KeyObject,
+    kid: string,
+    handle: (request: IncomingMessage, response: ServerResponse, body: string) => void,
+  ): typeof handle =>
+  (request, response, body) =>
+    request.url?.startsWith('/service_accounts/v1/jwk/') === true
+      ? answerJson(response, 200, {
+          keys: [{ ...createPublicKey(key).export({ format: 'jwk' }), kid }],
+        })
+      : handle(request, response, body);
 
 /** An HTTP server on loopback that answers with `handle`; `body` is the whole request body. */
 export async function serve(
@@ -17,7 +42,7 @@ export async function serve(
 ): Promise<LocalServer> {
   let requests = 0;
   const server = createServer((request, response) => {
-    requests += 1;
+    if (request.url?.startsWith('/service_accounts/') !== true) requests += 1;
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => {
       body += text;

@@ -115,8 +115,6 @@ async function start(context: Context, options: StartOptions): Promise<ExitStatu
       ),
     );
   const services = await context.services();
-  if (services.endpoints.emulated)
-    output.warn('Google is emulated: an environment variable moves its addresses to this machine.');
   const submitted = valueOf(
     await services.jobs.submitNotebook(
       {

@@ -32,10 +32,6 @@ export function registerRun(program: Command, run: Run): void {
         const jobText = valueOf(await readJobFile(jobFile, file, context.signal));
         const spec = valueOf(parseJobFile(jobText, { path: file }));
         const services = await context.services();
-        if (services.endpoints.emulated)
-          output.warn(
-            'Google is emulated: an environment variable moves its addresses to this machine.',
-          );
         const waiting = tellWaiting(output);
         const begun = await services.jobs.submit(spec, {
           baseFolder: path.dirname(jobFile),

@@ -25,6 +25,20 @@ export class AccountRegister {
     return this.#keys.has(email);
   }
 
+  /** The public halves of an account's keys as a JWK set (RFC 7517); null where there is no such account. */
+  keySet(email: string): { readonly keys: readonly object[] } | null {
+    const keys = this.#keys.get(email);
+    if (keys === undefined) return null;
+    return {
+      keys: [...keys].map(([kid, key]) => ({
+        ...key.export({ format: 'jwk' }),
+        kid,
+        alg: 'RS256',
+        use: 'sig',
+      })),
+    };
+  }
+
   /** The keys that a signature of the account may be made with: the named one, or all when none is named. */
   keys(email: string, keyId: string | undefined): readonly KeyObject[] {
     const keys = this.#keys.get(email);

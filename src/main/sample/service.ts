@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { ENDED_EMULATOR } from '../../shared/endpoints.ts';
 import type { SampleStatus } from '../../shared/ipc/sample.ts';
 import { goesOn } from '../../shared/job-status.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
@@ -99,6 +100,8 @@ export function sampleService(parts: SampleParts): SampleService {
   };
   const listeners = new Set<(status: SampleStatus) => void>();
   let google: EmbeddedGoogle | null = null;
+  /** Its address while it runs, and after it ended. */
+  let storageWas = endpoints.first.storage;
   let starting: { readonly step: string } | null = null;
   let broken: Problem | null = null;
   let leaving = false;
@@ -125,7 +128,7 @@ export function sampleService(parts: SampleParts): SampleService {
   };
 
   const places = () => ({
-    storage: endpoints.live.storage,
+    storage: storageWas,
     input: `${INPUT}/`,
     output: `${OUTPUT}/`,
   });
@@ -186,11 +189,14 @@ export function sampleService(parts: SampleParts): SampleService {
   const hold = (started: EmbeddedGoogle): void => {
     google = started;
     broken = null;
+    storageWas = started.endpoints.storage;
     endpoints.use(started.endpoints);
     void started.ended.then(() => {
       if (google !== started || leaving) return;
       google = null;
       broken = ENDED;
+      // Another program may take its port.
+      endpoints.use(ENDED_EMULATOR);
       log.warn('the embedded Google of the sample data ended', ENDED);
       void tell();
     });
@@ -252,12 +258,11 @@ export function sampleService(parts: SampleParts): SampleService {
 
   const neededBy = async (): Promise<readonly JobView[]> => {
     if (google === null && broken === null) return [];
-    const { storage } = endpoints.live;
     const needing: JobView[] = [];
     for (const job of await jobs.list()) {
       if (!goesOn(job)) continue;
       const plan = await jobs.plan(job.id);
-      if (plan.ok && plan.value.endpoints.storage === storage) needing.push(job);
+      if (plan.ok && plan.value.endpoints.storage === storageWas) needing.push(job);
     }
     return needing;
   };
@@ -284,6 +289,7 @@ export function sampleService(parts: SampleParts): SampleService {
       if (before?.on !== true || endpoints.first.emulated) return;
       // From the first moment: nothing that is meant for the sample goes to the real Google.
       const origin = `http://127.0.0.1:${before.port}`;
+      storageWas = origin;
       endpoints.use({
         storage: origin,
         oauthToken: `${origin}/token`,
@@ -294,6 +300,7 @@ export function sampleService(parts: SampleParts): SampleService {
       const started = await start();
       if (!started.ok) {
         broken = started.problem;
+        endpoints.use(ENDED_EMULATOR);
         log.error('the sample data could not be started again', started.problem);
       }
       await tell();

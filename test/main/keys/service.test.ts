@@ -15,7 +15,7 @@ import { keyRows } from '../../../src/main/store/keys.ts';
 import { openStore } from '../../../src/main/store/open.ts';
 import { settingRows } from '../../../src/main/store/settings.ts';
 import { startEmulator, type RunningEmulator } from '../../emulator/start.ts';
-import { serve } from '../../google/token-server.ts';
+import { emulatedAt, serve } from '../../google/token-server.ts';
 import { problemOf, temporaryFolder, valueOf, writeKeyFile } from '../temp.ts';
 
 /** What the log is told. */
@@ -225,10 +225,7 @@ test('a free name is found', () => {
 
 test('a check without a network says so and fails nothing', async () => {
   const { folder, open } = freshHome();
-  const endpoints = valueOf(
-    endpointsFromEnvironment({ TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token' }),
-  );
-  const keys = open(endpoints);
+  const keys = open(emulatedAt('http://127.0.0.1:9'));
   writeKeyFile(join(folder, 'a.json'), { tokenUri: 'http://127.0.0.1:9/token' });
   valueOf(await keys.add(join(folder, 'a.json')));
   const began = Date.now();
@@ -244,7 +241,7 @@ test('a check that a proxy answers in Google’s place could not tell, and is no
   try {
     const { folder, open } = freshHome();
     const tokenUri = `${proxy.url}/token`;
-    const keys = open(valueOf(endpointsFromEnvironment({ TRAINYARD_OAUTH_ENDPOINT: tokenUri })));
+    const keys = open(emulatedAt(proxy.url));
     writeKeyFile(join(folder, 'a.json'), { tokenUri });
     valueOf(await keys.add(join(folder, 'a.json')));
     expect(valueOf(await keys.check('trainer'))).toMatchObject({

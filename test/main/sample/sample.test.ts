@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { openServices, type Services } from '../../../src/main/services.ts';
@@ -126,6 +127,17 @@ it('is made once, moves the endpoints of the process and puts them back; a job t
   process.kill(dead.pid, 'SIGKILL');
   await broken;
   expect(second.endpoints.emulated).toBe(true);
+  // Whoever takes its port now is sent nothing.
+  const heard: string[] = [];
+  const { port } = new URL(started.storage);
+  const taken = createServer((socket) => socket.on('data', (data) => heard.push(String(data))));
+  await new Promise<void>((resolve) => taken.listen(Number(port), '127.0.0.1', resolve));
+  const [card] = valueOf(await second.keys.list());
+  expect(valueOf(await second.keys.check(card?.name ?? ''))).toMatchObject({
+    problem: { code: 'network.emulator-ended' },
+  });
+  expect(heard).toEqual([]);
+  await new Promise((resolve) => taken.close(resolve));
   expect(valueOf(await second.sample.start()).state).toBe('on');
 
   // Stopped, with everything: the real Google's addresses, no key, no folder, no process.

@@ -50,7 +50,7 @@ export const longWindow: Readonly<Record<string, number>> = {
   'job-actions.spec.ts': 1,
   'job-charts.spec.ts': 1,
   'job-list.spec.ts': 5,
-  'job-logs.spec.ts': 6,
+  'job-logs.spec.ts': 7,
   'keyboard-job.spec.ts': 1,
   'keys-looks.spec.ts': 3,
   'kills.spec.ts': 1,

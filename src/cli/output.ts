@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { styleText } from 'node:util';
+import { createTerminalFilter } from '../shared/terminal-filter.ts';
+import { DISTURBS_A_TERMINAL } from '../shared/unseen.ts';
 import { printable } from './format.ts';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -11,6 +14,25 @@ export interface Sink {
   write(text: string | Uint8Array, done?: () => void): void;
 }
 
+/** Stands for ESC in what {@link Output.paint} made, until it is printed: nothing from outside can know it, so nothing from outside has colours. */
+const PAINTED = randomUUID();
+
+/** A text for a terminal: its lines and tabs, and the colours that were painted; whatever else would disturb a terminal is written out. */
+const neutral = (text: string): string =>
+  text
+    .split(/([\n\t])/)
+    .map((part) => (part === '\n' || part === '\t' ? part : printable(part)))
+    .join('')
+    .replaceAll(PAINTED, '\u001b');
+
+/** JSON that shows what it holds: what JSON itself leaves as it is and a terminal does not is escaped. */
+const jsonText = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replace(DISTURBS_A_TERMINAL, (character) =>
+    character === '\n'
+      ? character
+      : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+
 /**
  * The only way anything is printed. Data goes to stdout (tables for people, one JSON document with `--json`),
  * everything else (progress, notes, problems) to stderr, so that `trainyard ... > file` keeps the data alone.
@@ -22,7 +44,7 @@ export interface Output {
   line(text?: string): void;
   /** The one document of `--json`. */
   json(value: unknown): void;
-  /** Bytes as they are, to stdout; resolves once they are handed on, so that a slow reader fills no memory. */
+  /** Bytes of a log, to stdout: as they are, but on a terminal without what would do more than write and colour lines. Resolves once they are handed on, so that a slow reader fills no memory. */
   bytes(bytes: Uint8Array): Promise<void>;
   /** A line of news for people, to stderr. */
   note(text: string): void;
@@ -49,6 +71,7 @@ export function createOutput(
   stderr: Sink,
   env: Readonly<Record<string, string | undefined>>,
 ): Output {
+  const logFilter = createTerminalFilter('plain');
   let liveText = '';
   let lastSparse: number | null = null;
   let lastSparseText = '';
@@ -60,18 +83,19 @@ export function createOutput(
   /** Writes a whole line and puts the live line back below it. */
   const above = (sink: Sink, text: string) => {
     clearLive();
-    sink.write(`${text}\n`);
+    sink.write(`${neutral(text)}\n`);
     if (liveText !== '') stderr.write(liveText);
   };
   const output: Output = {
     stdout,
     stderr,
     line: (text = '') => above(stdout, text),
-    json: (value) => above(stdout, JSON.stringify(value, null, 2)),
+    json: (value) => above(stdout, jsonText(value)),
     bytes: (bytes) => {
       clearLive();
       liveText = '';
-      return new Promise((resolve) => stdout.write(bytes, resolve));
+      const shown = stdout.isTTY ? logFilter.pass(bytes) : bytes;
+      return new Promise((resolve) => stdout.write(shown, resolve));
     },
     note: (text) => above(stderr, text),
     warn: (message, hint = '') => {
@@ -90,7 +114,7 @@ export function createOutput(
       if (text === '' || text === lastSparseText || now - lastSparse < LIVE_INTERVAL) return;
       lastSparse = now;
       lastSparseText = text;
-      stderr.write(`${text}\n`);
+      stderr.write(`${neutral(text)}\n`);
     },
     endLive: () => {
       clearLive();
@@ -98,7 +122,9 @@ export function createOutput(
       lastSparse = null;
     },
     paint: (style, text, sink = stderr) =>
-      coloured(sink) ? styleText(style, text, { validateStream: false }) : text,
+      coloured(sink)
+        ? styleText(style, text, { validateStream: false }).replaceAll('\u001b[', `${PAINTED}[`)
+        : text,
   };
   return output;
 }

@@ -27,6 +27,7 @@ test('a supervisor, which lives as long as its worker, loads neither transfers n
     'src/google/sleep.ts',
     'src/shared/process-identity.ts',
     'src/shared/run-directory.ts',
+    'src/shared/unknown-fields.ts',
     // Who a process is, and files of state: shared with the locks of transfers.
     'src/transfer/identity.ts',
     'src/transfer/state-files.ts',

@@ -19,8 +19,9 @@ function sink(isTTY: boolean): Sink & { text(): string } {
   return {
     isTTY,
     columns: isTTY ? 40 : 0,
-    write: (part) => {
+    write: (part, done) => {
       text += typeof part === 'string' ? part : Buffer.from(part).toString('latin1');
+      done?.();
     },
     text: () => text,
   };
@@ -76,9 +77,57 @@ describe('output', () => {
   });
 
   it('colours a terminal alone, and not with NO_COLOR', () => {
-    expect(createOutput(sink(true), sink(true), {}).paint('red', 'x')).toContain('\u001b[');
-    expect(createOutput(sink(true), sink(true), { NO_COLOR: '1' }).paint('red', 'x')).toBe('x');
-    expect(createOutput(sink(false), sink(false), {}).paint('red', 'x')).toBe('x');
+    const printed = (isTTY: boolean, env: Record<string, string> = {}): string => {
+      const stderr = sink(isTTY);
+      const output = createOutput(sink(isTTY), stderr, env);
+      output.note(`${output.paint('red', 'x')} y`);
+      return stderr.text();
+    };
+    expect(printed(true)).toBe('\u001b[31mx\u001b[39m y\n');
+    expect(printed(true, { NO_COLOR: '1' })).toBe('x y\n');
+    expect(printed(false)).toBe('x y\n');
+  });
+
+  // A name, a message, a label: whatever comes from a bucket, a host or a file.
+  const disturbing = 'a\u001b[31mred\u001b]0;title\u0007\u009b2J\u202etxt.exe\u2028b\r\u0000\tc\nd';
+  const shown = 'a\\x1b[31mred\\x1b]0;title\\x07\\x9b2J\\u202etxt.exe\\u2028b\\x0d\\x00\tc\nd';
+
+  it.each([true, false])(
+    'writes out what would disturb a terminal, in every line of text',
+    (isTTY) => {
+      for (const way of ['line', 'note', 'warn', 'hint'] as const) {
+        const stdout = sink(isTTY);
+        const stderr = sink(isTTY);
+        const output = createOutput(stdout, stderr, { NO_COLOR: '1' });
+        if (way === 'hint') output.warn('m', disturbing);
+        else output[way](disturbing);
+        expect(stdout.text() + stderr.text(), way).toContain(shown);
+      }
+    },
+  );
+
+  it('prints JSON that shows what it holds and reads as the same', () => {
+    const stdout = sink(true);
+    createOutput(stdout, sink(true), {}).json({ [disturbing]: [disturbing, 'ä 日本 \u{1f682}'] });
+     
+    expect(stdout.text()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2028]/);
+    expect(stdout.text()).toContain('ä 日本 \u{1f682}');
+    expect(JSON.parse(stdout.text())).toEqual({ [disturbing]: [disturbing, 'ä 日本 \u{1f682}'] });
+  });
+
+  it('prints the bytes of a log as they are, and to a terminal without what is more than text and colours', async () => {
+    const log = Buffer.from('\u001b[32mok\u001b[0m\u001b]0;title\u0007\u001b[2J\r50 %\n');
+    for (const [isTTY, printed] of [
+      [false, log.toString()],
+      [true, '\u001b[32mok\u001b[0m\r50 %\n'],
+    ] as const) {
+      const stdout = sink(isTTY);
+      const output = createOutput(stdout, sink(isTTY), {});
+      // In two pieces, cut inside a sequence.
+      await output.bytes(log.subarray(0, 14));
+      await output.bytes(log.subarray(14));
+      expect(stdout.text()).toBe(printed);
+    }
   });
 
   it('keeps the live line below other lines on a terminal, and prints it sparsely elsewhere', () => {

@@ -48,6 +48,20 @@ test('a log is followed while it grows, and stands still when the user looks bac
   await expect(log(page)).toContainText('step 201');
 });
 
+test('a log that asks for hundreds of millions of anything is shown at once', async ({
+  shared,
+}) => {
+  const folder = await writeRun(shared.home, running());
+  const { page } = await shared.launch();
+  await expect(log(page)).toContainText('step 199');
+  const file = join(folder, workerLog(0));
+  for (const final of 'bSTLMZI@PX')
+    for (const begin of ['\u001b[', '\u009b'])
+      await appendFile(file, `x${begin}400000000${final}${begin}40\n0000000${final}\r`);
+  await appendFile(file, '\u001b[2J\u001b[Hall of it was read\n');
+  await expect(log(page)).toContainText('all of it was read', { timeout: 15_000 });
+});
+
 test('colours are shown, and a control sequence in a log does nothing else', async ({ shared }) => {
   await writeRichRun(shared.home);
   const { page } = await shared.launch();

@@ -289,6 +289,42 @@ test('a page that crashes comes back with the form as it was filled, and asks wh
   expect(application.process().pid).toBe(before);
 });
 
+test('a page that does not respond is offered without the log, and shows it when asked', async ({
+  profile,
+}) => {
+  await writeRun(profile.home, FINISHED);
+  const { application, page } = await profile.launch();
+  await expect(article(page, FINISHED.name)).toBeVisible();
+  await application.evaluate(({ BrowserWindow, dialog }) => {
+    dialog.showMessageBox = (async (_window: unknown, options: unknown) => {
+      Object.assign(globalThis, { asked: options });
+      return { response: 1, checkboxChecked: false };
+    }) as unknown as typeof dialog.showMessageBox;
+    // As Chromium tells it, half a minute after a click that nobody heard.
+    BrowserWindow.getAllWindows()[0]?.emit('unresponsive');
+  });
+  const look = <T>(script: string): Promise<T | null> =>
+    application.evaluate(async ({ BrowserWindow }, text) => {
+      const contents = BrowserWindow.getAllWindows()[0]?.webContents;
+      if (contents === undefined || contents.isCrashed() || contents.isLoading()) return null;
+      // One that is asked while its process ends never answers.
+      const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), 1_000));
+      return (await Promise.race([contents.executeJavaScript(text), late])) as T | null;
+    }, script);
+  const log = `document.querySelector('section[aria-label="Log"]')?.textContent ?? ''`;
+  await expect.poll(() => look<string>(log)).toContain('loaded again without the log');
+  expect(
+    await application.evaluate(() => (globalThis as unknown as { asked: object }).asked),
+  ).toMatchObject({
+    message: 'The window of Trainyard does not respond',
+    buttons: ['Wait', 'Load again without the log'],
+  });
+  await look(`document.querySelector('section[aria-label="Log"] button').click()`);
+  await expect
+    .poll(() => look<boolean>(`document.querySelector('[role="log"]') !== null`))
+    .toBe(true);
+});
+
 /** Ends the first process that shows a page of this home, as soon as there is one. */
 async function endFirstPage(home: string): Promise<number> {
   for (const end = Date.now() + 30_000; Date.now() < end;) {

@@ -180,7 +180,7 @@ async function confirmRemoval(
   context.output.warn(`${card.name} is in use:`);
   for (const line of lines) context.output.note(`  - ${line}`);
   const answer = await confirm({
-    message: `Remove ${card.name} all the same?`,
+    message: `Remove ${printable(card.name)} all the same?`,
     initialValue: false,
     output: process.stderr,
   });

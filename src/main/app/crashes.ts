@@ -30,3 +30,11 @@ export function lostWindow(log: string): {
     buttons: ['Load again', 'Quit'],
   };
 }
+
+/** The question, while the page does not respond. The second button loads it anew. */
+export const HANGING_WINDOW = {
+  message: 'The window of Trainyard does not respond',
+  detail:
+    'A log that it shows may be the cause. Load the window again without it, or wait. Jobs go on either way, and what was filled into the form of a new job is kept.',
+  buttons: ['Wait', 'Load again without the log'],
+};

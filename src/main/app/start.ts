@@ -12,7 +12,7 @@ import { hasEnded } from '../../shared/job-status.ts';
 import { fail, problem } from '../../shared/problem.ts';
 import type { AskedPlace, Preferences } from '../../shared/ipc/application.ts';
 import type { JobView } from '../../shared/views.ts';
-import { lostWindow } from './crashes.ts';
+import { HANGING_WINDOW, lostWindow } from './crashes.ts';
 import { environmentForChildren } from './environment.ts';
 import { keepTray, tellOnceOfHiding, type TrayKeeper } from './following.ts';
 import { watchLeaving } from './leave.ts';
@@ -128,6 +128,12 @@ async function startWith(
       const { response } = await dialog.showMessageBox(lost, question);
       if (response !== 0) app.quit();
       return response === 0;
+    },
+    onHang: async (hanging, signal) => {
+      log.error('the page does not respond', null);
+      const question = { type: 'warning' as const, title: 'Trainyard', ...HANGING_WINDOW, signal };
+      const { response } = await dialog.showMessageBox(hanging, { ...question, cancelId: 0 });
+      return response === 1;
     },
   });
   let window: BrowserWindow | null = made.window;

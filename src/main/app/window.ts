@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { BrowserWindow, nativeTheme, screen } from 'electron';
-import { PAGE_ORIGIN } from '../../shared/page-origin.ts';
+import { PAGE_ORIGIN, WITHOUT_LOG } from '../../shared/page-origin.ts';
 import { afterCrash } from './crashes.ts';
 import { WEB_PREFERENCES } from './policy.ts';
 import { isInSight, type Frame } from './frame.ts';
@@ -14,6 +14,8 @@ export interface WindowOptions {
   readonly onCrash: (reason: string) => void;
   /** It did so too often. Answers with whether to load it all the same. */
   readonly onLost: (window: BrowserWindow) => Promise<boolean>;
+  /** The page does not respond. Answers with whether to load it anew without a log; `signal` is aborted once it responds again. */
+  readonly onHang: (window: BrowserWindow, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** How long a window rests before its place is kept. Milliseconds. */
@@ -70,7 +72,7 @@ const background = () => (nativeTheme.shouldUseDarkColors ? '#1f1f1f' : '#ffffff
 
 function openInPlace(
   window: BrowserWindow,
-  { frame, onFrame, onCrash, onLost }: WindowOptions,
+  { frame, onFrame, onCrash, onLost, onHang }: WindowOptions,
 ): { readonly gone: (reason: string) => void } {
   const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
   const known = frame !== null && isInSight(frame, screens) ? frame : null;
@@ -97,8 +99,11 @@ function openInPlace(
   window.on('closed', () => clearTimeout(timer));
 
   let crashes: readonly number[] = [];
+  let withoutLog = false;
   const load = () => {
-    if (!window.isDestroyed()) window.webContents.reload();
+    if (window.isDestroyed()) return;
+    if (withoutLog) void window.loadURL(`${PAGE_ORIGIN}/index.html?${WITHOUT_LOG}`);
+    else window.webContents.reload();
   };
   const ask = () => {
     if (window.isDestroyed()) return;
@@ -116,6 +121,20 @@ function openInPlace(
     if (then !== 'nothing') setTimeout(() => (then === 'load' ? load() : ask()), AFTER_CRASH);
   };
   window.webContents.on('render-process-gone', (_event, { reason }) => gone(reason));
+  let responds: AbortController | null = null;
+  window.on('responsive', () => responds?.abort());
+  window.on('unresponsive', () => {
+    if (responds !== null) return;
+    const asked = new AbortController();
+    responds = asked;
+    void onHang(window, asked.signal).then((leave) => {
+      responds = null;
+      if (!leave || asked.signal.aborted || window.isDestroyed()) return;
+      // A page that is busy cannot be loaded anew: its process ends, and that loads it.
+      withoutLog = true;
+      window.webContents.forcefullyCrashRenderer();
+    });
+  });
   return { gone };
 }
 

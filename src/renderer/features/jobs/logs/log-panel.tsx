@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import { MAX_SEARCH } from '../../../../shared/ipc/limits.ts';
 import type { LogSource } from '../../../../shared/ipc.ts';
 import { hasEnded } from '../../../../shared/job-status.ts';
+import { WITHOUT_LOG } from '../../../../shared/page-origin.ts';
 import { RUN, workerLog } from '../../../../shared/run-directory.ts';
 import type { JobView } from '../../../../shared/views.ts';
 import { ask, problemOf } from '../../../client.ts';
@@ -21,7 +22,27 @@ const SAID_TIME = 5_000;
 
 const parseSource = (value: string): LogSource => (value === 'stage' ? 'stage' : Number(value));
 
-export function LogPanel({ job, source, onSource }: LogPanelProps) {
+/** The window did not respond, and was loaded anew without the log that it showed. */
+let isLeftOut = new URLSearchParams(location.search).has(WITHOUT_LOG);
+
+export function LogPanel(props: LogPanelProps) {
+  const [leftOut, setLeftOut] = useState(isLeftOut);
+  if (!leftOut) return <OpenLogPanel {...props} />;
+  const show = () => {
+    isLeftOut = false;
+    setLeftOut(false);
+  };
+  return (
+    <section className="log log-left-out" aria-label="Log">
+      <Text size="sm">The window did not respond, so it was loaded again without the log.</Text>
+      <Button size="compact-sm" variant="default" onClick={show}>
+        Show the log
+      </Button>
+    </section>
+  );
+}
+
+function OpenLogPanel({ job, source, onSource }: LogPanelProps) {
   const workers = job.workers.map(({ index }) => ({
     value: String(index),
     label: `Worker ${index}`,

@@ -1,5 +1,6 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal, type ITheme } from '@xterm/xterm';
+import { createTerminalFilter } from '../../../../shared/terminal-filter.ts';
 import type { Screen } from './log-window.ts';
 
 /** Rows that the terminal keeps: more than a window of a log ever has, wrapped lines included. */
@@ -95,9 +96,13 @@ export function openTerminal(element: HTMLElement, label: string, dark: boolean)
   fit.fit();
 
   const buffer = () => terminal.buffer.active;
+  const filter = createTerminalFilter('bounded');
   const screen: Screen = {
-    clear: () => terminal.reset(),
-    write: (bytes) => new Promise((resolve) => terminal.write(bytes, resolve)),
+    clear: () => {
+      filter.reset();
+      terminal.reset();
+    },
+    write: (bytes) => new Promise((resolve) => terminal.write(filter.pass(bytes), resolve)),
     row: () => buffer().baseY + buffer().cursorY,
     showRow: (row) => terminal.scrollToLine(row),
     showRowLast: (row) => terminal.scrollToLine(Math.max(0, row - terminal.rows)),

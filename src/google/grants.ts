@@ -56,7 +56,11 @@ export function askForGrant(permission: string, subject: GrantSubject): string {
     case 'storage.objects.get':
     case 'storage.objects.create':
       return narrowed(PREDEFINED[permission]);
+    case 'serviceusage.services.use':
+      return `Ask for the role Service Usage Consumer (roles/serviceusage.serviceUsageConsumer), which holds ${permission}, on the project for ${whom}.`;
     default:
-      return narrowed(`that holds ${permission} (a custom role of it alone)`);
+      return permission.startsWith('storage.objects.')
+        ? narrowed(`that holds ${permission} (a custom role of it alone)`)
+        : `Ask for a custom role that holds only ${permission} ${where}.`;
   }
 }

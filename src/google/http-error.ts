@@ -1,5 +1,11 @@
-import * as z from 'zod';
 import { problem, type Problem } from '../shared/problem.ts';
+import {
+  permissionIn,
+  readErrorBody,
+  wordsWithoutNames,
+  type Named,
+  type StorageErrorBody,
+} from './error-body.ts';
 import { askForGrant } from './grants.ts';
 import { quoteServer } from './token-refusal.ts';
 
@@ -19,53 +25,8 @@ export interface StorageContext {
   readonly email: string | null;
 }
 
-const bodySchema = z.object({
-  error: z.object({
-    message: z.string().optional(),
-    errors: z
-      .array(z.object({ reason: z.string().optional(), message: z.string().optional() }))
-      .optional(),
-  }),
-});
-
-/** What the body of an error says: Google's JSON, or plain text as the media addresses send it. */
-export interface StorageErrorBody {
-  readonly message: string;
-  readonly reasons: readonly string[];
-  /** A web page or nothing: not Cloud Storage's own words. */
-  readonly foreign: boolean;
-}
-
-export function readErrorBody(body: string): StorageErrorBody {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    const foreign = /^\s*</.test(body) && !/<Error>/.test(body);
-    return { message: foreign ? '' : body.trim(), reasons: [], foreign };
-  }
-  const parsed = bodySchema.safeParse(value);
-  if (!parsed.success) return { message: '', reasons: [], foreign: false };
-  const { message, errors = [] } = parsed.data.error;
-  return {
-    message: message ?? errors[0]?.message ?? '',
-    reasons: errors.flatMap((one) => (one.reason === undefined ? [] : [one.reason])),
-    foreign: false,
-  };
-}
-
-const RATE_REASONS = new Set(['rateLimitExceeded', 'userRateLimitExceeded', 'backendError']);
-
 function addressOf(context: StorageContext): string {
   return context.subject ?? `gs://${context.bucket}/${context.object ?? context.prefix ?? ''}`;
-}
-
-/** The permission that Google's own words name, else the one that the request needs. */
-function missingPermission(message: string, context: StorageContext): string {
-  return (
-    /\bstorage\.(objects|buckets|multipartUploads)\.[a-z][A-Za-z]*\b/.exec(message)?.[0] ??
-    context.permission
-  );
 }
 
 const DOING: Readonly<Record<string, string>> = {
@@ -73,54 +34,119 @@ const DOING: Readonly<Record<string, string>> = {
   'storage.objects.get': 'read',
   'storage.objects.create': 'create objects in',
   'storage.objects.delete': 'overwrite or delete objects in',
+  'storage.folders.create': 'create folders in',
+  'storage.folders.get': 'see the folders of',
+  'storage.folders.list': 'list the folders of',
 };
 
 type Fields = Pick<Problem, 'code' | 'message' | 'hint'> & { readonly retryable?: boolean };
 
+/** Google's reasons (https://docs.cloud.google.com/storage/docs/json_api/v1/status-codes and google.api.ErrorReason) that have words of their own. */
+const BY_REASON: readonly (readonly [
+  reasons: readonly string[],
+  fields: (said: StorageErrorBody) => Fields,
+])[] = [
+  [
+    ['rateLimitExceeded', 'userRateLimitExceeded', 'backendError', 'RATE_LIMIT_EXCEEDED'],
+    () => busy(403),
+  ],
+  [['ACCESS_TOKEN_SCOPE_INSUFFICIENT', 'insufficientScopes'], () => wrongScope()],
+  [['accountDisabled', 'BILLING_DISABLED', 'UserProjectAccountProblem'], (said) => billing(said)],
+  [
+    ['SECURITY_POLICY_VIOLATED', 'vpcServiceControls', 'orgPolicyConstraintFailed'],
+    (said) => policy(said),
+  ],
+  [['accessNotConfigured', 'SERVICE_DISABLED'], (said) => notSwitchedOn(said)],
+  [['UserProjectMissing', 'userProjectMissing'], () => requesterPays()],
+];
+
+function wrongScope(): Fields {
+  return {
+    code: 'access.scope',
+    message: 'The access token was made for less than this request needs.',
+    hint: 'This is a mistake of Trainyard: a reading token was used to write. Please report it.',
+  };
+}
+
+function billing(said: StorageErrorBody): Fields {
+  return {
+    code: 'access.billing',
+    message: `Google refuses because of the billing of the bucket’s project${quoted(said)}.`,
+    hint: 'Ask the administrator of the project to set its billing account right.',
+  };
+}
+
+function policy(said: StorageErrorBody): Fields {
+  return {
+    code: 'access.organization-policy',
+    message: `A policy of the bucket’s organisation refuses this request${quoted(said)}.`,
+    hint: 'Give the administrator of the organisation Google’s words, with the identifier in them where there is one: the policy has to let this network, account or kind of request in.',
+  };
+}
+
+function notSwitchedOn(said: StorageErrorBody): Fields {
+  return {
+    code: 'access.service-disabled',
+    message: `Cloud Storage is not switched on in the account’s project${quoted(said)}.`,
+    hint: 'Ask the administrator of the project to enable the Cloud Storage JSON API (storage.googleapis.com).',
+  };
+}
+
+/** What only words tell: a few answers have no reason but `forbidden`. No name is left in them. */
+function byWords(said: StorageErrorBody, words: string): Fields | null {
+  if (/\b(authentication |auth )?scopes?\b|scope\(s\)/i.test(words)) return wrongScope();
+  if (/\bbilling\b/i.test(words)) return billing(said);
+  if (/organization'?s policy|vpc service controls|security policy/i.test(words))
+    return policy(said);
+  if (/has not been used in|\bAPI\b.*\bis disabled\b|is disabled\. enable it/i.test(words))
+    return notSwitchedOn(said);
+  if (/requester pays|user project/i.test(words)) return requesterPays();
+  return null;
+}
+
 function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
   const who = context.email ?? 'Someone without a credential';
-  const words = said.message.toLowerCase();
-  if (said.reasons.some((reason) => RATE_REASONS.has(reason))) return busy(403);
-  if (/scope/.test(words) || said.reasons.includes('ACCESS_TOKEN_SCOPE_INSUFFICIENT'))
-    return {
-      code: 'access.scope',
-      message: 'The access token was made for less than this request needs.',
-      hint: 'This is a mistake of Trainyard: a reading token was used to write. Please report it.',
-    };
-  if (/billing/.test(words) || said.reasons.includes('accountDisabled'))
-    return {
-      code: 'access.billing',
-      message: `Google refuses because of the billing of the bucket’s project (${quoteServer(said.message)}).`,
-      hint: 'Ask the administrator of the project to set its billing account right.',
-    };
-  if (/organization'?s policy|vpc service controls|security ?policy/.test(words))
-    return {
-      code: 'access.organization-policy',
-      message:
-        'A policy of the bucket’s organisation (VPC Service Controls) refuses requests from this network.',
-      hint: 'Ask its administrator to let this network or account in, or work from a network that is let in.',
-    };
-  if (
-    /has not been used|it is disabled|accessnotconfigured/.test(words) ||
-    said.reasons.includes('accessNotConfigured')
-  )
-    return {
-      code: 'access.service-disabled',
-      message: 'Cloud Storage is not switched on in the account’s project.',
-      hint: 'Ask the administrator of the project to enable the Cloud Storage JSON API (storage.googleapis.com).',
-    };
-  if (/requester pays|user project/.test(words)) return requesterPays();
-  const permission = missingPermission(said.message, context);
+  const byReason = BY_REASON.find(([reasons]) =>
+    reasons.some((reason) => said.reasons.includes(reason)),
+  );
+  if (byReason !== undefined) return byReason[1](said);
+  const permission = permissionIn(said.message, context);
+  if (permission === null)
+    return (
+      byWords(said, wordsWithoutNames(said.message, context)) ??
+      (said.message === '' ? unexplained(who, context) : refusedInWords(who, said, context))
+    );
   const doing = DOING[permission] ?? `use ${permission} on`;
   const target =
     permission === 'storage.objects.get' ? addressOf(context) : `gs://${context.bucket}`;
   return {
-    code: `access.${permission.split('.').at(-1) ?? 'request'}-refused`,
-    message: `${who} may not ${doing} ${target} (403, ${permission}).`,
+    code: `access.${permission.startsWith('storage.objects.') ? permission.slice(16) : permission.replaceAll('.', '-')}-refused`,
+    message: permission.startsWith('storage.')
+      ? `${who} may not ${doing} ${target} (403, ${permission}).`
+      : `${who} lacks ${permission}, which this request to gs://${context.bucket} needs (403${quoted(said)}).`,
     hint:
       context.email === null
         ? `Name a key that may; one needs this grant: ${askForGrant(permission, context)}`
         : `${askForGrant(permission, context)} A new grant takes a few minutes to work.`,
+  };
+}
+
+/** A 403 that names no permission: a hold, a retention policy, a key of Cloud KMS, an address filter, a quota, ... Google's words say what. */
+function refusedInWords(who: string, said: StorageErrorBody, context: StorageContext): Fields {
+  const reasons = said.reasons.filter((reason) => reason !== 'forbidden');
+  return {
+    code: 'access.refused',
+    message: `Google refuses this request of ${who} to gs://${context.bucket} (403${reasons.length === 0 ? '' : `, ${reasons.join(', ')}`}${quoted(said)}).`,
+    hint: 'Google names no missing permission. Give its words to the administrator of the bucket.',
+  };
+}
+
+function unexplained(who: string, context: StorageContext): Fields {
+  const { permission } = context;
+  return {
+    code: `access.${permission.split('.').at(-1) ?? 'request'}-refused`,
+    message: `${who} may not ${DOING[permission] ?? `use ${permission} on`} gs://${context.bucket} (403, and Google gives no reason).`,
+    hint: `Probably a grant is missing: ${askForGrant(permission, context)}`,
   };
 }
 
@@ -199,6 +225,7 @@ function fieldsOf(status: number, said: StorageErrorBody, context: StorageContex
         hint: 'Something else may be changing the same object: try again later.',
       };
     case 412:
+      if (!isConditionNotMet(said)) return policyOr412(said, context);
       return {
         code: 'storage.exists',
         message: `${addressOf(context)} is there already or was changed meanwhile (412).`,
@@ -220,6 +247,26 @@ function fieldsOf(status: number, said: StorageErrorBody, context: StorageContex
   }
 }
 
+/** A 412 is about the condition that Trainyard set, unless Google's reason says otherwise: policies answer 412, too. */
+const isConditionNotMet = ({ reasons }: StorageErrorBody): boolean =>
+  reasons.length === 0 || reasons.includes('conditionNotMet');
+
+function policyOr412(said: StorageErrorBody, context: StorageContext): Fields {
+  if (said.reasons.includes('orgPolicyConstraintFailed')) return policy(said);
+  return {
+    code: 'access.refused',
+    message: `Google refuses this request to gs://${context.bucket} (412, ${said.reasons.join(', ')}${quoted(said)}).`,
+    hint: 'Give Google’s words to the administrator of the bucket.',
+  };
+}
+
+/** Whether a refusal of a new object means that its name is taken: the condition was not met, or the right to replace is what is missing. Pure. */
+export function meansTaken(status: number, body: string, named: Named): boolean {
+  const said = readErrorBody(body);
+  if (status === 412) return isConditionNotMet(said);
+  return status === 403 && permissionIn(said.message, named) === 'storage.objects.delete';
+}
+
 function quoted(said: StorageErrorBody): string {
   return said.message === '' ? '' : `: ${quoteServer(said.message).replace(/\.$/, '')}`;
 }
@@ -228,7 +275,7 @@ function quoted(said: StorageErrorBody): string {
  * Explains an HTTP status of Cloud Storage. For a refusal the hint holds the exact role and condition to ask for; a 404 covers "missing,
  * or you may not know of it". Retryable: 408, 429, 5xx, and a 403 that only says "too fast".
  * Codes: `access.list-refused`, `access.get-refused`, `access.create-refused`, `access.delete-refused`, `access.credential-needed`,
- * `access.token-refused`, `access.scope`, `access.billing`, `access.organization-policy`, `access.service-disabled`, `access.requester-pays`,
+ * `access.token-refused`, `access.refused`, `access.scope`, `access.billing`, `access.organization-policy`, `access.service-disabled`, `access.requester-pays`,
  * `input.bucket-not-found`, `storage.object-not-found`, `storage.exists`, `storage.range`, `storage.gone`, `storage.conflict`, `storage.refused`,
  * `network.server-busy`, `network.unexpected-answer`.
  */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { meansTaken } from '../google/http-error.ts';
 import { getObject } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
 import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
@@ -114,10 +115,6 @@ export async function damaged(
 /** What a request for a new object came to. */
 export type Outcome = { readonly created: Created } | { readonly clash: true };
 
-/** Whether a refusal means that the name is taken: 412, or a 403 that asks for the right to replace. */
-const meansClash = (status: number, text: string): boolean =>
-  status === 412 || (status === 403 && text.includes('storage.objects.delete'));
-
 /** Reads the answer to the request that completes an object. */
 export async function readCreated(
   wire: Wire,
@@ -148,7 +145,12 @@ export async function readCreated(
   }
   if (answer.statusCode === 412 || answer.statusCode === 403) {
     const text = await textOf(wire, answer);
-    if (meansClash(answer.statusCode, text)) return { ok: true, value: { clash: true } };
+    const named = {
+      bucket: wire.bucket,
+      object: request.object,
+      email: wire.tokens?.email ?? null,
+    };
+    if (meansTaken(answer.statusCode, text, named)) return { ok: true, value: { clash: true } };
     return refusalOf(wire, request, answer, text);
   }
   return refusalOf(wire, request, answer);
@@ -188,8 +190,8 @@ async function compared(
 /**
  * Settles what the bucket said. `checksum` is of the bytes that were read; `attempted` tells whether an earlier request for the same
  * bytes under this name stayed without an answer. Only then, only under a prefix of the run's own, and only where no other bytes were ever
- * attempted under the name (it could be those) is an object that is there already taken as ours: `assumed`. Elsewhere it is looked at, and the
- * same bytes are taken as ours.
+ * attempted under the name (it could be those) is an object that is there already taken as ours: `assumed` where the key may not read it. Elsewhere
+ * it is looked at, and the same bytes are taken as ours.
  */
 export async function settle(
   context: UploadContext,
@@ -204,12 +206,47 @@ export async function settle(
       return compared(context, item, checksum, attempted);
     if (attempted === 'never' || attemptedOtherwise(context, item))
       return fail(existsProblem(wire, item.name, journal.of(item.name)));
+    const seen = await lookAtAssumed(context, item, checksum);
+    if (seen !== null) return seen;
     const assumed = { ...fingerprintOf(item), crc32c: checksum, generation: null, assumed: true };
     await journal.done(assumed);
     return ok({ ...assumed, sent: true });
   }
   const { crc32c, generation, size } = outcome.created;
   if (crc32c !== checksum || size !== item.size) return damaged(context, item.name, 'the file has');
+  const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
+  await journal.done(done);
+  return ok({ ...done, sent: true });
+}
+
+/**
+ * Before an object is taken as ours unseen it is looked at. Null where the key may not read: then it is ours by what is known. Errors: it is another
+ * file, or is not there after all.
+ */
+async function lookAtAssumed(
+  { wire, journal }: UploadContext,
+  item: UploadItem,
+  checksum: string,
+): Promise<Result<Uploaded> | null> {
+  const { endpoints, tokens, bucket, signal } = wire;
+  const there = await getObject({ endpoints, tokens, bucket, name: item.name, signal });
+  if (!there.ok) {
+    if (areaOf(there.problem) === 'network') return there;
+    if (there.problem.code !== 'storage.object-not-found') return null;
+    return fail(
+      problem({
+        code: 'storage.conflict',
+        op: 'upload',
+        subject: addressOf(bucket, item.name),
+        message: 'The bucket said that an object of this name is there already, and it is not.',
+        hint: 'Another program may have removed it. Upload again.',
+        retryable: true,
+      }),
+    );
+  }
+  if (there.value.size !== item.size || there.value.crc32c !== checksum)
+    return fail(existsProblem(wire, item.name, journal.of(item.name)));
+  const { crc32c, generation } = there.value;
   const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
   await journal.done(done);
   return ok({ ...done, sent: true });

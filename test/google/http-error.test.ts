@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { askForGrant, objectCondition, prefixCondition } from '../../src/google/grants.ts';
-import { explainHttpError, type StorageContext } from '../../src/google/http-error.ts';
+import { explainHttpError, meansTaken, type StorageContext } from '../../src/google/http-error.ts';
 import { exitStatusOf } from '../../src/shared/problem.ts';
 
 const email = 'trainer@p.iam.gserviceaccount.com';
@@ -106,7 +106,10 @@ test.each([
   [408, '', 'network.server-busy', 4, true],
   [409, google(409, 'Conflict'), 'storage.conflict', 1, false],
   [410, '', 'storage.gone', 1, false],
-  [412, google(412, 'conditionNotMet'), 'storage.exists', 1, false],
+  [412, google(412, 'At least one ...', 'conditionNotMet'), 'storage.exists', 1, false],
+  [412, 'Precondition Failed', 'storage.exists', 1, false],
+  [412, google(412, 'No.', 'orgPolicyConstraintFailed'), 'access.organization-policy', 3, false],
+  [412, google(412, 'No.', 'retentionPolicyNotMet'), 'access.refused', 3, false],
   [416, '', 'storage.range', 1, false],
   [429, '', 'network.server-busy', 4, true],
   [500, 'oops', 'network.server-busy', 4, true],
@@ -117,6 +120,150 @@ test.each([
   expect(problem.hint).not.toBe('');
   expect(problem.message).toMatch(/\.$/);
   expect(problem.subject).toBe('gs://input-data-bucket/data/');
+});
+
+/** As the newer part of Google's errors has it. */
+const withDetails = (message: string, reason: string): string =>
+  JSON.stringify({
+    error: {
+      code: 403,
+      message,
+      errors: [{ message, domain: 'global', reason: 'forbidden' }],
+      details: [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason }],
+    },
+  });
+
+// What Google says where no grant is missing: its words are all that the administrator has.
+test.each([
+  [
+    'Cloud KMS',
+    google(
+      403,
+      'Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been authorized to use this key.',
+    ),
+  ],
+  [
+    'an address filter',
+    google(403, 'There is an IP filtering condition that is preventing access to the resource.'),
+  ],
+  [
+    'a retention policy',
+    google(
+      403,
+      "Object 'input-data-bucket/data/x' is subject to bucket's retention policy or object retention and cannot be deleted or overwritten until 2027-01-01T00:00:00Z",
+      'retentionPolicyNotMet',
+    ),
+  ],
+  [
+    'a hold',
+    google(
+      403,
+      "Object 'input-data-bucket/data/x' is under active Temporary hold and cannot be deleted, overwritten or archived until hold is removed.",
+      'objectUnderActiveHold',
+    ),
+  ],
+  ['a country', google(403, 'Your country is blocked.', 'countryBlocked')],
+  ['a quota', google(403, 'Quota exceeded for quota metric.', 'quotaExceeded')],
+  ['TLS', google(403, 'SSL is required to perform this operation.', 'sslRequired')],
+  [
+    'an access boundary',
+    google(403, 'Request is not allowed by the access boundary of this credential.'),
+  ],
+])('%s: no grant is asked for, and Google is quoted', (_what, body) => {
+  const { message } = (JSON.parse(body) as { error: { message: string } }).error;
+  for (const permission of [
+    'storage.objects.list',
+    'storage.objects.get',
+    'storage.objects.create',
+  ]) {
+    const problem = explainHttpError(403, body, { ...context, object: 'data/x', permission });
+    expect(problem.code).toBe('access.refused');
+    expect(problem.message).toContain(message.slice(0, 60).replace(/\.$/, ''));
+    expect(problem.hint).not.toMatch(/role|grant/);
+  }
+});
+
+test('what an administrator needs of a refusal is quoted', () => {
+  const vpc = explainHttpError(
+    403,
+    withDetails(
+      "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: Zm9vYmFy-x1",
+      'SECURITY_POLICY_VIOLATED',
+    ),
+    context,
+  );
+  expect(vpc.code).toBe('access.organization-policy');
+  expect(vpc.message).toContain('vpcServiceControlsUniqueIdentifier: Zm9vYmFy-x1');
+  const project = explainHttpError(
+    403,
+    withDetails(
+      `Caller does not have required permission to use project ml-billing-1. Grant the caller the roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission.`,
+      'USER_PROJECT_DENIED',
+    ),
+    context,
+  );
+  expect(project.code).toBe('access.serviceusage-services-use-refused');
+  expect(project.message).toContain('serviceusage.services.use');
+  expect(project.hint).toContain('serviceusage.services.use');
+  expect(project.hint).not.toContain('storage.objects');
+});
+
+test('a refusal asks for the permission that Google names, not for the one that was thought of', () => {
+  for (const [named, code] of [
+    ['storage.folders.create', 'access.storage-folders-create-refused'],
+    ['storage.managedFolders.get', 'access.storage-managedFolders-get-refused'],
+    ['storage.buckets.get', 'access.storage-buckets-get-refused'],
+    ['storage.objects.update', 'access.update-refused'],
+  ] as const) {
+    const problem = explainHttpError(403, denied(named), {
+      ...context,
+      permission: 'storage.objects.create',
+    });
+    expect(problem.code).toBe(code);
+    expect(problem.message).toContain(named);
+    expect(problem.hint).toContain(named);
+    expect(problem.hint).not.toContain('objectCreator');
+  }
+});
+
+// Anybody may call an account, a project, a bucket or an object after a word of Google's.
+test.each([
+  ['microscope@my-scope.iam.gserviceaccount.com', 'scope-data', 'scopes/insufficient scope.bin'],
+  ['ml-billing@billing-dept.iam.gserviceaccount.com', 'billing', 'billing/billing account.csv'],
+  [
+    'policy@security-policy.iam.gserviceaccount.com',
+    'security-policy',
+    "organization's policy/vpc service controls",
+  ],
+  [
+    'api@has-not-been-used.iam.gserviceaccount.com',
+    'it-is-disabled',
+    'has not been used in/it is disabled',
+  ],
+  ['payer@requester-pays.iam.gserviceaccount.com', 'requester-pays', 'requester pays/user project'],
+  ['delete@p.iam.gserviceaccount.com', 'storage.objects.delete', 'storage.objects.delete'],
+])('names decide nothing: %s, %s, %s', (who, bucket, object) => {
+  const asked = { ...context, bucket, object, email: who, permission: 'storage.objects.create' };
+  const said = google(
+    403,
+    `${who} does not have storage.objects.create access to the Google Cloud Storage object '${bucket}/${object}' in project ${bucket}. Permission 'storage.objects.create' denied on resource (or it may not exist).`,
+  );
+  expect(explainHttpError(403, said, asked).code).toBe('access.create-refused');
+  expect(meansTaken(403, said, asked)).toBe(false);
+  const other = google(
+    403,
+    `An IP filter of ${bucket} refuses ${who} (object ${object}, project ${bucket}).`,
+  );
+  expect(explainHttpError(403, other, asked).code).toBe('access.refused');
+});
+
+test('a name is taken where the condition was not met, or where the right to replace is missing', () => {
+  const named = { bucket: 'b', object: 'x', email };
+  expect(meansTaken(412, google(412, 'x', 'conditionNotMet'), named)).toBe(true);
+  expect(meansTaken(412, 'Precondition Failed', named)).toBe(true);
+  expect(meansTaken(412, google(412, 'x', 'orgPolicyConstraintFailed'), named)).toBe(false);
+  expect(meansTaken(403, denied('storage.objects.delete'), named)).toBe(true);
+  expect(meansTaken(403, denied('storage.objects.create'), named)).toBe(false);
 });
 
 test('a missing object is told apart from a missing bucket, whatever the bucket is called', () => {

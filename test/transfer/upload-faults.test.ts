@@ -169,6 +169,96 @@ it('a name that arrives wrong: the file is there under its own all the same, and
   expect(await world.names(OUT, prefix)).toContain(`${prefix}smalm`);
 });
 
+const POLICY = {
+  kind: 'status',
+  status: 412,
+  reason: 'orgPolicyConstraintFailed',
+  message: "Constraint 'constraints/storage.retentionPolicySeconds' violated.",
+} as const;
+
+it.each([
+  ['a small file', '**/small', 'upload-simple'],
+  ['a session', '**/large', 'upload-start'],
+  ['the last piece of a session', '**/large', 'upload-chunk'],
+  ['an empty file', '**/empty', 'upload-simple'],
+] as const)(
+  'a 412 of a policy is no name that is taken, though an answer was lost before it: %s',
+  { timeout: 60_000 },
+  async (_what, glob, operation) => {
+    for (const first of [true, false]) {
+      count += 1;
+      const prefix = `results/policy-${count}/`;
+      await world.emulator.setFaults([
+        ...(first
+          ? [
+              {
+                operation,
+                object: { glob },
+                first: 1,
+                fault: { kind: 'status', status: 503 },
+              } as const,
+            ]
+          : []),
+        { operation, object: { glob }, after: first ? 1 : 0, fault: POLICY },
+      ]);
+      const report = value(await upload(await uploadOptions(prefix, `policy-${count}`)));
+      const name = prefix + (glob === '**/large' ? 'deep/large' : glob.slice(3));
+      expect(report.failed).toMatchObject([
+        {
+          problem: {
+            code: 'access.organization-policy',
+            message: expect.stringContaining('storage.retentionPolicySeconds') as string,
+          },
+        },
+      ]);
+      expect(report.objects.map((object) => object.name)).not.toContain(name);
+      expect(await world.names(OUT, prefix)).not.toContain(name);
+    }
+  },
+);
+
+it('an archive that a policy refuses is not told as there', async () => {
+  const prefix = 'results/policy-archive/';
+  const { endpoints, tokens, bucket, source, onlyOurs, journal } = await uploadOptions(
+    prefix,
+    'policy-archive',
+  );
+  const options = { endpoints, tokens, bucket, source, onlyOurs, journal };
+  await world.emulator.setFaults([
+    {
+      operation: ['upload-simple', 'upload-start'],
+      first: 1,
+      fault: { kind: 'status', status: 503 },
+    },
+    { operation: ['upload-simple', 'upload-start'], after: 1, fault: POLICY },
+  ]);
+  const refused = await uploadArchive({ ...options, object: `${prefix}all.tar.gz` });
+  expect(refused).toMatchObject({ problem: { code: 'access.organization-policy' } });
+  expect(await world.names(OUT, prefix)).toEqual([]);
+});
+
+it('an object whose answer was lost is looked at where the key may read, and is then no assumption', async () => {
+  const lost = [
+    {
+      operation: 'upload-simple',
+      object: { glob: '**/small' },
+      first: 1,
+      fault: { kind: 'status', status: 503, done: true },
+    },
+  ] as const;
+  for (const [account, assumed] of [
+    ['boss', false],
+    ['writer', true],
+  ] as const) {
+    await world.emulator.setFaults(lost);
+    const prefix = `results/looked-at-${account}/`;
+    const report = value(await upload(await uploadOptions(prefix, `looked-${account}`, account)));
+    const small = report.objects.find(({ name }) => name === `${prefix}small`);
+    expect(small, account).toMatchObject({ assumed });
+    expect(small?.generation === null).toBe(assumed);
+  }
+});
+
 it(
   'a session that keeps taking back what it said it had is given up',
   { timeout: 60_000 },

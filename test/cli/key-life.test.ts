@@ -175,7 +175,7 @@ describe('the life of a key in a terminal', () => {
       expect(await search.inFile(file)).not.toBeNull();
     }
     expect(printed.stdout).not.toContain('ya29');
-  }, 120_000);
+  }, 300_000);
 
   it('what depends on a key is named before it goes; another key of the account goes on by its name alone', async () => {
     await startAgain(path.join(home.folder, 'trainer.json'));
@@ -211,5 +211,5 @@ describe('the life of a key in a terminal', () => {
     await home.json(['keys', 'add', 'trainer.json', '--name', 'again']);
     const retried = await home.run(['retry', id]);
     expect(retried, retried.stderr).toMatchObject({ status: 0 });
-  }, 120_000);
+  }, 300_000);
 });

@@ -130,7 +130,13 @@ describe('keys without a network', () => {
 
   it('says "not checked: offline" and exits with 4 soon', async () => {
     const file = await home.file('offline.json', keyFile('offline'));
-    const away = { TRAINYARD_OAUTH_ENDPOINT: 'http://127.0.0.1:9/token' };
+    const nowhere = 'http://127.0.0.1:9';
+    const away = {
+      STORAGE_EMULATOR_HOST: nowhere,
+      TRAINYARD_OAUTH_ENDPOINT: `${nowhere}/token`,
+      TRAINYARD_STS_ENDPOINT: `${nowhere}/v1/token`,
+      TRAINYARD_RESOURCE_MANAGER_ENDPOINT: nowhere,
+    };
     await home.json(['keys', 'add', file, '--name', 'offline']);
     const started = performance.now();
     const checked = await home.run(['keys', 'check', 'offline'], away);

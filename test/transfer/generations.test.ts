@@ -135,7 +135,7 @@ describe('an object that is replaced midway', { timeout: 60_000 }, () => {
   });
 });
 
-describe('objects of other kinds', { timeout: 120_000 }, () => {
+describe('objects of other kinds', { timeout: 300_000 }, () => {
   it('kept compressed: the stored bytes arrive, small and large, with their size and checksum', async () => {
     const large = gzipSync(randomBytes(12 * MIB));
     const small = gzipSync('a'.repeat(100_000));

@@ -85,6 +85,15 @@ async function requestLog(): Promise<Awaited<ReturnType<World['emulator']['reque
       await new Promise((done) => setTimeout(done, 20));
     }
 }
+/** Requests so far, once those of a process that was killed have ended: each is in the log when it ends. */
+async function requestsSoFar(): Promise<number> {
+  for (let before = -1; ;) {
+    const now = (await requestLog()).length;
+    if (now === before) return now;
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
 const asked = async (from: number) => (await requestLog()).slice(from);
 
 describe('kills at random moments', { timeout: 150_000 }, () => {
@@ -111,7 +120,7 @@ describe('kills at random moments', { timeout: 150_000 }, () => {
       for (let round = 1; done === null; round += 1) {
         const there = await readdir(destination, { recursive: true }).catch(() => []);
         const whole = new Set(there.filter((name) => !name.endsWith('.trainyard-partial')));
-        const before = (await requestLog()).length;
+        const before = await requestsSoFar();
         done = await runFor<DownloadReport>(
           'download',
           options,
@@ -157,7 +166,7 @@ describe('kills at random moments', { timeout: 150_000 }, () => {
         const complete = new Set(
           (await readCompletedUploads(journal, OUT)).map(({ name }) => name),
         );
-        const before = (await requestLog()).length;
+        const before = await requestsSoFar();
         const moment = round > 12 ? 60_000 : chance.next() * 1500;
         done = await runFor<UploadReport>('upload', options, moment);
         if (done === null) killed += 1;

@@ -11,8 +11,8 @@ export default defineConfig({
     // A worker runs one file after another in one process: each start of a worker with all that a file imports costs a second of a processor.
     isolate: false,
     setupFiles: ['test/support/each-file.ts'],
-    // Most tests start processes and wait for them: two at once leave two cores idle a third of the time.
-    maxWorkers: 4,
+    // Most tests start processes and wait for them: three at once keep two cores busy, and more only make each wait for the others.
+    maxWorkers: 3,
     sequence: { sequencer: DearestFirst },
     // As for the window's tests: CONTRIBUTING.md.
     retry: process.env['CI'] === undefined ? 0 : 1,

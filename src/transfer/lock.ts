@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
 import { processIdentitySchema } from '../shared/process-identity.ts';
@@ -93,30 +104,42 @@ function tryLock(
   const own = highest + 1;
   const entry = path.join(folder, String(own));
   const temporary = path.join(folder, `.${randomBytes(8).toString('hex')}`);
+  // Open to the end: so its number cannot become another file's.
+  const fd = openSync(temporary, 'wx', 0o600);
   try {
-    writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' });
-    linkSync(temporary, entry);
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return 'again';
-    throw error;
+    try {
+      writeFileSync(fd, `${JSON.stringify(holder)}\n`);
+      linkSync(temporary, entry);
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return 'again';
+      throw error;
+    } finally {
+      removeFile(temporary);
+    }
+    const lower = entriesOf(folder).filter((one) => one < own);
+    const living = lower.some((one) => {
+      const found = readEntry(folder, one);
+      return found !== null && holds(found);
+    });
+    const isHighest = highestEntry(folder) === own;
+    // The folder may have been given up since, with this entry, and the number be another's in a new one: a folder never comes back, so what was
+    // seen was seen in the folder of this entry if the entry is there now.
+    if (!isSameFile(fstatSync(fd), lstatSync(entry))) return 'again';
+    if (living || !isHighest) {
+      removeFile(entry);
+      return 'again';
+    }
+    for (const one of lower) removeFile(path.join(folder, String(one)));
   } finally {
-    removeFile(temporary);
+    closeSync(fd);
   }
-  const lower = entriesOf(folder).filter((one) => one < own);
-  const living = lower.some((one) => {
-    const found = readEntry(folder, one);
-    return found !== null && holds(found);
-  });
-  if (living || highestEntry(folder) !== own) {
-    removeFile(entry);
-    return 'again';
-  }
-  for (const one of lower) removeFile(path.join(folder, String(one)));
   return {
     kind: 'held',
     lock: { release: () => release(entry), remove: () => removeFolder(folder, entry) },
   };
 }
+
+const isSameFile = (a: Stats, b: Stats): boolean => a.ino === b.ino && a.dev === b.dev;
 
 /** Out of the way first, at once: whoever comes meanwhile finds this folder as it is held, or none. */
 function removeFolder(folder: string, entry: string): void {

@@ -73,9 +73,10 @@ describe('the search for a private key', () => {
     await mkdir(path.dirname(big), { recursive: true });
     const border = 4 << 20;
     const bytes = Buffer.concat([
-      Buffer.alloc(border + 50),
+      Buffer.alloc(border + 50, (der[299] ?? 0) ^ 1),
       der.subarray(300, 300 + WINDOW),
-      Buffer.alloc(1000),
+      // Not the byte that follows in the key.
+      Buffer.alloc(1000, (der[300 + WINDOW] ?? 0) ^ 1),
     ]);
     await writeFile(big, bytes);
     await writeFile(path.join(folder, 'clean.txt'), 'nothing here');

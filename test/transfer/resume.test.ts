@@ -124,7 +124,8 @@ describe('kills at random moments', { timeout: 150_000 }, () => {
         done = await runFor<DownloadReport>(
           'download',
           options,
-          round > 12 ? 60_000 : chance.next() * 1200,
+          // Later rounds live longer, so that something is whole on a busy machine, too.
+          round > 12 ? 60_000 : chance.next() * 1200 * round,
         );
         if (done === null) killed += 1;
         kept += whole.size;
@@ -167,7 +168,7 @@ describe('kills at random moments', { timeout: 150_000 }, () => {
           (await readCompletedUploads(journal, OUT)).map(({ name }) => name),
         );
         const before = await requestsSoFar();
-        const moment = round > 12 ? 60_000 : chance.next() * 1500;
+        const moment = round > 12 ? 60_000 : chance.next() * 1500 * round;
         done = await runFor<UploadReport>('upload', options, moment);
         if (done === null) killed += 1;
         kept += complete.size;

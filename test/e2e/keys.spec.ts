@@ -204,7 +204,7 @@ test('a key is pasted, its clipboard cleared; renamed, replaced by a picked file
       'taken into the vault',
       'replaced by a newer key',
       'check of what it can do',
-      'failed: access.key-signature',
+      'failed: access.key-not-emulated',
     ])
       await expect(log).toContainText(words);
     await expect(log.getByRole('row', { name: /taken into the vault/ })).toContainText(

@@ -63,8 +63,8 @@ async function handle(
   // What tells which keys are known here is a question to the emulator, none to Google.
   const faults =
     emulator.faults.active && target.service !== 'key-set'
-    ? await beginFaults(emulator, request, response, target, query, subject)
-    : null;
+      ? await beginFaults(emulator, request, response, target, query, subject)
+      : null;
   let caller: Principal | ErrorReply = { kind: 'anonymous' };
   let logged = false;
   const log = (status: number, sent: number): void => {

@@ -164,7 +164,12 @@ describe('the life of a key in a terminal', () => {
       ].sort(),
     );
     const shown = await home.run(['keys', 'log', 'lab']);
-    for (const words of ['the key itself, as a file', kept, 'trainyard ls', 'access.key-not-emulated'])
+    for (const words of [
+      'the key itself, as a file',
+      kept,
+      'trainyard ls',
+      'access.key-not-emulated',
+    ])
       expect(shown.stdout).toContain(words);
 
     for (const file of [path.join(home.folder, 'trainer.json'), newer]) {

@@ -109,7 +109,7 @@ describe('output', () => {
   it('prints JSON that shows what it holds and reads as the same', () => {
     const stdout = sink(true);
     createOutput(stdout, sink(true), {}).json({ [disturbing]: [disturbing, 'ä 日本 \u{1f682}'] });
-     
+
     expect(stdout.text()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2028]/);
     expect(stdout.text()).toContain('ä 日本 \u{1f682}');
     expect(JSON.parse(stdout.text())).toEqual({ [disturbing]: [disturbing, 'ä 日本 \u{1f682}'] });

@@ -165,7 +165,7 @@ export class FaultRun {
     const headers: Record<string, string> =
       retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
     const message = fault.message ?? 'A fault rule answered this request.';
-    const reason = fault.reason ?? (status >= 500 ? 'backendError' : 'faultRule');
+    const reason = fault.reason ?? reasonOf(status);
     if (body !== undefined) return text(status, body, headers);
     return this.#about.operation === 'token'
       ? plainJson({ error: reason, error_description: message }, status, headers)
@@ -221,4 +221,10 @@ export class FaultRun {
         });
     return body;
   }
+}
+
+/** Google's word where a rule has none. */
+function reasonOf(status: number): string {
+  if (status >= 500) return 'backendError';
+  return status === 412 ? 'conditionNotMet' : 'faultRule';
 }

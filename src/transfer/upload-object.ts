@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { meansTaken } from '../google/http-error.ts';
 import { getObject } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
+import type { ObjectInfo } from '../shared/object-info.ts';
 import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import type { ProgressMeter } from './progress.ts';
 import {
@@ -170,12 +171,8 @@ async function compared(
   const { wire, journal } = context;
   const { endpoints, tokens, bucket, signal } = wire;
   const there = await getObject({ endpoints, tokens, bucket, name: item.name, signal });
-  if (there.ok && there.value.size === item.size && there.value.crc32c === checksum) {
-    const { crc32c, generation } = there.value;
-    const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
-    await journal.done(done);
-    return ok({ ...done, sent: attempted === 'now' });
-  }
+  if (there.ok && holdsTheBytes(there.value, item, checksum))
+    return ok({ ...(await proven(context, item, there.value)), sent: attempted === 'now' });
   if (!there.ok && areaOf(there.problem) === 'network') return there;
   const taken = existsProblem(wire, item.name, journal.of(item.name));
   if (there.ok || attempted === 'never' || journal.of(item.name).taken) return fail(taken);
@@ -220,14 +217,15 @@ export async function settle(
 }
 
 /**
- * Before an object is taken as ours unseen it is looked at. Null where the key may not read: then it is ours by what is known. Errors: it is another
- * file, or is not there after all.
+ * Before an object is taken as ours unseen it is looked at. Null where the key may not read: then it is ours by what is known. Errors: it holds other
+ * bytes, or is not there after all.
  */
 async function lookAtAssumed(
-  { wire, journal }: UploadContext,
+  context: UploadContext,
   item: UploadItem,
   checksum: string,
 ): Promise<Result<Uploaded> | null> {
+  const { wire } = context;
   const { endpoints, tokens, bucket, signal } = wire;
   const there = await getObject({ endpoints, tokens, bucket, name: item.name, signal });
   if (!there.ok) {
@@ -244,12 +242,23 @@ async function lookAtAssumed(
       }),
     );
   }
-  if (there.value.size !== item.size || there.value.crc32c !== checksum)
-    return fail(existsProblem(wire, item.name, journal.of(item.name)));
-  const { crc32c, generation } = there.value;
+  return holdsTheBytes(there.value, item, checksum)
+    ? ok({ ...(await proven(context, item, there.value)), sent: true })
+    : damaged(context, item.name, 'the file has');
+}
+
+const holdsTheBytes = (there: ObjectInfo, item: UploadItem, checksum: string): boolean =>
+  there.size === item.size && there.crc32c === checksum;
+
+/** Notes that an object was seen to be the file. */
+async function proven(
+  { journal }: UploadContext,
+  item: UploadItem,
+  { crc32c, generation }: ObjectInfo,
+): Promise<CompletedUpload> {
   const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
   await journal.done(done);
-  return ok({ ...done, sent: true });
+  return done;
 }
 
 /** Whether an earlier process attempted the same bytes under this name. */

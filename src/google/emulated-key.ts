@@ -68,7 +68,7 @@ export async function knownWhereEmulated(
         op,
         subject,
         message: `The emulator at ${host} does not know this key of ${key.clientEmail}, so nothing was signed with it.`,
-        hint: 'Use a key of the emulator: it makes or takes one for each --account FILE that it is started with. To work with the real Google, unset STORAGE_EMULATOR_HOST and the TRAINYARD_..._ENDPOINT variables.',
+        hint: 'Start the emulator with --account FILE, and use the key in that file. To work with the real Google, unset STORAGE_EMULATOR_HOST and the TRAINYARD_..._ENDPOINT variables.',
       }),
     );
   known.add(name);

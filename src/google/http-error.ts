@@ -80,7 +80,7 @@ function policy(said: StorageErrorBody): Fields {
   return {
     code: 'access.organization-policy',
     message: `A policy of the bucket’s organisation refuses this request${quoted(said)}.`,
-    hint: 'Give the administrator of the organisation Google’s words, with the identifier in them where there is one: the policy has to let this network, account or kind of request in.',
+    hint: 'Send Google’s words to the administrator of the organisation. An identifier in them tells which rule it was.',
   };
 }
 
@@ -137,7 +137,7 @@ function refusedInWords(who: string, said: StorageErrorBody, context: StorageCon
   return {
     code: 'access.refused',
     message: `Google refuses this request of ${who} to gs://${context.bucket} (403${reasons.length === 0 ? '' : `, ${reasons.join(', ')}`}${quoted(said)}).`,
-    hint: 'Google names no missing permission. Give its words to the administrator of the bucket.',
+    hint: 'Send Google’s words to the administrator of the bucket.',
   };
 }
 
@@ -256,7 +256,7 @@ function policyOr412(said: StorageErrorBody, context: StorageContext): Fields {
   return {
     code: 'access.refused',
     message: `Google refuses this request to gs://${context.bucket} (412, ${said.reasons.join(', ')}${quoted(said)}).`,
-    hint: 'Give Google’s words to the administrator of the bucket.',
+    hint: 'Send Google’s words to the administrator of the bucket.',
   };
 }
 

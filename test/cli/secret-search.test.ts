@@ -47,7 +47,10 @@ describe('the search for a private key', () => {
   });
 
   it('finds each line of the PEM but a last one that is too short to hold a window', () => {
-    const lines = pem.split('\n').filter((line) => line.length >= 27 && !line.startsWith('-----'));
+    // 20 bytes are 27 characters of base64; the padding of the last line holds nothing.
+    const lines = pem
+      .split('\n')
+      .filter((line) => line.replaceAll('=', '').length >= 27 && !line.startsWith('-----'));
     expect(lines.length).toBeGreaterThan(20);
     for (const line of lines) expect(search.inBytes(hidden(line, 5)), line).not.toBeNull();
   });

@@ -7,6 +7,7 @@ import {
   type StorageErrorBody,
 } from './error-body.ts';
 import { askForGrant } from './grants.ts';
+import { kindOfPermission } from './resources.ts';
 import { quoteServer } from './token-refusal.ts';
 
 /** What was asked of Cloud Storage, so that a refusal can name what is missing. */
@@ -116,6 +117,7 @@ function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
       byWords(said, wordsWithoutNames(said.message, context)) ??
       (said.message === '' ? unexplained(who, context) : refusedInWords(who, said, context))
     );
+  const folders = kindOfPermission(permission) === 'folders';
   const doing = DOING[permission] ?? `use ${permission} on`;
   const target =
     permission === 'storage.objects.get' ? addressOf(context) : `gs://${context.bucket}`;
@@ -127,7 +129,7 @@ function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
     hint:
       context.email === null
         ? `Name a key that may; one needs this grant: ${askForGrant(permission, context)}`
-        : `${askForGrant(permission, context)} A new grant takes a few minutes to work.`,
+        : `${folders ? 'The bucket has a hierarchical namespace, in which the first object of a folder makes the folder, too. ' : ''}${askForGrant(permission, context)} A new grant takes a few minutes to work.`,
   };
 }
 
@@ -274,7 +276,7 @@ function quoted(said: StorageErrorBody): string {
 /**
  * Explains an HTTP status of Cloud Storage. For a refusal the hint holds the exact role and condition to ask for; a 404 covers "missing,
  * or you may not know of it". Retryable: 408, 429, 5xx, and a 403 that only says "too fast".
- * Codes: `access.list-refused`, `access.get-refused`, `access.create-refused`, `access.delete-refused`, `access.credential-needed`,
+ * Codes: `access.list-refused`, `access.get-refused`, `access.create-refused`, `access.delete-refused`, `access.storage-folders-create-refused`, `access.credential-needed`,
  * `access.token-refused`, `access.refused`, `access.scope`, `access.billing`, `access.organization-policy`, `access.service-disabled`, `access.requester-pays`,
  * `input.bucket-not-found`, `storage.object-not-found`, `storage.exists`, `storage.range`, `storage.gone`, `storage.conflict`, `storage.refused`,
  * `network.server-busy`, `network.unexpected-answer`.

@@ -14,6 +14,7 @@ import { rsaKey } from './keys.ts';
 const IN = 'input-data-bucket';
 const OUT = 'artifacts-bucket';
 const READ = `resource.name.startsWith("projects/_/buckets/${IN}/objects/data/")`;
+const HNS = 'folders-bucket';
 const WRITE = `resource.name.startsWith("projects/_/buckets/${OUT}/objects/results/")`;
 const signal = new AbortController().signal;
 const POWERLESS: PowerReport = { state: 'nothing-found', findings: [], asked: [] };
@@ -22,6 +23,7 @@ const grants: readonly string[] = [
   ['exact', 'roles/storage.objectViewer', IN, READ],
   ['exact', 'storage.objects.list', IN],
   ['exact', 'roles/storage.objectCreator', OUT, WRITE],
+  ['exact', 'roles/storage.objectCreator', HNS, WRITE.replace(OUT, HNS)],
   ['no-list', 'roles/storage.objectViewer', IN, READ],
   ['no-get', 'storage.objects.list', IN],
   ['wide', 'roles/storage.objectUser', IN],
@@ -39,7 +41,8 @@ beforeAll(async () => {
   world = await startGrantWorld({
     accounts: ['exact', 'no-list', 'no-get', 'nobody', 'wide', 'owner', 'ruler'],
     grants,
-    buckets: [IN, OUT],
+    flags: ['--hierarchical', HNS],
+    buckets: [IN, OUT, HNS],
   });
   for (const name of [
     'data/a.bin',
@@ -235,6 +238,20 @@ describe('the ladder for an output', () => {
     expect(grant?.bindings).toMatchObject([{ purpose: 'write', bucket: OUT }]);
     expect(hint).toContain(`objects/elsewhere/")`);
     expect(await world.names(OUT)).toEqual([]);
+  });
+
+  it('asks for folders alone where objects may be created and folders not', async () => {
+    const report = await check(`gs://${HNS}/results/`, 'output', { name: 'exact' });
+    const { state, code, grant, hint } = one(report.rungs, 'create');
+    expect([state, code]).toEqual(['fail', 'access.storage-folders-create-refused']);
+    const condition = `resource.name.startsWith("projects/_/buckets/${HNS}/folders/results/")`;
+    expect(grant?.bindings.map((binding) => binding.condition?.expression)).toEqual([condition]);
+    expect(hint).toContain('storage.folders.create');
+    expect(hint).toContain(condition);
+    expect(hint).not.toContain('/objects/');
+    await world.put(HNS, 'results/there');
+    const later = await check(`gs://${HNS}/results/`, 'output', { name: 'exact' });
+    expect(later.verdict).toBe('pass');
   });
 
   it('says that a name cannot be granted where it cannot', async () => {

@@ -34,7 +34,11 @@ let home: TestHome;
 beforeAll(async () => {
   world = await startGrantWorld({
     accounts: [...CASES.map(({ variant, form }) => accountOf(variant, form)), ...OTHERS],
-    flags: ['--role', 'trainyardObjectLister=storage.objects.list', '--evaluate-list-prefix'],
+    // In the output's bucket the first object of a folder makes the folder: with a hierarchical namespace the grants must do, too.
+    flags: [
+      ...['--role', 'trainyardObjectLister=storage.objects.list', '--evaluate-list-prefix'],
+      ...['--hierarchical', OUT],
+    ],
     buckets: [IN, `${IN}-2`, OUT, `${OUT}-2`],
   });
   for (const bucket of [IN, `${IN}-2`])

@@ -117,6 +117,12 @@ function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
       byWords(said, wordsWithoutNames(said.message, context)) ??
       (said.message === '' ? unexplained(who, context) : refusedInWords(who, said, context))
     );
+  if (permission === 'storage.objects.list' && isLookAtObject(context))
+    return {
+      code: 'storage.object-not-found',
+      message: `Nothing is at ${addressOf(context)}: the name is wrong, or there is no such object any more. So Google answers ${who}, who may read and not list (403, ${permission}).`,
+      hint: 'Check the address for a typing mistake, also in upper and lower case; the object may also have been deleted or replaced.',
+    };
   const folders = kindOfPermission(permission) === 'folders';
   const doing = DOING[permission] ?? `use ${permission} on`;
   const target =
@@ -132,6 +138,10 @@ function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
         : `${folders ? 'The bucket has a hierarchical namespace, in which the first object of a folder makes the folder, too. ' : ''}${askForGrant(permission, context)} A new grant takes a few minutes to work.`,
   };
 }
+
+/** One object is asked for. Whoever may read it and not list is told of a missing one by a refusal of the listing. */
+const isLookAtObject = ({ object, permission, email }: StorageContext): boolean =>
+  object !== undefined && permission === 'storage.objects.get' && email !== null;
 
 /** A 403 that names no permission: a hold, a retention policy, a key of Cloud KMS, an address filter, a quota, ... Google's words say what. */
 function refusedInWords(who: string, said: StorageErrorBody, context: StorageContext): Fields {

@@ -144,7 +144,7 @@ function notesOf(wish: CheckedWish, bindings: readonly GrantBinding[]): string[]
     notes.push(
       variant === 'managed-folder'
         ? `gs://${input.bucket}/${input.object} has no slash at its end: it is taken for the folder. One object has no managed folder; for it take the variant custom-role.`
-        : `gs://${input.bucket}/${input.object} has no slash at its end: the grant covers the object of that name and the folder. With a slash it covers the folder alone.`,
+        : `gs://${input.bucket}/${input.object} has no slash at its end: the grant covers the object of that name and the folder. Where it is one object, leave the grant for listing out: one object is not listed. With a slash it covers the folder alone.`,
     );
   if (input?.kind === 'folder' && input.prefix === '')
     notes.push(

@@ -1,10 +1,10 @@
-import { rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { getObject } from '../google/listing.ts';
 import type { Progress } from '../shared/events.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
-import { diskProblem, DiskFault, errorCodeOf, folderMaker, roomFor } from './disk.ts';
+import { diskProblem, DiskFault, errorCodeOf, roomFor } from './disk.ts';
 import type { DownloadJournal } from './download-journal.ts';
 import {
   bytesLeftBehind,
@@ -22,9 +22,10 @@ import {
 } from './download-plan.ts';
 import { stateOf } from './download-state.ts';
 import { downloadWhole, type FetchTask } from './download-whole.ts';
+import { folderOf, type FolderTree } from './folder-tree.ts';
 import { forEachOf, limiter } from './limiter.ts';
 import { networkWatch, notTried } from './network-watch.ts';
-import { partialPath } from './partial-file.ts';
+import { partialPath, removePartial } from './partial-file.ts';
 import { progressMeter } from './progress.ts';
 import { addressOf, type Wire } from './wire.ts';
 
@@ -38,6 +39,8 @@ const REPLACED_ATTEMPTS = 3;
 export interface DownloadContext {
   readonly wire: Wire;
   readonly destination: string;
+  /** The destination, open. */
+  readonly tree: FolderTree;
   readonly journals: string;
   /** Of this copy, in the names of incomplete files: partial-file.ts. */
   readonly partialId: string;
@@ -142,7 +145,7 @@ async function fetchCurrent(
 ): Promise<Result<ObjectInfo>> {
   const { wire, journals, requests, meter } = context;
   const note = async (object: ObjectInfo) => {
-    const { mtimeMs, size } = await stat(task.path);
+    const { mtimeMs, size } = await lstat(task.folder.at(basename(task.path)));
     const { name, generation } = object;
     await context.journal.done({ object: name, generation, path: file.path, size, mtimeMs });
   };
@@ -162,7 +165,7 @@ async function fetchCurrent(
     if (next.value === 'not-replaced') return done;
     // Nothing of the old generation is gone on with.
     await rm(partialJournalPath(journals, wire.bucket, object, task.path), { force: true });
-    await rm(task.partial, { force: true });
+    await removePartial(task);
     const room = await roomFor(dirname(task.path), { bytes: next.value.size, files: 1 });
     if (!room.ok) return room;
     object = next.value;
@@ -177,13 +180,12 @@ interface Fetched {
 
 /** Fetches what is missing; one failure does not stop the others, but where the network is gone nothing more is tried, and the rest is told so. */
 async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Promise<Fetched> {
-  const { wire, destination } = context;
+  const { wire, destination, tree } = context;
   const meter = progressMeter(
     { bytes: files.reduce((sum, { object }) => sum + object.size, 0), objects: files.length },
     context.onProgress,
   );
   const requests = limiter(wire.concurrency);
-  const makeFolder = folderMaker(destination);
   const inner = { ...context, requests, meter };
   const failed: FailedObject[] = [];
   const sizes = new Map<string, number>();
@@ -193,14 +195,15 @@ async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Pro
     const { object, path, replaces } = file;
     const target = join(destination, path);
     const partial = partialPath(target, context.partialId);
-    const task = { object, path: target, partial, replaces };
     try {
-      await makeFolder(path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
-      return await fetchCurrent(inner, file, task);
+      await tree.make(folderOf(path));
+      return await tree.in(folderOf(path), (folder) =>
+        fetchCurrent(inner, file, { object, folder, path: target, partial, replaces }),
+      );
     } catch (error) {
       if (error instanceof DiskFault) return fail(error.problem);
       if (errorCodeOf(error) === null) throw error;
-      return fail(diskProblem(error, { op: 'write', subject: task.path }));
+      return fail(diskProblem(error, { op: 'write', subject: target }));
     }
   };
   const work = async (file: Wanted) => {
@@ -237,11 +240,10 @@ async function makeFolders(
   context: DownloadContext,
   folders: readonly PlannedFolder[],
 ): Promise<readonly FailedObject[]> {
-  const makeFolder = folderMaker(context.destination);
   const failed: FailedObject[] = [];
   for (const { object, path } of folders) {
     try {
-      await makeFolder(path);
+      await context.tree.make(path);
     } catch (error) {
       const subject = join(context.destination, path);
       failed.push({ object, problem: diskProblem(error, { op: 'make the folder', subject }) });

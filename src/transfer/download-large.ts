@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
@@ -10,7 +10,7 @@ import { checksumOf, diskProblem, DiskFault, onDisk } from './disk.ts';
 import { mismatch, type FetchTask } from './download-whole.ts';
 import { openJournal, readJournal, type Journal } from './journal.ts';
 import type { Limiter } from './limiter.ts';
-import { openKept, putInPlace } from './partial-file.ts';
+import { openKept, putInPlace, removePartial } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { gapsOf, orderly, type Gap, type Segment } from './segments.ts';
@@ -111,7 +111,7 @@ export async function bytesLeftBehind(
   task: Pick<FetchTask, 'object' | 'partial'>,
 ): Promise<number> {
   try {
-    const { blocks, size } = await stat(task.partial);
+    const { blocks, size } = await lstat(task.partial);
     return Math.min(blocks * 512, size, task.object.size);
   } catch {
     return 0;
@@ -212,7 +212,7 @@ async function complete(
   handle: FileHandle,
   journalPath: string,
 ): Promise<Result<void>> {
-  const { object, path, partial } = task;
+  const { object, path } = task;
   const have = await trustedSegments(context, task, journalPath, handle);
   // A segment that is not trusted any more must not be believed next time: the journal is written anew.
   await rm(journalPath, { force: true });
@@ -245,16 +245,16 @@ async function complete(
   if (wrong !== null) {
     context.meter.bytes(-received.length);
     await rm(journalPath, { force: true });
-    await rm(partial, { force: true });
+    await removePartial(task);
     const attempt = wrongBytes<undefined>(mediaRequest(context.wire, object).subject, wrong, true);
     return attempt.ok ? ok() : fail(attempt.problem);
   }
   try {
-    await putInPlace(handle, partial, path, task.replaces);
+    await putInPlace(handle, task, task.replaces);
   } catch (error) {
     // Its place is somebody else's: nothing is left to go on with.
     if (error instanceof DiskFault && error.problem.code === 'transfer.exists') {
-      await rm(partial, { force: true });
+      await removePartial(task);
       await rm(journalPath, { force: true });
     }
     throw error;
@@ -276,7 +276,7 @@ export async function downloadLarge(
   const disk = { op: 'write', subject: task.path };
   try {
     for (let attempt = 1; ; attempt += 1) {
-      const handle = await onDisk(disk, () => openKept(task.partial));
+      const handle = await onDisk(disk, () => openKept(task));
       let done: Result<void>;
       try {
         done = await complete(context, task, handle, journal);

@@ -1,18 +1,26 @@
-import { lstat, open } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { cancelledProblem } from '../google/http.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { decodeCrc32c } from './crc32c.ts';
 import { lockDestination, type DestinationLock } from './destination-lock.ts';
-import { bootId, checksumOf, diskProblem, DiskFault, makeDestination, roomFor } from './disk.ts';
+import { openDestination } from './destination.ts';
+import { bootId, checksumOf, diskProblem, DiskFault, roomFor } from './disk.ts';
 import { downloadLarge, LARGE } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
 import { downloadWhole } from './download-whole.ts';
 import type { DownloadOptions } from './download.ts';
+import { openTree, type FolderTree } from './folder-tree.ts';
 import { limiter } from './limiter.ts';
 import { listTarget } from './list-target.ts';
-import { dropSecondName, partialId, partialPath } from './partial-file.ts';
+import {
+  dropSecondName,
+  openPlaced,
+  partialId,
+  partialPath,
+  statPlace,
+  type FilePlace,
+} from './partial-file.ts';
 import { progressMeter } from './progress.ts';
 import { addressOf, openWire } from './wire.ts';
 
@@ -41,12 +49,19 @@ export async function downloadObject(
   const subject = addressOf(options.bucket, options.object);
   const wire = await openWire(options);
   let lock: DestinationLock | null = null;
+  let tree: FolderTree | null = null;
   try {
     const locked = await lockDestination(file);
     if (!locked.ok) return locked;
     lock = locked.value;
+    const { onWarning } = options;
     const partial = partialPath(file, partialId(options.journal));
-    const there = await lstat(file).catch(() => null);
+    tree = await openTree(dirname(file), { onExposed: onWarning }).catch((error: unknown) => {
+      // What else is the matter with the folder shows when it is to be made.
+      if (error instanceof DiskFault) throw error;
+      return null;
+    });
+    const there = tree === null ? null : await look(tree, file, partial);
     const inTheWay = (message: string) =>
       fail(
         problem({
@@ -77,24 +92,25 @@ export async function downloadObject(
         }),
       );
     if (there !== null && options.overwrite !== true) {
-      if (there.size === object.size && (await hasChecksum(file, object, wire.signal))) {
-        await dropSecondName(partial, there);
+      if (tree !== null && (await isTheObject(tree, { path: file, partial }, object, wire.signal)))
         return ok({ ...object, alreadyThere: true });
-      }
       return inTheWay('the file is there already with other content, and nothing is overwritten.');
     }
-    await makeDestination(dirname(file));
+    tree ??= await openDestination(dirname(file), onWarning);
     const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
     if (!room.ok) return room;
     const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
-    const task = { object, path: file, partial, replaces: options.overwrite === true };
+    const replaces = options.overwrite === true;
     const requests = limiter(wire.concurrency);
     const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
-    const done =
-      object.size >= LARGE
-        ? await downloadLarge(context, task, () => Promise.resolve())
-        : await downloadWhole(wire, task, meter);
+    const done = await tree.in('', (folder) => {
+      const task = { object, folder, path: file, partial, replaces };
+      return object.size >= LARGE
+        ? downloadLarge(context, task, () => Promise.resolve())
+        : downloadWhole(wire, task, meter);
+    });
     meter.end();
+    await tree.confirm();
     return done.ok ? ok({ ...object, alreadyThere: false }) : done;
   } catch (error) {
     if (wire.signal.aborted) return fail(cancelledProblem({ op: 'download', subject }));
@@ -103,23 +119,35 @@ export async function downloadObject(
       return fail(diskProblem(error, { op: 'download to', subject: basename(file) }));
     throw error;
   } finally {
+    await tree?.close();
     lock?.release();
     await wire.close();
   }
 }
 
-/** Whether a file of the right size has an object's checksum. Throws what the system refuses. */
-async function hasChecksum(
-  file: string,
+/** What has the file's name. */
+const look = (tree: FolderTree, path: string, partial: string) =>
+  tree.in('', (folder) => statPlace({ folder, path, partial }));
+
+/** Whether the file that is there is the object, by size and checksum. Throws what the system refuses. */
+function isTheObject(
+  tree: FolderTree,
+  names: Pick<FilePlace, 'path' | 'partial'>,
   object: ObjectInfo,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (object.crc32c === '') return false;
-  const handle = await open(file, 'r');
-  try {
-    const sum = await checksumOf(handle, 0, object.size, signal);
-    return sum !== null && sum === decodeCrc32c(object.crc32c);
-  } finally {
-    await handle.close();
-  }
+  return tree.in('', async (folder) => {
+    const place = { folder, ...names };
+    const there = await statPlace(place);
+    if (there?.size !== object.size || object.crc32c === '') return false;
+    const handle = await openPlaced(place, there);
+    try {
+      const sum = handle === null ? null : await checksumOf(handle, 0, object.size, signal);
+      if (sum !== decodeCrc32c(object.crc32c)) return false;
+    } finally {
+      await handle?.close();
+    }
+    await dropSecondName(place, there);
+    return true;
+  });
 }

@@ -1,10 +1,9 @@
-import { rm } from 'node:fs/promises';
 import { ok, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import { decodeCrc32c } from './crc32c.ts';
 import { onDisk } from './disk.ts';
-import { openFresh, putInPlace } from './partial-file.ts';
+import { openFresh, putInPlace, removePartial, type FilePlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
 import { unlessTrickling } from './trickle.ts';
@@ -14,12 +13,8 @@ import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest
 export const CHECKSUM_ATTEMPTS = 3;
 
 /** One object and where its file goes. The folder it lies in is there. */
-export interface FetchTask {
+export interface FetchTask extends FilePlace {
   readonly object: ObjectInfo;
-  /** Absolute. */
-  readonly path: string;
-  /** Where it is while it is incomplete: partialPath(). */
-  readonly partial: string;
   /** A file in its place is an older one of ours, and may be replaced. */
   readonly replaces: boolean;
 }
@@ -44,7 +39,7 @@ async function receiveWhole(
   counted: { bytes: number; wrong: number },
   meter: ProgressMeter,
 ): Promise<Attempt<void>> {
-  const { object, path, partial } = task;
+  const { object, path } = task;
   if (answer.statusCode === 404) {
     await answer.body.dump();
     return changedMidway(request.subject);
@@ -52,7 +47,7 @@ async function receiveWhole(
   if (answer.statusCode !== 200) return refusalOf(wire, request, answer);
   const disk = { op: 'write', subject: path };
   try {
-    const handle = await onDisk(disk, () => openFresh(partial));
+    const handle = await onDisk(disk, () => openFresh(task));
     try {
       const received = await receive(unlessTrickling(wire, answer), {
         handle,
@@ -69,7 +64,7 @@ async function receiveWhole(
         counted.wrong += 1;
         return wrongBytes(request.subject, wrong, counted.wrong < CHECKSUM_ATTEMPTS);
       }
-      await onDisk(disk, () => putInPlace(handle, partial, path, task.replaces));
+      await onDisk(disk, () => putInPlace(handle, task, task.replaces));
     } finally {
       await onDisk(disk, () => handle.close());
     }
@@ -104,6 +99,6 @@ export async function downloadWhole(
     return ok();
   }
   meter.bytes(-counted.bytes);
-  await rm(task.partial, { force: true }).catch(() => undefined);
+  await removePartial(task).catch(() => undefined);
   return done;
 }

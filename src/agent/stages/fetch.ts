@@ -73,6 +73,15 @@ function tellMapped(
   });
 }
 
+/**
+ * Tells of a folder that other users may write to: of a transfer, whose folder its user chose. A job's folders lie in the home, which is closed to
+ * others.
+ */
+export const warningsOf = (run: Run): ((message: string, hint: string) => void) | undefined =>
+  run.plan.kind === 'transfer'
+    ? (message, hint) => run.events.append({ kind: 'warning', message, hint })
+    : undefined;
+
 export interface InputSource {
   readonly bucket: string;
   readonly target: InputTarget;
@@ -119,6 +128,7 @@ export async function fetchObjects(
     journal,
     signal,
     onProgress: progressTeller(run, 'staging', what),
+    onWarning: warningsOf(run),
   });
   if (!report.ok) return report;
   const { objects, mapped, refused, failed } = report.value;

@@ -43,6 +43,7 @@ export async function runCopy(
     onRetry: waiting.onRetry,
     journal: claim.folder,
     signal,
+    onWarning: (message: string, hint: string) => output.warn(message, hint),
     onProgress: (progress: Progress) => {
       if (progress.bytes > 0 || progress.objects > 0) waiting.arrived();
       output.live(progressText('copying', progress));

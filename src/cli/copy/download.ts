@@ -20,6 +20,8 @@ export interface DownloadCopyOptions {
   readonly journal: string;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /** Told of a folder that other users may write to. */
+  readonly onWarning: (message: string, hint: string) => void;
   /** Told of each wait before the source is asked about again. */
   readonly onRetry: (news: RetryNews) => void;
 }
@@ -44,6 +46,7 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
     journal: options.journal,
     signal,
     onProgress: options.onProgress,
+    onWarning: options.onWarning,
   };
   if (file !== null && target.kind === 'object') {
     const started = performance.now();

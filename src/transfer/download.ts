@@ -7,6 +7,7 @@ import type { Progress } from '../shared/events.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { InputTarget } from '../shared/plan.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
+import type { PackedObject } from '../shared/codings.ts';
 import { openDestination } from './destination.ts';
 import { bootId, diskProblem, DiskFault, foldsNames } from './disk.ts';
 import { downloadArchive } from './download-archive.ts';
@@ -23,6 +24,7 @@ import { planDownload } from './download-plan.ts';
 import { listTarget } from './list-target.ts';
 import { NAME_PLATFORM } from './name-mapping.ts';
 import { partialId, partialPath } from './partial-file.ts';
+import { openUnpackedForms } from './unpacked-forms.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
 
 export interface DownloadOptions {
@@ -37,6 +39,8 @@ export interface DownloadOptions {
   readonly journal: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** What is stored packed (`Content-Encoding: gzip`) stays so. Default false. An archive's own bytes are taken out of it in any case. */
+  readonly keepCompressed?: boolean;
   /** Requests at once. Default 16. */
   readonly concurrency?: number;
   /** How long each request is tried again, milliseconds. Default two minutes. */
@@ -64,6 +68,8 @@ export interface DownloadReport {
   /** Objects that can be no file; for an archive its entries. */
   readonly refused: readonly { readonly object: string; readonly reason: string }[];
   readonly failed: readonly { readonly object: string; readonly problem: Problem }[];
+  /** Of the objects that this download fetched, those that are stored packed (`Content-Encoding`), or say so. Empty for an archive. */
+  readonly packed: readonly PackedObject[];
 }
 
 /** Puts the listed objects in place below the destination. */
@@ -116,9 +122,12 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
     destination,
     boot,
   });
+  const forms = await openUnpackedForms(options.journal, options.bucket);
   try {
     const context: Omit<DownloadContext, 'tree'> = {
       wire,
+      keepCompressed: options.keepCompressed === true && !archive,
+      forms,
       destination,
       journals: join(options.journal, 'partial'),
       partialId: partialId(options.journal),
@@ -135,6 +144,7 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
     );
   } finally {
     await journal.close();
+    await forms.close();
   }
 }
 

@@ -31,6 +31,15 @@ export function partialPath(path: string, id: string): string {
   return join(dirname(path), `.${short}${ending}`);
 }
 
+/** The name of the second form of a file that is unpacked before it is complete: no other partial file has it, for no file's name ends as they do. */
+export function partialOfUnpacked(partial: string): string {
+  const ending = /\.[0-9a-f]{16}\.[a-z-]+$/.exec(partial)?.[0] ?? PARTIAL_SUFFIX;
+  const name = `${basename(partial)}${ending}`;
+  if (Buffer.byteLength(name) <= 255) return partial + ending;
+  const short = createHash('sha256').update(name).digest('hex').slice(0, 32);
+  return join(dirname(partial), `.${short}${ending}`);
+}
+
 /** Where a file goes. Both names lie in the open folder: their paths are for people. */
 export interface FilePlace {
   readonly folder: OpenFolder;

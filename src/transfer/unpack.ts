@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -17,6 +17,7 @@ import { openDestination } from './destination.ts';
 import { diskProblem, DiskFault, errorCodeOf, roomToUse } from './disk.ts';
 import type { FolderTree, OpenFolder } from './folder-tree.ts';
 import { progressMeter } from './progress.ts';
+import { beginsAsGzip } from './unpack-object.ts';
 import {
   RATIO_FROM,
   unpackTarget,
@@ -156,6 +157,15 @@ async function unpackTarEntries(
   }
 }
 
+async function isGzip(path: string): Promise<boolean> {
+  const handle = await open(path, 'r');
+  try {
+    return await beginsAsGzip(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
 async function unpackTar(
   path: string,
   format: Exclude<ArchiveFormat, 'zip'>,
@@ -164,16 +174,17 @@ async function unpackTar(
   most: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // An object that is stored packed comes unpacked: `data.tar.gz` may be the tar itself.
+  const plain = format === 'tar' || (format !== 'tar.bz2' && !(await isGzip(path)));
   const extract = tar.extract();
   const file = createReadStream(path, { highWaterMark: 256 * 1024 });
   file.on('data', (part) => read(part.length));
   const options = signal === undefined ? {} : { signal };
   const guard = headerGuard(most, target);
   const { stream } = guard;
-  const flow =
-    format === 'tar'
-      ? pipeline(file, stream, extract, options)
-      : pipeline(file, format === 'tar.bz2' ? bunzip2 : createGunzip(), stream, extract, options);
+  const flow = plain
+    ? pipeline(file, stream, extract, options)
+    : pipeline(file, format === 'tar.bz2' ? bunzip2 : createGunzip(), stream, extract, options);
   const entries = unpackTarEntries(extract as unknown as AsyncIterable<Entry>, target, (size) =>
     guard.entry(size),
   ).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import type { Account } from '../../shared/key.ts';
 import type { InputTarget } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
+import { packedLines } from '../../shared/codings.ts';
 import { download, type DownloadReport } from '../../transfer/download.ts';
 import { makeFolder, writeJsonAtomic } from '../files.ts';
 import type { Run } from '../run.ts';
@@ -86,6 +87,8 @@ export interface InputSource {
   readonly bucket: string;
   readonly target: InputTarget;
   readonly account: Account | null;
+  /** What is stored packed stays so. */
+  readonly keepCompressed?: boolean;
 }
 
 /**
@@ -126,13 +129,20 @@ export async function fetchObjects(
     target: from.target,
     destination,
     journal,
+    keepCompressed: from.keepCompressed === true,
     signal,
     onProgress: progressTeller(run, 'staging', what),
     onWarning: warningsOf(run),
   });
   if (!report.ok) return report;
-  const { objects, mapped, refused, failed } = report.value;
+  const { objects, mapped, refused, failed, packed } = report.value;
   tellMapped(run, what, mapped);
+  for (const line of packedLines(packed, NAMED)) noteInStageLog(run, `${what}: ${line}`);
+  for (const message of packedLines(
+    packed.filter(({ as }) => as !== 'unpacked'),
+    NAMED,
+  ))
+    run.events.append({ kind: 'warning', message, hint: '' });
   const left = {
     refused: refused.map(({ object, reason }) => ({ name: object, reason })),
     failed: failed.map(({ object, problem: cause }) => ({ name: object, problem: cause })),

@@ -16,6 +16,8 @@ export interface DownloadCopyOptions {
   readonly endpoints: GoogleEndpoints;
   readonly tokens: TokenSource | null;
   readonly copy: Extract<Copy, { readonly direction: 'download' }>;
+  /** What is stored packed stays so. */
+  readonly keepCompressed: boolean;
   /** The place of the journals, see claim.ts. */
   readonly journal: string;
   readonly signal: AbortSignal;
@@ -44,6 +46,7 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
     tokens,
     bucket: copy.source.bucket,
     journal: options.journal,
+    keepCompressed: options.keepCompressed,
     signal,
     onProgress: options.onProgress,
     onWarning: options.onWarning,
@@ -55,13 +58,23 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
     const seconds = (performance.now() - started) / 1000;
     return ok({
       objects: 1,
-      bytes: done.value.size,
+      bytes: done.value.bytes,
       seconds,
       skipped: done.value.alreadyThere ? 1 : 0,
       written: [{ object: target.object, path: file }],
       mapped: [],
       refused: [],
       failed: [],
+      packed:
+        done.value.packed === null
+          ? []
+          : [
+              {
+                object: target.object,
+                contentEncoding: done.value.contentEncoding ?? '',
+                as: done.value.packed,
+              },
+            ],
     });
   }
   const done = await download({ ...common, target, destination: folder });

@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { copyEntries, copyTree } from '../../src/agent/code/copy-tree.ts';
 import { cloneRepository, readCodeState } from '../../src/agent/code/git.ts';
 import { planSnapshot } from '../../src/agent/code/snapshot.ts';
+import { lookAtCheckout } from '../../src/main/jobs/look-at-code.ts';
 import { makeWorld } from './harness.ts';
 
 let root: string;
@@ -294,6 +295,47 @@ test('the state of a checkout: commit, branch, dirty, unpushed', async () => {
   });
 });
 
+test('looking at a folder runs nothing that its own configuration names', async () => {
+  const folder = path.join(root, `hostile-${(serial += 1)}`);
+  const ran = path.join(root, `ran-${serial}`);
+  mkdirSync(folder, { recursive: true });
+  const git = (...args: string[]) => execFileSync('git', ['-C', folder, ...args]);
+  git('init', '--quiet');
+  writeFileSync(path.join(folder, 'a.py'), '1');
+  git('add', '.');
+  git('-c', 'user.name=x', '-c', 'user.email=x@y', 'commit', '--quiet', '-m', 'x');
+  const run = `sh -c 'touch ${ran}; cat'`;
+  writeFileSync(path.join(folder, '.git', 'more'), `[filter "a=b"]\n\tclean = ${run}\n`);
+  for (const [key, value] of [
+    ['filter.evil.clean', run],
+    ['filter.evil.required', 'true'],
+    ['filter.other.process', run],
+    ['core.fsmonitor', `touch ${ran}`],
+    ['core.hooksPath', path.join(folder, 'hooks')],
+    ['diff.external', run],
+    ['include.path', 'more'],
+  ] as const)
+    git('config', key, value);
+  mkdirSync(path.join(folder, 'hooks'));
+  writeFileSync(path.join(folder, 'hooks', 'post-index-change'), `#!/bin/sh\ntouch ${ran}\n`);
+  chmodSync(path.join(folder, 'hooks', 'post-index-change'), 0o755);
+  writeFileSync(
+    path.join(folder, '.git', 'info', 'attributes'),
+    'a.py filter=evil\nb.py filter=other\nc.py filter=a=b\n',
+  );
+  // Another content of the same length: git has to look into the file.
+  writeFileSync(path.join(folder, 'a.py'), '2');
+  const state = await readCodeState(folder);
+  expect(state.dirty).toBe(true);
+  const seen = await lookAtCheckout(folder, process.env, AbortSignal.timeout(20_000));
+  expect(seen.dirty).toBe(true);
+  expect(await planSnapshot(folder)).toMatchObject({ ok: true });
+  expect(existsSync(ran)).toBe(false);
+  // The very same question, unguarded, runs it: the test can fail.
+  git('status', '--porcelain');
+  expect(existsSync(ran)).toBe(true);
+});
+
 describe('code from git', () => {
   let remote: string;
   let commits: string[];
@@ -355,6 +397,21 @@ describe('code from git', () => {
     expect(await clone('/nowhere/at/all', null)).toMatchObject({
       ok: false,
       problem: { code: 'host.git-clone' },
+    });
+    const lines: string[] = [];
+    const quoted = await cloneRepository({
+      url: path.join(root, 'not-there'),
+      ref: null,
+      folder: path.join(root, `clone-${(serial += 1)}`),
+      environment,
+      signal: AbortSignal.timeout(20_000),
+      log: (line) => lines.push(line),
+    });
+    expect(quoted.ok ? '' : quoted.problem.message).toMatch(/fatal: .*does not (appear|exist)/);
+    expect(quoted.ok ? '' : quoted.problem.message).not.toContain('the repository exists');
+    expect(lines.join('\n')).toMatch(/^git clone .*not-there\n(git: .*\n)*git: fatal: /);
+    expect(await clone('https://user:secret@127.0.0.1:9/x.git', null)).toMatchObject({
+      problem: { code: 'input.git-url', message: expect.not.stringContaining('secret') as string },
     });
     expect(await clone('--upload-pack=touch /tmp/x', null)).toMatchObject({
       ok: false,

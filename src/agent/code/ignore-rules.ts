@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { byteName, bytesOf, joined, relativeTo, shown, type ByteName } from './byte-name.ts';
-import { gitEnvironment } from './git.ts';
+import { guardedEnvironment } from '../../shared/git.ts';
 
 const IGNORE_FILE = byteName('.gitignore');
 
@@ -42,7 +42,11 @@ function excludeFile(checkout: string): string {
     const answer = execFileSync(
       'git',
       ['-C', checkout, 'rev-parse', '--path-format=absolute', '--git-path', 'info/exclude'],
-      { encoding: 'utf8', env: gitEnvironment(process.env), stdio: ['ignore', 'pipe', 'ignore'] },
+      {
+        encoding: 'utf8',
+        env: guardedEnvironment(process.env),
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
     );
     return answer.trim();
   } catch {

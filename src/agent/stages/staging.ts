@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { CodeState } from '../../shared/events.ts';
 import { formatBytes, plural } from '../../shared/format.ts';
 import type { CodePlan, InputPlan } from '../../shared/plan.ts';
-import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
 import { copyEntries } from '../code/copy-tree.ts';
 import { cloneRepository, NO_CODE_STATE, readCodeState } from '../code/git.ts';
@@ -14,6 +14,7 @@ import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
 import { noteInStageLog } from './stage-log.ts';
 import { fetchObjects, fetchTarget } from './fetch.ts';
+import { withoutSecrets } from '../../shared/git.ts';
 import { makeFolders } from '../../transfer/make-folders.ts';
 
 /** How many notes on the code are told one by one. */
@@ -27,7 +28,7 @@ export async function stage(run: JobRun): Promise<Result<void>> {
   noteInStageLog(run);
   if (!history.codeStaged) {
     const staged = await stageCode(run);
-    if (!staged.ok) return staged;
+    if (!staged.ok) return told(run, 'code', staged);
   }
   if (plan.setup !== null && !history.setupDone) {
     const done = await runSetup(run, plan.setup);
@@ -35,11 +36,17 @@ export async function stage(run: JobRun): Promise<Result<void>> {
   }
   if (!history.dataStaged) {
     const staged = await stageData(run, plan.input);
-    if (!staged.ok) return staged;
+    if (!staged.ok) return told(run, 'data', staged);
   }
   if (run.stop.asked.aborted) return fail(cancelled(run));
   run.events.append({ kind: 'stage-ended', stage: 'staging' });
   return ok();
+}
+
+/** The stage log says why it ends here, too. */
+function told<T extends { readonly problem: Problem }>(run: JobRun, what: string, failed: T): T {
+  noteInStageLog(run, `${what}: ${failed.problem.message}`);
+  return failed;
 }
 
 async function stageCode(run: JobRun): Promise<Result<void>> {
@@ -119,6 +126,7 @@ async function clone(
     folder: partial,
     environment: await run.environment(),
     signal: run.stop.asked,
+    log: (line) => noteInStageLog(run, line),
   });
   if (!state.ok) return state;
   await rm(path.join(partial, '.git'), { recursive: true, force: true });
@@ -130,7 +138,7 @@ async function clone(
       problem({
         code: 'input.code-too-big',
         op: 'clone the code',
-        subject: code.url,
+        subject: withoutSecrets(code.url),
         message: `The checkout holds ${bytes} bytes; at most ${CODE_LIMIT} are taken. The biggest: ${biggestFiles(entries)}.`,
         hint: 'Keep data out of the repository, and give it as the input of the job.',
       }),

@@ -6,6 +6,7 @@ import { accessService } from '../../main/keys/access-service.ts';
 import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
+import { withoutSecrets } from '../../shared/git.ts';
 import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
@@ -121,7 +122,7 @@ function codeText(code: JobPlan['code']): string {
     case 'dir':
       return code.path;
     case 'git':
-      return `${code.url} ${code.ref ?? ''}`;
+      return `${withoutSecrets(code.url)} ${code.ref ?? ''}`;
     case 'gcs':
       return `${code.address} (${inputText(code)})`;
   }

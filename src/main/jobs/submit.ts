@@ -4,6 +4,7 @@ import type { RetryNews } from '../../google/retry.ts';
 import { parseGcsAddress } from '../../shared/address.ts';
 import type { HostProbe } from '../../shared/agent-protocol.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import { hasSecret, SECRET_HINT, SECRET_REFUSED } from '../../shared/git.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
 import type { Account, KeyCard } from '../../shared/key.ts';
 import type { CodePlan, InputPlan, JobPlan } from '../../shared/plan.ts';
@@ -195,6 +196,16 @@ async function planCode(
   spec: JobSpec,
   options: AskOptions,
 ): Promise<Result<CodePlan>> {
+  if ('git' in spec.code && hasSecret(spec.code.git))
+    return fail(
+      problem({
+        code: 'input.git-url',
+        op: 'check the job',
+        subject: 'code.git',
+        message: SECRET_REFUSED,
+        hint: SECRET_HINT,
+      }),
+    );
   if ('git' in spec.code)
     return ok({ kind: 'git', url: spec.code.git, ref: spec.code.ref ?? null });
   if ('gcs' in spec.code) return planObjects(parts, spec.code, options);

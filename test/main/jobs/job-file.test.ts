@@ -164,6 +164,10 @@ test.each([
   ['code: ./digits', '1:7 code is "./digits". Allowed: a mapping:'],
   ['code: { git: x, dir: y }', '1:9 code has both dir and git. Give one of them.'],
   ['code: { git: "--upload-pack=x" }', '1:14 code.git begins with "-"'],
+  [
+    'code: { git: "https://me:pw@host/x.git" }',
+    '1:14 The address of the repository has a password or token in it',
+  ],
   ['code: { gsc: gs://bucket/c.zip }', '1:9 There is no field "gsc" here. Did you mean "gcs"?'],
   ['code: { gcs: bucket/c.zip }', '1:14 code.gcs is "bucket/c.zip". "bucket/c.zip" does not begin'],
   ['code: { gcs: gs://bucket/c.zip, git: x }', '1:9 code has both git and gcs. Give one of them.'],

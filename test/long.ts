@@ -37,7 +37,7 @@ export const longParts: Readonly<Record<string, number>> = {
   'test/transfer/generations.test.ts': 13,
   'test/transfer/kill.test.ts': 4,
   'test/transfer/network-faults.test.ts': 14,
-  'test/transfer/proxied.test.ts': 7,
+  'test/transfer/proxied.test.ts': 5,
   'test/transfer/resume.test.ts': 10,
   'test/transfer/two-copies.test.ts': 7,
   'test/transfer/upload.test.ts': 19,

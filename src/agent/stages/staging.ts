@@ -10,6 +10,7 @@ import { cloneRepository, NO_CODE_STATE, readCodeState } from '../code/git.ts';
 import { CODE_LIMIT, biggestFiles, planSnapshot } from '../code/snapshot.ts';
 import { cancelled } from '../ending.ts';
 import { errorMessage } from '../files.ts';
+import { proxyForPrograms } from '../found-proxy.ts';
 import type { JobRun } from '../run.ts';
 import { runSetup } from './setup.ts';
 import { noteInStageLog } from './stage-log.ts';
@@ -124,7 +125,7 @@ async function clone(
   const state = await cloneRepository({
     ...code,
     folder: partial,
-    environment: await run.environment(),
+    environment: proxyForPrograms(process.env, await run.environment()),
     signal: run.stop.asked,
     log: (line) => noteInStageLog(run, line),
   });

@@ -43,7 +43,14 @@ const spec: fc.Arbitrary<JobSpec> = fc
   .record({
     name,
     host: fc.constant('local'),
-    resources: fc.record({ gpus: fc.integer({ min: 0, max: 64 }) }),
+    resources: fc.record(
+      {
+        gpus: fc.integer({ min: 0, max: 64 }),
+        useBusy: fc.constant(true),
+        gpuIds: fc.constant('index'),
+      },
+      { requiredKeys: ['gpus'] },
+    ),
     code: fc.oneof(
       dir,
       bucket,

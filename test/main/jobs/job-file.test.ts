@@ -89,7 +89,7 @@ test('a problem of the file is bad input, with file, line and column of every mi
   expect(exitStatusOf(problem)).toBe(2);
   expect(problem.message.split('\n')).toEqual([
     'The job file has 2 mistakes:',
-    'sweep.yaml:3:14: There is no field "gpu" here. Did you mean "gpus"? Allowed: gpus.',
+    'sweep.yaml:3:14: There is no field "gpu" here. Did you mean "gpus"? Allowed: gpus, useBusy, gpuIds.',
     'sweep.yaml:11:81: output.layout is "flat". Allowed: per-run or exact.',
   ]);
 });

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {
+  GPU_IDS,
   OUTPUT_LAYOUTS,
   WORKER_KEY_MODES,
   type JobSpec,
@@ -11,6 +12,9 @@ export const jobFormSchema = z.object({
   name: z.string(),
   /** Whole cards for each worker, as typed. */
   gpus: z.string(),
+  /** Also cards that others use. */
+  useBusyGpus: z.boolean().default(false),
+  gpuIds: z.enum(GPU_IDS).default('uuid'),
   code: z.object({
     type: z.enum(['dir', 'git', 'gcs']),
     dir: z.string(),
@@ -49,6 +53,8 @@ export const HOST = 'local';
 export const EMPTY_FORM: JobForm = {
   name: '',
   gpus: '0',
+  useBusyGpus: false,
+  gpuIds: 'uuid',
   code: { type: 'dir', dir: '', git: '', ref: '', gcs: '', key: '' },
   setup: '',
   workers: [{ command: '' }],
@@ -68,6 +74,8 @@ export function formOf(spec: JobSpec): JobForm {
   return {
     name: spec.name,
     gpus: String(spec.resources.gpus),
+    useBusyGpus: spec.resources.useBusy ?? false,
+    gpuIds: spec.resources.gpuIds ?? 'uuid',
     code:
       'dir' in code
         ? { ...codeFields, type: 'dir', dir: code.dir }
@@ -112,7 +120,15 @@ export function specOf(form: JobForm): JobSpecInput {
   return {
     name: form.name,
     host: HOST,
-    ...(gpus === 0 ? {} : { resources: { gpus } }),
+    ...(gpus === 0 && !form.useBusyGpus && form.gpuIds !== 'index'
+      ? {}
+      : {
+          resources: {
+            gpus,
+            ...(form.useBusyGpus ? { useBusy: true } : {}),
+            ...(form.gpuIds === 'index' ? { gpuIds: form.gpuIds } : {}),
+          },
+        }),
     code: codeOf(form.code),
     ...(form.setup.trim() === '' ? {} : { setup: form.setup }),
     workers: form.workers.map(({ command }) => command),

@@ -6,6 +6,7 @@ import { bucketService, type BucketService } from './buckets/service.ts';
 import { hostsOf, type Hosts } from './hosts/hosts.ts';
 import { localHost } from './hosts/local/host.ts';
 import { placeAgent } from './hosts/local/place-agent.ts';
+import { narrowingBook } from './jobs/narrowing-book.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
 import { powerBook } from './keys/power-book.ts';
@@ -92,6 +93,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     hosts,
     keys,
     powers: powerBook(settings),
+    narrowing: narrowingBook(settings),
     endpoints,
     version,
     rows: jobRows(store),

@@ -12,10 +12,10 @@ import { openJournal, readJournal, type Journal } from './journal.ts';
 import type { Limiter } from './limiter.ts';
 import { openKept, putInPlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
-import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
+import { diskAttempt, mediaRequest, receive, refusedRead, wrongBytes } from './receive.ts';
 import { gapsOf, orderly, type Gap, type Segment } from './segments.ts';
 import { isTooSlow, unlessTrickling } from './trickle.ts';
-import { ask, brokenOff, headerOf, refusalOf, type Wire } from './wire.ts';
+import { ask, brokenOff, headerOf, type Wire } from './wire.ts';
 
 /** Objects of this size and more are fetched in stretches that a journal remembers. */
 export const LARGE = 8 * 1024 * 1024;
@@ -139,9 +139,8 @@ async function fetchStretch(
       mediaRequest(wire, task.object).subject,
       () => mediaRequest(wire, task.object, { from: position, to: gap.to - 1 }),
       async (answer, request): Promise<Attempt<'more' | 'done'>> => {
-        if (answer.statusCode === 404) return changedMidway(request.subject);
         if (answer.statusCode !== 206 && answer.statusCode !== 200)
-          return refusalOf(wire, request, answer);
+          return refusedRead(wire, request, answer);
         const whole = position === 0 && gap.to === task.object.size;
         const range = headerOf(answer, 'content-range') ?? '';
         if (answer.statusCode === 200 ? !whole : !range.startsWith(`bytes ${position}-`))

@@ -6,9 +6,9 @@ import { decodeCrc32c } from './crc32c.ts';
 import { onDisk } from './disk.ts';
 import { openFresh, putInPlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
-import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
+import { diskAttempt, mediaRequest, receive, refusedRead, wrongBytes } from './receive.ts';
 import { unlessTrickling } from './trickle.ts';
-import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
+import { addressOf, ask, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
 
 /** How often bytes may arrive wrong before it is no accident. */
 export const CHECKSUM_ATTEMPTS = 3;
@@ -45,11 +45,7 @@ async function receiveWhole(
   meter: ProgressMeter,
 ): Promise<Attempt<void>> {
   const { object, path, partial } = task;
-  if (answer.statusCode === 404) {
-    await answer.body.dump();
-    return changedMidway(request.subject);
-  }
-  if (answer.statusCode !== 200) return refusalOf(wire, request, answer);
+  if (answer.statusCode !== 200) return refusedRead(wire, request, answer);
   const disk = { op: 'write', subject: path };
   try {
     const handle = await onDisk(disk, () => openFresh(partial));

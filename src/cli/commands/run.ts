@@ -6,6 +6,12 @@ import { accessService } from '../../main/keys/access-service.ts';
 import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
+import {
+  ACCEPT_WHOLE,
+  ACCEPT_WHOLE_TEXT,
+  askNotNarrowed,
+  type WholeOption,
+} from '../confirm-narrowing.ts';
 import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
@@ -18,14 +24,20 @@ import { tellWaiting } from '../waiting.ts';
 import { readJobFile } from '../read-job-file.ts';
 import { jobJson } from './jobs.ts';
 
+interface RunOptions extends WholeOption {
+  readonly detach?: boolean;
+  readonly json?: boolean;
+}
+
 /** `trainyard run JOB.yaml [--detach]`: checks, submits, follows. */
 export function registerRun(program: Command, run: Run): void {
   program
     .command('run <job-file>')
     .description('check a job file, start the job and follow it')
     .option('-d, --detach', 'print the id and go back to the shell')
+    .option(ACCEPT_WHOLE, ACCEPT_WHOLE_TEXT)
     .option('--json', 'print one JSON document')
-    .action((file: string, options: { readonly detach?: boolean; readonly json?: boolean }) =>
+    .action((file: string, options: RunOptions) =>
       run(options, async (context) => {
         const { output } = context;
         const jobFile = path.resolve(context.folder, file);
@@ -38,6 +50,7 @@ export function registerRun(program: Command, run: Run): void {
           placeOf: jobFilePlaces(jobText, { path: file }),
           signal: context.signal,
           onRetry: waiting.onRetry,
+          ...askNotNarrowed(context, options),
           onPlan: (plan, warnings, more) => {
             waiting.arrived();
             describePlan(plan, output);
@@ -63,7 +76,13 @@ export function registerRun(program: Command, run: Run): void {
           );
           return 0;
         }
-        const { status, job } = await followJob(context, services, submitted.id);
+        const { status, job } = await followJob(
+          context,
+          services,
+          submitted.id,
+          null,
+          submitted.warnings.map(({ message }) => printable(message)),
+        );
         if (options.json === true && job !== null)
           output.json({
             ...jobJson(job),

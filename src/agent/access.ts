@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { keyTokenSource, type TokenSource } from '../google/access-token.ts';
-import { inboxSchema, type GrantedToken } from '../shared/agent-protocol.ts';
-import type { GoogleEndpoints } from '../shared/endpoints.ts';
+import { agentBoundary } from '../google/agent-boundary.ts';
+import { narrowedTokenSource } from '../google/downscope.ts';
+import { inboxSchema, type GrantedToken, type WholeAccess } from '../shared/agent-protocol.ts';
 import type { RunEventBody } from '../shared/events.ts';
 import type { AccessPurpose, AccessToken, Account, ServiceAccountKey } from '../shared/key.ts';
+import type { RunPlan } from '../shared/plan.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
 import { makeFolder, removeFile } from './files.ts';
@@ -40,11 +42,12 @@ function lastUse(access: AccessToken, now: number): number {
 
 export function openAccessDesk(options: {
   readonly directory: string;
-  readonly jobId: string;
-  readonly endpoints: GoogleEndpoints;
+  readonly plan: RunPlan;
   readonly tokens: readonly GrantedToken[];
   /** Keys by id, for an unattended run; else empty. */
   readonly keys: ReadonlyMap<string, ServiceAccountKey>;
+  /** Tokens of those keys that cannot be narrowed. */
+  readonly whole: readonly WholeAccess[];
   readonly tell: (event: RunEventBody) => void;
 }): AccessDesk {
   const held = new Map<string, Held>();
@@ -83,13 +86,12 @@ export function openAccessDesk(options: {
     purpose: AccessPurpose,
     refused: string | undefined,
   ): AccessToken | null => {
-    // A token that may write may also read.
-    for (const name of purpose === 'read' ? ['read', 'write'] : ['write']) {
-      const entry = held.get(`${keyId} ${name}`);
-      if (entry === undefined) continue;
-      if (entry.access.token === refused) held.delete(`${keyId} ${name}`);
-      else if (Date.now() < entry.until) return entry.access;
-    }
+    // Each is narrowed to what it is for: one that may write the output reads no input.
+    const name = `${keyId} ${purpose}`;
+    const entry = held.get(name);
+    if (entry === undefined) return null;
+    if (entry.access.token === refused) held.delete(name);
+    else if (Date.now() < entry.until) return entry.access;
     return null;
   };
 
@@ -124,7 +126,7 @@ export function openAccessDesk(options: {
           kind: 'access-awaited',
           account: account.email,
           message: `The access of ${account.email} ran out, and nobody is there to renew it. Everything done so far is safe on the disk.`,
-          hint: `Open Trainyard on the machine that has the key, or run: trainyard retry ${options.jobId}`,
+          hint: `Open Trainyard on the machine that has the key, or run: trainyard retry ${options.plan.id}`,
         });
       }
       await arrival(signal);
@@ -147,13 +149,27 @@ export function openAccessDesk(options: {
       }
       await arrival(AbortSignal.timeout(end - now));
     }
-    const refusal = workersWait(email, options.jobId);
+    const refusal = workersWait(email, options.plan.id);
     if (!missed.has(keyId)) {
       missed.set(keyId, email);
       const { message, hint } = refusal;
       options.tell({ kind: 'access-awaited', account: email, message, hint });
     }
     return fail(refusal);
+  };
+
+  /** Tokens of a key that this agent holds, narrowed as those are that are handed over. */
+  const ownSource = (
+    key: ServiceAccountKey,
+    keyId: string,
+    purpose: AccessPurpose,
+  ): TokenSource => {
+    const { plan, whole } = options;
+    const narrowed = agentBoundary(plan, keyId, purpose);
+    const asIs = whole.some((one) => one.keyId === keyId && one.purpose === purpose);
+    return narrowed === null || asIs
+      ? keyTokenSource(key, purpose, plan.endpoints)
+      : narrowedTokenSource(key, narrowed.boundary, plan.endpoints);
   };
 
   makeFolder(inbox);
@@ -166,7 +182,7 @@ export function openAccessDesk(options: {
     source(account, purpose, signal) {
       if (account === null) return null;
       const key = options.keys.get(account.keyId);
-      if (key !== undefined) return keyTokenSource(key, purpose, options.endpoints);
+      if (key !== undefined) return ownSource(key, account.keyId, purpose);
       return {
         email: account.email,
         token: ({ signal: own, refused } = {}) =>

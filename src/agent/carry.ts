@@ -207,6 +207,11 @@ function openRun(
     events.value.close();
     return fail(noRoom(directory));
   }
+  for (const warning of uploadsAgain ? [] : (secrets.warnings ?? []))
+    if (
+      !events.value.earlier.some((one) => one.kind === 'warning' && one.message === warning.message)
+    )
+      events.value.append({ kind: 'warning', ...warning });
   const keys = new Map(secrets.keys.map(({ keyId, key }) => [keyId, key]));
   let environment: ReturnType<Run['environment']> | null = null;
   return ok({
@@ -220,10 +225,10 @@ function openRun(
     stop: watchStop(directory),
     access: openAccessDesk({
       directory,
-      jobId: plan.id,
-      endpoints: plan.endpoints,
+      plan,
       tokens: secrets.tokens,
       keys: plan.unattended ? keys : new Map(),
+      whole: secrets.whole ?? [],
       tell: (event) => events.value.append(event),
     }),
     keys,

@@ -24,6 +24,8 @@ export async function followJob(
   id: string,
   /** As it was when it was seen last: only what is new since is told. */
   seen: JobView | null = null,
+  /** Warnings that were said before it began. */
+  told: readonly string[] = [],
 ): Promise<{ readonly status: ExitStatus; readonly job: JobView | null }> {
   const { output } = context;
   const left = new AbortController();
@@ -53,8 +55,9 @@ export async function followJob(
       id,
       (now, before) => {
         for (const news of newsBetween(before, now)) {
-          if (news.kind === 'warning') output.warn(news.text, news.hint);
-          else output.note(news.text);
+          if (news.kind === 'warning') {
+            if (!told.includes(news.text)) output.warn(news.text, news.hint);
+          } else output.note(news.text);
         }
         if (!asking.now) output.live(liveText(now));
       },

@@ -35,33 +35,39 @@ export interface BoundaryOf {
 const READ = 'inRole:roles/storage.objectViewer';
 const CREATE = 'inRole:roles/storage.objectCreator';
 
+/** `expression` null: the whole bucket. */
+const ruleFor = (bucket: string, permissions: string, expression: string | null): BoundaryRule => ({
+  availableResource: `//storage.googleapis.com/${bucketResource(bucket)}`,
+  availablePermissions: [permissions],
+  ...(expression === null
+    ? {}
+    : { availabilityCondition: { title: 'this job alone', expression } }),
+});
+
+/** Reading below a prefix, and listing with it; or reading one object. The names can stand in an expression. Pure. */
+export const readRule = (bucket: string, isFolder: boolean, name: string): BoundaryRule =>
+  ruleFor(bucket, READ, readExpression(bucket, isFolder, name));
+
+/** Creating below a prefix that can stand in an expression. Pure. */
+export const createRule = (bucket: string, prefix: string): BoundaryRule =>
+  ruleFor(bucket, CREATE, createExpression(bucket, prefix));
+
 /**
  * The boundary of a job's workers: reading what lies at its input (below a prefix also listing with that prefix), and creating below its output
  * prefix. Pure. Errors: `input.worker-key-name` (a name that cannot stand in an expression), `input.worker-key-nothing` (the job has neither).
  */
 export function jobBoundary(job: BoundaryOf): Result<AccessBoundary> {
   const rules: BoundaryRule[] = [];
-  const add = (bucket: string, name: string, permissions: string, expression: string | null) => {
-    if (!isExpressible(bucket) || !isExpressible(name)) return unsafe(bucket, name);
-    rules.push({
-      availableResource: `//storage.googleapis.com/${bucketResource(bucket)}`,
-      availablePermissions: [permissions],
-      ...(expression === null
-        ? {}
-        : { availabilityCondition: { title: 'this job alone', expression } }),
-    });
-    return null;
-  };
   if (job.input?.kind === 'gcs') {
     const { bucket, target } = job.input;
     const name = target.kind === 'folder' ? target.prefix : target.object;
-    const wrong = add(bucket, name, READ, readExpression(bucket, target.kind === 'folder', name));
-    if (wrong !== null) return wrong;
+    if (!isExpressible(bucket) || !isExpressible(name)) return unsafe(bucket, name);
+    rules.push(readRule(bucket, target.kind === 'folder', name));
   }
   if (job.output !== null) {
     const { bucket, prefix } = job.output;
-    const wrong = add(bucket, prefix, CREATE, createExpression(bucket, prefix));
-    if (wrong !== null) return wrong;
+    if (!isExpressible(bucket) || !isExpressible(prefix)) return unsafe(bucket, prefix);
+    rules.push(createRule(bucket, prefix));
   }
   return rules.length > 0 ? ok({ rules }) : nothing();
 }

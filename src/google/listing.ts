@@ -151,6 +151,13 @@ export function isObjectName(name: string): boolean {
 }
 
 /**
+ * Whether the refusal of a read says that the object is not there: so Google says it to whoever may read that object and not list the bucket, as a
+ * token narrowed to a prefix may not. Of listings it says nothing. Pure.
+ */
+export const saysAbsent = ({ code }: Problem): boolean =>
+  code === 'storage.object-not-found' || code === 'access.list-refused';
+
+/**
  * What Cloud Storage tells of one object. Needs `storage.objects.get` on it.
  * Errors: `input.object-name`, `storage.object-not-found` (also where the account may read and not list), `access.get-refused`, and those of `askStorage`.
  */

@@ -7,6 +7,7 @@ import { hostsOf, type Hosts } from './hosts/hosts.ts';
 import { localHost } from './hosts/local/host.ts';
 import { placeAgent } from './hosts/local/place-agent.ts';
 import { gpuRules } from './jobs/choose-gpus.ts';
+import { narrowingBook } from './jobs/narrowing-book.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
 import { powerBook } from './keys/power-book.ts';
@@ -94,6 +95,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     hosts,
     keys,
     powers: powerBook(settings),
+    narrowing: narrowingBook(settings),
     endpoints,
     version,
     gpuRules: () => gpuRules(env, settings),

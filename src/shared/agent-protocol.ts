@@ -1,6 +1,12 @@
 import * as z from 'zod';
 import { gpuProbeSchema, gpuSchema } from './gpu.ts';
-import { accessTokenSchema, GRANT_PURPOSES, serviceAccountKeySchema } from './key.ts';
+import {
+  ACCESS_SCOPES,
+  accessTokenSchema,
+  GRANT_PURPOSES,
+  serviceAccountKeySchema,
+  type AccessPurpose,
+} from './key.ts';
 import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
 
@@ -16,8 +22,8 @@ import { processIdentitySchema } from './process-identity.ts';
  */
 
 /**
- * A token for one account and purpose. `keyId` is the plan's. `worker`: what the workers are handed, in mode `token` narrowed before it
- * is granted, so that the agent never has more.
+ * A token for one account and purpose. `keyId` is the plan's. It is narrowed before it is granted, so that the agent never has more: `read` to code
+ * and input, `write` to the output, `worker` (what the workers are handed) to input and output in mode `token`.
  */
 export const grantedTokenSchema = z.strictObject({
   keyId: z.string(),
@@ -25,6 +31,13 @@ export const grantedTokenSchema = z.strictObject({
   access: accessTokenSchema,
 });
 export type GrantedToken = Readonly<z.infer<typeof grantedTokenSchema>>;
+
+/** A token of the agent's own that cannot be narrowed. */
+export const wholeAccessSchema = z.strictObject({
+  keyId: z.string(),
+  purpose: z.enum(Object.keys(ACCESS_SCOPES) as [AccessPurpose, ...AccessPurpose[]]),
+});
+export type WholeAccess = Readonly<z.infer<typeof wholeAccessSchema>>;
 
 /**
  * What the agent is given over stdin, and never writes to disk (but the key file of `key-file` mode, in its place).
@@ -34,6 +47,10 @@ export const agentSecretsSchema = z.strictObject({
   format: z.literal(1),
   tokens: z.array(grantedTokenSchema),
   keys: z.array(z.strictObject({ keyId: z.string(), key: serviceAccountKeySchema })),
+  /** For an agent that mints for itself (`unattended`): what it must not narrow, because a bucket or a policy refuses it. */
+  whole: z.array(wholeAccessSchema).optional(),
+  /** What the run tells of its access, as warnings: it reaches more than it needs. */
+  warnings: z.array(z.strictObject({ message: z.string(), hint: z.string() })).optional(),
   /** This attempt only uploads what the bucket lacks of the output of a run that has ended: no worker runs. */
   uploadAgain: z.literal(true).optional(),
 });

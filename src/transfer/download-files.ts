@@ -1,6 +1,6 @@
 import { lstat, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { getObject } from '../google/listing.ts';
+import { getObject, saysAbsent } from '../google/listing.ts';
 import type { Progress } from '../shared/events.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
@@ -147,7 +147,7 @@ async function replacementOf(
 ): Promise<Result<ObjectInfo | 'not-replaced'>> {
   const { endpoints, tokens, bucket, signal } = wire;
   const now = await getObject({ endpoints, tokens, bucket, name: object.name, signal });
-  if (!now.ok) return now.problem.code === 'storage.object-not-found' ? ok('not-replaced') : now;
+  if (!now.ok) return saysAbsent(now.problem) ? ok('not-replaced') : now;
   const same = now.value.generation === object.generation;
   return ok(same || refusalReason(now.value) !== null ? 'not-replaced' : now.value);
 }

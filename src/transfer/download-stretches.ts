@@ -7,15 +7,15 @@ import { CHECKSUM_ATTEMPTS, type FetchTask } from './download-whole.ts';
 import type { Journal } from './journal.ts';
 import {
   beginsAt,
-  changedMidway,
   diskAttempt,
   mediaRequest,
   receive,
+  refusedRead,
   wrongBytes,
 } from './receive.ts';
 import { gapsOf, orderly, type Gap, type Segment } from './segments.ts';
 import { isTooSlow, unlessTrickling } from './trickle.ts';
-import { addressOf, ask, brokenOff, refusalOf } from './wire.ts';
+import { addressOf, ask, brokenOff } from './wire.ts';
 
 /** The longest stretch of one request; several of a large object are under way at once. */
 const STRETCH = 32 * 1024 * 1024;
@@ -53,9 +53,8 @@ async function fetchStretch(
       mediaRequest(wire, task.object).subject,
       () => mediaRequest(wire, task.object, { from: position, to: gap.to - 1 }),
       async (answer, request): Promise<Attempt<'more' | 'done' | 'no-ranges'>> => {
-        if (answer.statusCode === 404) return changedMidway(request.subject);
         if (answer.statusCode !== 206 && answer.statusCode !== 200)
-          return refusalOf(wire, request, answer);
+          return refusedRead(wire, request, answer);
         const whole = position === 0 && gap.to === task.object.size;
         if (answer.statusCode === 200 && !whole) return { ok: true, value: 'no-ranges' };
         if (answer.statusCode === 206 && !beginsAt(answer, position))
@@ -129,8 +128,7 @@ async function fetchInOneStream(
       mediaRequest(wire, task.object).subject,
       () => mediaRequest(wire, task.object),
       async (answer, request): Promise<Attempt<'more' | 'done'>> => {
-        if (answer.statusCode === 404) return changedMidway(request.subject);
-        if (answer.statusCode !== 200) return refusalOf(wire, request, answer);
+        if (answer.statusCode !== 200) return refusedRead(wire, request, answer);
         counted = 0;
         try {
           const received = await receive(after(position, unlessTrickling(wire, answer)), {

@@ -10,15 +10,15 @@ import { openFresh, removePartial, type FilePlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
 import {
   beginsAt,
-  changedMidway,
   diskAttempt,
   mediaRequest,
   receive,
+  refusedRead,
   wrongBytes,
 } from './receive.ts';
 import { isTooSlow, unlessTrickling } from './trickle.ts';
 import type { UnpackedForms } from './unpacked-forms.ts';
-import { addressOf, ask, brokenOff, refusalOf, type Wire } from './wire.ts';
+import { addressOf, ask, brokenOff, type Wire } from './wire.ts';
 
 /** How often bytes may arrive wrong before it is no accident. */
 export const CHECKSUM_ATTEMPTS = 3;
@@ -78,12 +78,8 @@ async function fetchWhole(
       subject,
       () => mediaRequest(wire, object, position === 0 ? undefined : { from: position }),
       async (answer, request): Promise<Attempt<'more' | 'done'>> => {
-        if (answer.statusCode === 404) {
-          await answer.body.dump();
-          return changedMidway(request.subject);
-        }
         if (answer.statusCode === 200) startAgain();
-        else if (answer.statusCode !== 206) return refusalOf(wire, request, answer);
+        else if (answer.statusCode !== 206) return refusedRead(wire, request, answer);
         else if (!beginsAt(answer, position)) return disbelieve('another part than was asked for');
         const from = position;
         try {

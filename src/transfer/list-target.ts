@@ -1,7 +1,7 @@
-import { getObject, listAll } from '../google/listing.ts';
+import { getObject, listAll, saysAbsent } from '../google/listing.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { InputTarget } from '../shared/plan.ts';
-import { ok, type Result } from '../shared/problem.ts';
+import { fail, ok, type Result } from '../shared/problem.ts';
 import type { Wire } from './wire.ts';
 
 /** The objects of a target as the bucket has them now: a listing, or one object's metadata. Errors: those of src/google's listing. */
@@ -12,7 +12,16 @@ export async function listTarget(
   const { endpoints, tokens, bucket, signal } = wire;
   if (target.kind !== 'folder') {
     const object = await getObject({ endpoints, tokens, bucket, name: target.object, signal });
-    return object.ok ? ok([object.value]) : object;
+    if (object.ok) return ok([object.value]);
+    const { subject } = object.problem;
+    return saysAbsent(object.problem)
+      ? fail({
+          ...object.problem,
+          code: 'storage.object-not-found',
+          message: `There is no object ${subject}.`,
+          hint: 'It may have been deleted or replaced since the start. Put it there, then try again.',
+        })
+      : object;
   }
   // A name that comes twice, as where pages were kept by a proxy, is one object: as it was told last.
   const objects = new Map<string, ObjectInfo>();

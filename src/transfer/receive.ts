@@ -1,11 +1,19 @@
 import type { FileHandle } from 'node:fs/promises';
 import { problem } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
+import { saysAbsent } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
 import { crc32cCombine } from './crc32c.ts';
 import { crc32c } from './native-crc32c.ts';
 import { DiskFault, onDisk, type DiskContext } from './disk.ts';
-import { addressOf, headerOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
+import {
+  addressOf,
+  headerOf,
+  refusalOf,
+  type Wire,
+  type WireAnswer,
+  type WireRequest,
+} from './wire.ts';
 
 /** So much is gathered before it is written. */
 const WRITE_SIZE = 1024 * 1024;
@@ -38,8 +46,22 @@ export function beginsAt(answer: WireAnswer, position: number): boolean {
   return range === null || range.startsWith(`bytes ${position}-`);
 }
 
+/** A refused read, where it says that the object is not there any more as it was listed. */
+export async function refusedRead<T>(
+  wire: Wire,
+  request: WireRequest,
+  answer: WireAnswer,
+): Promise<Attempt<T>> {
+  if (answer.statusCode === 404) {
+    await answer.body.dump();
+    return changedMidway(request.subject);
+  }
+  const refused = await refusalOf<T>(wire, request, answer);
+  return !refused.ok && saysAbsent(refused.problem) ? changedMidway(request.subject) : refused;
+}
+
 /** The failure of an object that is not there any more as it was listed. */
-export function changedMidway<T>(subject: string): Attempt<T> {
+function changedMidway<T>(subject: string): Attempt<T> {
   return {
     ok: false,
     problem: problem({

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { meansTaken } from '../google/http-error.ts';
-import { getObject } from '../google/listing.ts';
+import { getObject, saysAbsent } from '../google/listing.ts';
 import type { Attempt } from '../google/retry.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
@@ -230,7 +230,7 @@ async function lookAtAssumed(
   const there = await getObject({ endpoints, tokens, bucket, name: item.name, signal });
   if (!there.ok) {
     if (areaOf(there.problem) === 'network') return there;
-    if (there.problem.code !== 'storage.object-not-found') return null;
+    if (!saysAbsent(there.problem)) return null;
     return fail(
       problem({
         code: 'storage.conflict',

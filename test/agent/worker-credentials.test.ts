@@ -4,7 +4,7 @@ import { createConnection, createServer, type AddressInfo, type Socket } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { uidOfConnection, uidOfPeer } from '../../src/agent/token-server/peer.ts';
+import { peers, usersTowards } from '../../src/agent/token-server/peer.ts';
 import {
   workerEnvironment,
   type WorkerEnvironmentOptions,
@@ -139,7 +139,7 @@ describe('the other end of a connection', () => {
   const client = '0100007F:9C40';
   const server = '0100007F:5BA0';
   const find = (...rows: readonly string[]): number | null =>
-    uidOfConnection([head, ...rows].join('\n'), 40_000, 23_456);
+    usersTowards([head, ...rows].join('\n'), 23_456).get(40_000) ?? null;
 
   test('is the row that begins where the client is', () => {
     expect(find(row(server, client, '01', 0, 11), row(client, server, '01', 1_000, 12))).toBe(
@@ -182,8 +182,9 @@ describe('the other end of a connection', () => {
       const own = await connect({ localAddress: '127.0.0.1' });
       const { localPort = 0 } = own[1];
       const other = await connect({ localAddress: '127.0.0.2', localPort });
-      expect(await uidOfPeer(own[0])).toBe(process.getuid?.());
-      expect(await uidOfPeer(other[0])).toBeNull();
+      const { uidOf } = peers();
+      expect(await uidOf(own[0])).toBe(process.getuid?.());
+      expect(await uidOf(other[0])).toBeNull();
       for (const socket of [...own, ...other]) socket.destroy();
       server.close();
     },

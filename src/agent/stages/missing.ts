@@ -1,4 +1,4 @@
-import { getObject, listAll } from '../../google/listing.ts';
+import { getObject, listAll, saysAbsent } from '../../google/listing.ts';
 import { areaOf, fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import {
   amendUploads,
@@ -112,8 +112,7 @@ async function askEach(
     if (failures.length > 0 || mayNot) return;
     const found = await getObject({ endpoints, tokens, signal, bucket, name: done.name });
     if (found.ok) answers.set(done.name, answerOf(done, found.value));
-    else if (found.problem.code === 'storage.object-not-found')
-      answers.set(done.name, { kind: 'gone' });
+    else if (saysAbsent(found.problem)) answers.set(done.name, { kind: 'gone' });
     else if (mayNotLook(found.problem)) mayNot = true;
     else failures.push(found.problem);
   });

@@ -3,12 +3,24 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { AccessToken } from '../../shared/key.ts';
 import type { Result } from '../../shared/problem.ts';
 import { pageAt, type Identity } from './pages.ts';
-import { isOwnPeer } from './peer.ts';
+import { peers, type Peers } from './peer.ts';
 
 const ADDRESS = '127.0.0.1';
 
 /** Clients give up after three seconds, and come again after a 503. Milliseconds. */
 const PATIENCE = 2_000;
+
+/** Connections whose user is not known yet, and those of this user: more are closed at once. Each takes the agent a file of its own. */
+const MOST_UNKNOWN = 256;
+const MOST_OWN = 1_024;
+/** A client asks at once, and nobody else gets to ask. Milliseconds. */
+const HEADERS_TIME = 5_000;
+const REQUEST_TIME = 10_000;
+const IDLE_TIME = 15_000;
+
+const ANOTHER_USER = 'This server serves another user.';
+/** Written without reading what was asked: whoever is refused costs as little as can be. */
+const REFUSAL = `HTTP/1.1 403 Forbidden\r\nmetadata-flavor: Google\r\ncontent-type: text/plain\r\ncontent-length: ${ANOTHER_USER.length}\r\nconnection: close\r\n\r\n${ANOTHER_USER}`;
 
 export interface TokenServer {
   readonly port: number;
@@ -37,18 +49,28 @@ const say = (status: number, body: string): Answer => ({ status, type: 'text/pla
  * user alone, requests that carry `Metadata-Flavor: Google` and were not forwarded, addressed to loopback by name (a page in a browser can do none of
  * it). Rejects where the port is taken.
  */
-export async function listenForTokens(options: TokenServerOptions): Promise<TokenServer> {
-  const peers = new WeakMap<Socket, Promise<boolean>>();
-  const isOwn = (socket: Socket): Promise<boolean> => {
-    const known = peers.get(socket) ?? isOwnPeer(socket);
-    peers.set(socket, known);
-    return known;
-  };
-  const server = createServer({ maxHeaderSize: 16 * 1024 });
+export async function listenForTokens(
+  options: TokenServerOptions,
+  lookup: Peers = peers(),
+): Promise<TokenServer> {
+  const owners = new WeakMap<Socket, Promise<boolean>>();
+  const server = createServer({
+    maxHeaderSize: 16 * 1024,
+    headersTimeout: HEADERS_TIME,
+    requestTimeout: REQUEST_TIME,
+    connectionsCheckingInterval: 1_000,
+  });
+  server.setTimeout(IDLE_TIME);
+  server.on('connection', admitting(lookup, owners));
   server.on('request', (request, response) => {
-    answer(request, options, isOwn)
-      .catch(() => say(500, 'The server failed.'))
-      .then((reply) => write(request, response, reply))
+    const { socket } = request;
+    Promise.resolve(owners.get(socket) ?? false)
+      .then(async (isOwn) => {
+        // It was refused already.
+        if (!isOwn) return;
+        const reply = await answer(request, options).catch(() => say(500, 'The server failed.'));
+        write(request, response, reply);
+      })
       .catch(() => response.destroy());
   });
   const port = await listen(server, options.port);
@@ -72,12 +94,41 @@ function listen(server: Server, port: number): Promise<number> {
   });
 }
 
-async function answer(
-  request: IncomingMessage,
-  options: TokenServerOptions,
-  isOwn: (socket: Socket) => Promise<boolean>,
-): Promise<Answer> {
-  if (!(await isOwn(request.socket))) return say(403, 'This server serves another user.');
+/**
+ * Decides about each connection as it comes, before anything is read of it: one of another user is answered and closed, so that it neither keeps a
+ * file of this process nor makes those of this user wait. `owners` gets what was found.
+ */
+function admitting(lookup: Peers, owners: WeakMap<Socket, Promise<boolean>>) {
+  let unknown = 0;
+  let own = 0;
+  return (socket: Socket): void => {
+    if (unknown >= MOST_UNKNOWN) {
+      socket.destroy();
+      return;
+    }
+    unknown += 1;
+    const isOwn = lookup
+      .isOwn(socket)
+      .catch(() => false)
+      .then((found) => {
+        unknown -= 1;
+        if (!found) {
+          socket.end(REFUSAL, () => socket.destroy());
+          return false;
+        }
+        if (own >= MOST_OWN || socket.destroyed) {
+          socket.destroy();
+          return false;
+        }
+        own += 1;
+        socket.once('close', () => (own -= 1));
+        return true;
+      });
+    owners.set(socket, isOwn);
+  };
+}
+
+async function answer(request: IncomingMessage, options: TokenServerOptions): Promise<Answer> {
   const { host = '' } = request.headers;
   if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host)) return say(403, 'Wrong Host header.');
   if (request.headers['x-forwarded-for'] !== undefined)

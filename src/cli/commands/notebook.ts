@@ -6,6 +6,12 @@ import type { OpenNotebook } from '../../main/jobs/submit-notebook.ts';
 import { WORKER_KEY_MODES, type WorkerKeyMode } from '../../shared/job-spec.ts';
 import { hasEnded } from '../../shared/job-status.ts';
 import type { JobView } from '../../shared/views.ts';
+import {
+  ACCEPT_WHOLE,
+  ACCEPT_WHOLE_TEXT,
+  askNotNarrowed,
+  type WholeOption,
+} from '../confirm-narrowing.ts';
 import type { Context, Environment, Run } from '../context.ts';
 import { ProblemExit, usageProblem, valueOf, type ExitStatus } from '../exit.ts';
 import { followJob, tellEnd } from '../follow.ts';
@@ -14,7 +20,7 @@ import { findJobId } from '../job-id.ts';
 import { watchJob } from '../watch-job.ts';
 import { describePlan, tellAccess, tellPower } from './run.ts';
 
-interface StartOptions {
+interface StartOptions extends WholeOption {
   readonly host: string;
   readonly name: string;
   readonly key?: string;
@@ -55,6 +61,7 @@ export function registerNotebook(program: Command, run: Run): void {
     .option('--use-busy-gpus', 'also cards that others compute on, once no other is free')
     .option('--browser', 'open it in the browser; the default at a terminal with a display')
     .option('--no-browser', 'only print its address')
+    .option(ACCEPT_WHOLE, ACCEPT_WHOLE_TEXT)
     .option('--follow', 'stay, and keep its access fresh')
     .option('--json', 'print { "id", "url" }')
     .addHelpText(
@@ -133,6 +140,7 @@ async function start(context: Context, options: StartOptions): Promise<ExitStatu
       {
         baseFolder: context.folder,
         signal: context.signal,
+        ...askNotNarrowed(context, options),
         onPlan: (plan, warnings, more) => {
           describePlan(plan, output);
           tellPower(services, plan, more, output);
@@ -142,7 +150,8 @@ async function start(context: Context, options: StartOptions): Promise<ExitStatu
     ),
   );
   const { id } = submitted;
-  const job = await untilReady(context, services, id);
+  const told = submitted.warnings.map(({ message }) => message);
+  const job = await untilReady(context, services, id, told);
   output.endLive();
   if (job === null || job.status.notebook === null) {
     if (context.signal.aborted || job === null) {
@@ -165,6 +174,8 @@ async function untilReady(
   context: Context,
   services: Services,
   id: string,
+  /** Warnings that were said before. */
+  told: readonly string[],
 ): Promise<JobView | null> {
   const ready = new AbortController();
   let seen: JobView | null = null;
@@ -176,7 +187,7 @@ async function untilReady(
       if (now.status.notebook !== null || hasEnded(now.state)) ready.abort();
       else output.live(now.state === 'running' ? 'Jupyter starts' : liveText(now));
       for (const { message, hint } of now.status.warnings.slice(seen?.status.warnings.length ?? 0))
-        output.warn(message, hint);
+        if (!told.includes(message)) output.warn(message, hint);
       seen = now;
     },
     AbortSignal.any([context.signal, ready.signal]),

@@ -9,6 +9,7 @@ import { markLines } from '../confirm-power.ts';
 import type { Context, Run } from '../context.ts';
 import { valueOf, type ExitStatus } from '../exit.ts';
 import { followJob } from '../follow.ts';
+import { printable } from '../format.ts';
 import { findJobId } from '../job-id.ts';
 import { transferLists } from '../left-out.ts';
 import { jobJson } from './jobs.ts';
@@ -89,13 +90,20 @@ async function takeUp(
   const admin = await powerMarks(services.jobs, accessService(services), id);
   for (const line of markLines(admin)) output.warn(line);
   const started = valueOf(await verb.begin(services, id, context.signal));
-  const { accessMissing } = started;
+  const { accessMissing, warnings } = started;
+  for (const { message, hint } of warnings) output.warn(message, hint);
   if (accessMissing !== null) output.warn(accessMissing.message, accessMissing.hint);
   if (options.detach === true) {
     tellDetached(output, id, started, options.json === true ? { id } : null);
     return 0;
   }
-  const { status, job } = await followJob(context, services, id, before);
+  const { status, job } = await followJob(
+    context,
+    services,
+    id,
+    before,
+    warnings.map(({ message }) => printable(message)),
+  );
   if (options.json === true && job !== null)
     output.json({ ...jobJson(job), admin, ...(await transferLists(services, job)) });
   return status === 130 ? status : verb.status({ status, before, job });

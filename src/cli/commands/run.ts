@@ -7,6 +7,12 @@ import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
 import { withoutSecrets } from '../../shared/git.ts';
+import {
+  ACCEPT_WHOLE,
+  ACCEPT_WHOLE_TEXT,
+  askNotNarrowed,
+  type WholeOption,
+} from '../confirm-narrowing.ts';
 import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
@@ -19,7 +25,7 @@ import { tellWaiting } from '../waiting.ts';
 import { readJobFile } from '../read-job-file.ts';
 import { jobJson } from './jobs.ts';
 
-interface RunOptions {
+interface RunOptions extends WholeOption {
   readonly useBusyGpus?: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
@@ -32,6 +38,7 @@ export function registerRun(program: Command, run: Run): void {
     .description('check a job file, start the job and follow it')
     .option('--use-busy-gpus', 'also use GPUs that others compute on, once no other is free')
     .option('-d, --detach', 'print the id and go back to the shell')
+    .option(ACCEPT_WHOLE, ACCEPT_WHOLE_TEXT)
     .option('--json', 'print one JSON document')
     .action((file: string, options: RunOptions) =>
       run(options, async (context) => {
@@ -50,6 +57,7 @@ export function registerRun(program: Command, run: Run): void {
           placeOf: jobFilePlaces(jobText, { path: file }),
           signal: context.signal,
           onRetry: waiting.onRetry,
+          ...askNotNarrowed(context, options),
           onPlan: (plan, warnings, more) => {
             waiting.arrived();
             describePlan(plan, output);
@@ -75,7 +83,13 @@ export function registerRun(program: Command, run: Run): void {
           );
           return 0;
         }
-        const { status, job } = await followJob(context, services, submitted.id);
+        const { status, job } = await followJob(
+          context,
+          services,
+          submitted.id,
+          null,
+          submitted.warnings.map(({ message }) => printable(message)),
+        );
         if (options.json === true && job !== null)
           output.json({
             ...jobJson(job),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { jobBoundary } from '../../google/boundary.ts';
 import { downscope } from '../../google/downscope.ts';
-import type { AgentSecrets, GrantedToken } from '../../shared/agent-protocol.ts';
+import type { AgentSecrets, GrantedToken, WholeAccess } from '../../shared/agent-protocol.ts';
 import {
   GRANT_PURPOSES,
   PLATFORM_SCOPE,
@@ -15,6 +15,7 @@ import { keepUnknown } from '../../shared/unknown-fields.ts';
 import type { Host } from '../hosts/types.ts';
 import type { KeyService } from '../keys/service.ts';
 import type { Clock } from '../platform/clock.ts';
+import { mintForAgent, type AgentToken } from './agent-token.ts';
 import { keyOfAccount } from './key-of-account.ts';
 import { keysHandedOver, tokensNeeded } from './make-plan.ts';
 
@@ -46,6 +47,24 @@ export interface Access {
   readonly record: AccessRecord;
   /** Why the tokens are not there: the network did not answer, and the agent will wait for them when it needs them. Null: all are. */
   readonly missing: Problem | null;
+  readonly narrowing: NarrowingNews;
+}
+
+/** What came of narrowing the agent's own tokens. */
+export interface NarrowingNews {
+  /** Those that are the account's own. */
+  readonly whole: readonly WholeAccess[];
+  /** Why: `access.not-narrowed`, each once. */
+  readonly refused: readonly NotNarrowed[];
+  /** `access.narrowed-wider`: narrowed, though not to the name itself. */
+  readonly wider: readonly Problem[];
+  /** The accounts' own tokens, for questions that are asked here. They are handed to nobody. */
+  readonly sources: readonly GrantedToken[];
+}
+
+export interface NotNarrowed {
+  readonly keyId: string;
+  readonly problem: Problem;
 }
 
 /** How long a start or a stop waits for tokens that it can do without. Milliseconds. */
@@ -59,6 +78,8 @@ export interface AccessOptions {
   readonly timeoutMs?: number;
   /** Those that can be had are better than none: it fails only where none can. */
   readonly some?: boolean;
+  /** What was found at the start that cannot be narrowed; without it, it is found out now. */
+  readonly decided?: readonly WholeAccess[];
   /** The run can begin without tokens: a network that does not answer leaves them out (`missing`), and is not waited for long. */
   readonly dispensable?: boolean;
 }
@@ -89,9 +110,25 @@ export async function gatherAccess(
   }
   // An agent that holds the keys mints for itself.
   const missing = tokens.ok || plan.unattended ? null : tokensMissing(plan, tokens.problem);
-  const { granted, record } = tokens.ok ? tokens.value : NO_TOKENS;
-  return ok({ secrets: { format: 1, tokens: [...granted], keys: handed }, record, missing });
+  const { granted, record, narrowing } = tokens.ok ? tokens.value : NO_TOKENS;
+  const told = toldOf(narrowing);
+  const secrets: AgentSecrets = {
+    format: 1,
+    tokens: [...granted],
+    keys: handed,
+    ...(narrowing.whole.length === 0 ? {} : { whole: [...narrowing.whole] }),
+    ...(told.length === 0
+      ? {}
+      : { warnings: told.map(({ message, hint }) => ({ message, hint })) }),
+  };
+  return ok({ secrets, record, missing, narrowing });
 }
+
+/** What is said of it. Pure. */
+export const toldOf = ({ refused, wider }: NarrowingNews): readonly Problem[] => [
+  ...refused.map((one) => one.problem),
+  ...wider,
+];
 
 /** What a key itself is handed over for. Pure. */
 function handedFor(plan: RunPlan, { keyId }: Account): readonly ('key-file' | 'key-to-agent')[] {
@@ -106,7 +143,12 @@ function handedFor(plan: RunPlan, { keyId }: Account): readonly ('key-file' | 'k
   ];
 }
 
-const NO_TOKENS = { granted: [], record: { format: 1 as const, tokens: [] } };
+export const NO_NARROWING: NarrowingNews = { whole: [], refused: [], wider: [], sources: [] };
+const NO_TOKENS: Minted = {
+  granted: [],
+  record: { format: 1, tokens: [] },
+  narrowing: NO_NARROWING,
+};
 
 function tokensMissing(plan: RunPlan, why: Problem): Problem {
   return {
@@ -116,28 +158,37 @@ function tokensMissing(plan: RunPlan, why: Problem): Problem {
   };
 }
 
+export interface Minted {
+  readonly granted: readonly GrantedToken[];
+  readonly record: AccessRecord;
+  readonly narrowing: NarrowingNews;
+}
+
 /** Fresh tokens for everything that a run still needs. */
 export async function mintTokens(
   keys: KeyService,
   plan: RunPlan,
   clock: Clock,
   options: AccessOptions = {},
-): Promise<Result<{ readonly granted: readonly GrantedToken[]; readonly record: AccessRecord }>> {
-  const { staged = false, signal, timeoutMs = MINT_TIME } = options;
+): Promise<Result<Minted>> {
+  const { staged = false, signal, timeoutMs = MINT_TIME, decided = null } = options;
   const issuedAt = clock.now();
+  const own: { readonly token: AgentToken; readonly use: WholeAccess }[] = [];
   const minted = await Promise.all(
     tokensNeeded(plan, staged).map(async ({ account, purpose }): Promise<Result<GrantedToken>> => {
       const card = await cardFor(keys, account, plan.id);
       if (!card.ok) return card;
+      const { keyId } = account;
       const settings = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
-      const access =
-        purpose === 'worker'
-          ? await mintForWorkers(keys, plan, card.value, settings)
-          : await keys.mint(card.value.id, purpose, plan.endpoints, {
-              ...settings,
-              use: { operation: `${purpose}-token`, reason: 'job', job: plan.id },
-            });
-      return access.ok ? ok({ keyId: account.keyId, purpose, access: access.value }) : access;
+      if (purpose === 'worker') {
+        const access = await mintForWorkers(keys, plan, card.value, settings);
+        return access.ok ? ok({ keyId, purpose, access: access.value }) : access;
+      }
+      const need = { account, card: card.value, purpose };
+      const token = await mintForAgent(keys, plan, need, decided, settings);
+      if (!token.ok) return token;
+      own.push({ token: token.value, use: { keyId, purpose } });
+      return ok({ keyId, purpose, access: token.value.access });
     }),
   );
   const granted: GrantedToken[] = [];
@@ -156,7 +207,27 @@ export async function mintTokens(
       expiresAt: access.expiresAt,
     })),
   };
-  return ok({ granted, record });
+  return ok({ granted, record, narrowing: newsOf(own) });
+}
+
+/** Pure. */
+function newsOf(
+  own: readonly { readonly token: AgentToken; readonly use: WholeAccess }[],
+): NarrowingNews {
+  const refused: NotNarrowed[] = [];
+  for (const { token, use } of own) {
+    const why = token.whole;
+    if (why !== null && !refused.some(({ problem: told }) => told.message === why.message))
+      refused.push({ keyId: use.keyId, problem: why });
+  }
+  return {
+    whole: own.filter(({ token }) => token.whole !== null).map(({ use }) => use),
+    refused,
+    wider: own.flatMap(({ token }) => token.wider),
+    sources: own.flatMap(({ token: { source }, use }) =>
+      source === null ? [] : [{ ...use, access: source }],
+    ),
+  };
 }
 
 /** What the workers are handed: the account's full token, or one narrowed to the job. It is narrowed here, so that the host never has more. */

@@ -16,10 +16,13 @@ import {
   accessEnds,
   DISPENSABLE_MINT_TIME,
   gatherAccess,
+  NO_NARROWING,
+  toldOf,
   type Access,
 } from './access.ts';
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { findKeyOfAccount } from './key-of-account.ts';
+import type { NarrowingBook } from './narrowing-book.ts';
 import { accountsOf } from './power-marks.ts';
 import { readLog, type LogPiece, type ReadLogOptions } from './read-log.ts';
 import { cancelled, goesOn, nothingToUpload, over, running, unreadable } from './refused.ts';
@@ -53,6 +56,8 @@ export type Retried = Started & { readonly how: 'started' | 'access-delivered' }
 export interface Started {
   readonly accessExpiresAt: number | null;
   readonly accessMissing: Problem | null;
+  /** That its access reaches more than the run needs, and why. */
+  readonly warnings: readonly Problem[];
 }
 
 /** Sees a plan before anything starts, what to warn of, and what its keys can do beyond it. */
@@ -126,6 +131,7 @@ export interface JobService {
 
 export interface JobServiceParts extends Omit<SubmitParts, 'clock'> {
   readonly rows: JobIndexReader & JobIndexWriter;
+  readonly narrowing: NarrowingBook;
   readonly log: Log;
   readonly clock?: SubmitParts['clock'];
 }
@@ -185,6 +191,7 @@ export function jobService(given: JobServiceParts): JobService {
     return ok({
       accessExpiresAt: plan.unattended ? null : accessEnds(access.value.record),
       accessMissing: access.value.missing,
+      warnings: toldOf(access.value.narrowing),
     });
   };
 
@@ -196,6 +203,13 @@ export function jobService(given: JobServiceParts): JobService {
     const { host, plan, access, warnings, more } = prepared.value;
     options.onPlan?.(plan, warnings, more);
     if (options.signal?.aborted === true) return fail(cancelled(plan.id));
+    const unasked = access.narrowing.refused.filter((one) => !parts.narrowing.isAccepted(one));
+    const [first] = unasked;
+    if (first !== undefined && options.onNotNarrowed !== undefined) {
+      const goesAhead = await options.onNotNarrowed(unasked.map((one) => one.problem));
+      if (!goesAhead) return fail(first.problem);
+      for (const one of unasked) parts.narrowing.accept(one);
+    }
     const started = await begin(host, plan, access);
     if (!started.ok) return started;
     return ok({
@@ -294,6 +308,7 @@ export function jobService(given: JobServiceParts): JobService {
           how: 'access-delivered',
           accessExpiresAt: news.value.expiresAt,
           accessMissing: null,
+          warnings: [],
         });
       }
       const started = await takeUp(run.value, plan.value, view, {}, signal);
@@ -372,4 +387,5 @@ const NO_ACCESS: Access = {
   secrets: NO_SECRETS,
   record: { format: 1, tokens: [] },
   missing: null,
+  narrowing: NO_NARROWING,
 };

@@ -13,7 +13,7 @@ import type { Host } from '../hosts/types.ts';
 import type { PowerBook } from '../keys/power-book.ts';
 import type { KeyService } from '../keys/service.ts';
 import { isoTime, type Clock } from '../platform/clock.ts';
-import { gatherAccess, type Access } from './access.ts';
+import { gatherAccess, toldOf, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
 import { NO_RULES, planGpus, type ChosenGpus, type GpuRules } from './choose-gpus.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
@@ -46,6 +46,11 @@ export interface SubmitOptions {
   readonly onRetry?: (news: RetryNews) => void;
   /** It begins with an empty folder, whatever its code says. */
   readonly emptyCode?: true;
+  /**
+   * Asked before a start whose own access cannot be narrowed, once for each key and bucket: whether it starts all the same. Without it the start goes
+   * on, with the warning.
+   */
+  readonly onNotNarrowed?: (refused: readonly Problem[]) => Promise<boolean>;
   /** Where a field stands in the job file, `FILE:LINE:COLUMN`: told with what is wrong with it. */
   readonly placeOf?: (field: FieldPath) => string;
 }
@@ -139,18 +144,21 @@ export async function prepareJob(
   });
   if (!access.ok) return access;
   const { tokens } = access.value.secrets;
+  const { narrowing } = access.value;
   const isMarked = ({ keyId }: Account): boolean => parts.powers.read(keyId) !== null;
   const [narrowed, more] = await Promise.all([
     tryNarrowed(plan.value, tokens, signal),
-    moreThanJobNeeds(plan.value, tokens, isMarked, signal),
+    moreThanJobNeeds(plan.value, narrowing.sources, isMarked, signal),
   ]);
-  const told = [
+  const all = [
     ...gpus.value.warnings,
     ...taken,
     keyFile,
     access.value.missing,
     ...narrowed,
-  ].filter((each) => each !== null);
+    ...toldOf(narrowing),
+  ];
+  const told = all.filter((each) => each !== null);
   return ok({ host, plan: plan.value, access: access.value, warnings: told, more });
 }
 

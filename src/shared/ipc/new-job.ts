@@ -80,6 +80,11 @@ export const NEW_JOB_CALLS = {
     z.strictObject({ question, gcs, key: keyName, for: z.enum(ACCESS_USES) }),
     accessReportSchema,
   ),
+  /** Whether the job's access can be narrowed to an address; what its start will say where it cannot. */
+  'new-job-check-narrowing': call(
+    z.strictObject({ question, gcs, key: keyName, for: z.enum(ACCESS_USES) }),
+    z.object({ refused: remark.nullable() }),
+  ),
   /** Whether a folder of this machine is there; the state of the git checkout that it is, or nulls. */
   'new-job-check-folder': call(
     z.strictObject({ question, path, purpose: z.enum(['code', 'input']) }),
@@ -121,7 +126,8 @@ export const NEW_JOB_CALLS = {
     z.object({ spec: jobSpecSchema.nullable(), mistakes: z.array(mistakeSchema) }),
   ),
   'new-job-start': call(
-    z.strictObject({ spec }),
+    /** `acceptWhole`: also where access cannot be narrowed to the job, which else is a refusal once for each key and bucket. */
+    z.strictObject({ spec, acceptWhole: z.boolean().optional() }),
     z.object({ id: z.string(), warnings: z.array(remark) }),
   ),
   /** A half-filled form, kept in the main process's memory alone: it may hold what nobody should find on a disk. */

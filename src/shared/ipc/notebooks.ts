@@ -9,7 +9,8 @@ const remark = z.object({ message: z.string(), hint: z.string() });
 
 export const NOTEBOOK_CALLS = {
   'notebook-start': call(
-    notebookRequestSchema,
+    /** `acceptWhole`: as with `new-job-start`. */
+    z.strictObject({ ...notebookRequestSchema.shape, acceptWhole: z.boolean().optional() }),
     z.object({ id: z.string(), warnings: z.array(remark) }),
   ),
   /** Opens it in a window of its own, or in the system's browser. */

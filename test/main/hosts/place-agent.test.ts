@@ -1,18 +1,26 @@
+import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cleanAgents } from '../../../src/main/hosts/local/clean-agents.ts';
 import { agentEnvironment } from '../../../src/main/hosts/local/environment.ts';
 import { noteUse, placeAgent } from '../../../src/main/hosts/local/place-agent.ts';
+import { AS_NOBODY, cannotDropPrivileges, NOBODY } from '../../support/without-privileges.ts';
 import { writeManifest } from '../agent-folder.ts';
 import { problemOf, temporaryFolder, valueOf } from '../temp.ts';
 
@@ -121,3 +129,93 @@ test('a hard link of the runtime serves where the file system has no reflinks', 
   const placed = valueOf(await placeAgent(agents, from));
   expect(statSync(placed.node).size).toBe(7);
 });
+
+test('the runtime is a copy and no link: its original keeps its mode, and what is done to either is not done to the other', async () => {
+  const { agents, ...from } = source();
+  chmodSync(from.nodeRuntime, 0o755);
+  const { node } = valueOf(await placeAgent(agents, from));
+  expect(statSync(node).ino).not.toBe(statSync(from.nodeRuntime).ino);
+  expect([statSync(node).nlink, statSync(from.nodeRuntime).nlink]).toEqual([1, 1]);
+  expect(statSync(from.nodeRuntime).mode & 0o777).toBe(0o755);
+  writeFileSync(from.nodeRuntime, 'changed');
+  expect(readFileSync(node, 'utf8')).toBe('runtime');
+});
+
+test.each([
+  ['written to', (node: string) => appendFileSync(node, 'more')],
+  [
+    'replaced by one of the same size and time',
+    (node: string) => {
+      const { atime, mtime } = statSync(node);
+      rmSync(node);
+      writeFileSync(node, 'RUNTIME', { mode: 0o755 });
+      utimesSync(node, atime, mtime);
+    },
+  ],
+  ['given another mode', (node: string) => chmodSync(node, 0o700)],
+  [
+    'replaced by a link',
+    (node: string) => {
+      renameSync(node, `${node}.real`);
+      symlinkSync(`${node}.real`, node);
+    },
+  ],
+  ['placed by an earlier version', (node: string) => rmSync(join(dirname(node), 'runtime.json'))],
+])('a runtime that was %s is placed anew', async (_, change) => {
+  const { agents, ...from } = source();
+  const placed = valueOf(await placeAgent(agents, from));
+  expect(valueOf(await placeAgent(agents, from)).fresh).toBe(false);
+  change(placed.node);
+  expect(valueOf(await placeAgent(agents, from)).fresh).toBe(true);
+  expect(readFileSync(placed.node, 'utf8')).toBe('runtime');
+  expect(valueOf(await placeAgent(agents, from)).fresh).toBe(false);
+});
+
+/** Places the runtime that runs it, starts it, and tells what it may read of its own process and what of that one. */
+const LOOK = (folder: string): string => `
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRuntimeUntouched, placeRuntime } from ${JSON.stringify(new URL('../../../src/main/hosts/local/runtime.ts', import.meta.url).href)};
+const folder = ${JSON.stringify(folder)};
+const placed = await placeRuntime(process.execPath, folder);
+const node = join(folder, 'node');
+const tried = (body) => { try { body(); return 'may'; } catch (error) { return error.code; } };
+const look = (pid) => ['mem', 'environ'].map((name) => tried(() => closeSync(openSync('/proc/' + pid + '/' + name, 'r'))));
+const start = (program) => new Promise((resolve) => {
+  const child = spawn(program, ['-e', 'console.log(process.execPath); setInterval(() => {}, 1000)'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout.once('data', (said) => { resolve([String(said).trim(), ...look(child.pid)]); child.kill('SIGKILL'); });
+});
+console.log(JSON.stringify({
+  placed,
+  untouched: await isRuntimeUntouched(folder),
+  mode: (statSync(node).mode & 0o777).toString(8),
+  read: tried(() => readFileSync(node)),
+  ours: await start(node),
+  other: await start(process.execPath),
+}));
+`;
+
+test.skipIf(process.platform !== 'linux' || cannotDropPrivileges() !== null)(
+  'a user who is not root may run the runtime and not read it, so that other programs of his do not see into the memory of agents',
+  () => {
+    const folder = temporaryFolder();
+    for (let above = folder; above !== tmpdir(); above = dirname(above)) chmodSync(above, 0o755);
+    chownSync(folder, NOBODY, NOBODY);
+    const said = execFileSync(
+      'setpriv',
+      [...AS_NOBODY, process.execPath, '--input-type=module', '-e', LOOK(folder)],
+      { cwd: '/', encoding: 'utf8' },
+    );
+    expect(JSON.parse(said)).toEqual({
+      placed: true,
+      untouched: true,
+      mode: '111',
+      read: 'EACCES',
+      ours: [join(folder, 'node'), 'EACCES', 'EACCES'],
+      // Without it, anybody of the same user may: that is what this is about.
+      other: [process.execPath, 'may', 'may'],
+    });
+  },
+  60_000,
+);

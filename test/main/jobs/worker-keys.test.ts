@@ -65,6 +65,7 @@ test('a bucket that refuses narrowed tokens is told before the start', async () 
   const told = valueOf(await submit(services, base, text)).warnings;
   expect(told.map(({ code, subject }) => [code, subject])).toEqual([
     ['access.narrowed-refused', 'gs://artifacts-bucket'],
+    ['access.not-narrowed', 'gs://artifacts-bucket'],
   ]);
 }, 60_000);
 

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
 import { codeOf, reasonOf } from '../../platform/paths.ts';
+import { isRuntimeUntouched, placeRuntime } from './runtime.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
 import { makeFolders } from '../../platform/make-folders.ts';
 
@@ -25,7 +26,7 @@ export interface PlacedAgent {
 }
 
 /**
- * Copies an agent folder and a Node.js runtime to `<agents>/<version>/`: checked file by file, put in place by one rename. What is there
+ * Copies an agent folder and a Node.js runtime to `<agents>/<version>/`: checked file by file, the runtime too (see `runtime.ts`), put in place by one rename. What is there
  * and whole is left alone; what is there and changed is replaced. Several processes may do it at once.
  * Errors: `host.agent-missing`, `host.agent-not-placed`.
  */
@@ -56,7 +57,8 @@ export async function placeAgent(
         return fail(notPlaced(folder, `${name} is not what the manifest of the agent says`));
     }
     await copyFile(join(source.agentFolder, 'manifest.json'), join(temporary, 'manifest.json'));
-    await placeRuntime(nodeRuntime, join(temporary, 'node'));
+    if (!(await placeRuntime(nodeRuntime, temporary)))
+      return fail(notPlaced(folder, `the copy of ${nodeRuntime} is not the same`));
     return placed(await moveIntoPlace(temporary, folder, files));
   } catch (error) {
     return fail(notPlaced(folder, reasonOf(error)));
@@ -85,32 +87,12 @@ async function moveIntoPlace(
     }
 }
 
-/** By reflink or hard link where the file system can, so that removing the application takes nothing from a run; else a copy. */
-async function placeRuntime(from: string, to: string): Promise<void> {
-  const ways = [
-    () => copyFile(from, to, constants.COPYFILE_FICLONE_FORCE),
-    () => link(from, to),
-    () => copyFile(from, to),
-  ];
-  let last: unknown;
-  for (const way of ways)
-    try {
-      await way();
-      return;
-    } catch (error) {
-      last = error;
-      await rm(to, { force: true });
-    }
-  throw last;
-}
-
 async function isWhole(folder: string, files: AgentManifest['files']): Promise<boolean> {
   try {
     for (const [name, checksum] of Object.entries(files))
       if ((await checksumOf(join(folder, name))) !== checksum) return false;
     await readFile(join(folder, 'manifest.json'));
-    await access(join(folder, 'node'), constants.X_OK);
-    return true;
+    return await isRuntimeUntouched(folder);
   } catch {
     return false;
   }

@@ -6,6 +6,7 @@ import type { HandlersOf } from '../../../shared/ipc.ts';
 import type { NEW_JOB_CALLS } from '../../../shared/ipc/new-job.ts';
 import type { JobSpec } from '../../../shared/job-spec.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../../shared/problem.ts';
+import { checkNarrowing } from '../../jobs/check-narrowing.ts';
 import { refusals } from '../../jobs/job-file-mistakes.ts';
 import { readJobFile } from '../../jobs/job-file.ts';
 import { lookAtCheckout, lookAtRepository } from '../../jobs/look-at-code.ts';
@@ -89,6 +90,11 @@ export function newJobHandlers(
       asked.answer(question, (signal) => measureObjects(parts, { gcs, key }, signal)),
     'new-job-check-access': ({ question, gcs, key, for: use }) =>
       asked.answer(question, (signal) => access.check({ address: gcs, key, for: use }, signal)),
+    'new-job-check-narrowing': ({ question, gcs, key, for: use }) =>
+      asked.answer(question, async (signal) => {
+        const refused = await checkNarrowing(parts, { gcs, key, for: use }, signal);
+        return refused.ok ? ok({ refused: refused.value }) : refused;
+      }),
     'new-job-check-folder': ({ question, path, purpose }) =>
       asked.answer(question, async (signal) => {
         const host = hosts.get(HOST);
@@ -139,10 +145,13 @@ export function newJobHandlers(
       const read = readJobFile(text);
       return ok({ spec: read.spec, mistakes: [...(read.mistakes ?? [])] });
     },
-    'new-job-start': async ({ spec }) => {
+    'new-job-start': async ({ spec, acceptWhole = false }) => {
       const refusal = refuseToStart(spec);
       if (refusal !== null) return fail(refusal);
-      const submitted = await jobs.submit(spec, { baseFolder: homedir() });
+      const submitted = await jobs.submit(spec, {
+        baseFolder: homedir(),
+        onNotNarrowed: () => Promise.resolve(acceptWhole),
+      });
       if (!submitted.ok) return submitted;
       return ok({ id: submitted.value.id, warnings: [...submitted.value.warnings] });
     },

@@ -13,7 +13,7 @@ export function notebookHandlers(
   shell: Pick<WindowShell, 'openNotebook'>,
 ): HandlersOf<typeof NOTEBOOK_CALLS> {
   return {
-    'notebook-start': async (request) => {
+    'notebook-start': async ({ acceptWhole = false, ...request }) => {
       const folders = [request.code, request.input?.startsWith('gs://') ? null : request.input];
       const relative = folders.find((folder) => typeof folder === 'string' && !isAbsolute(folder));
       if (typeof relative === 'string')
@@ -26,7 +26,10 @@ export function notebookHandlers(
             hint: 'Write gs://bucket/path, or the path from the root of the disk.',
           }),
         );
-      const submitted = await jobs.submitNotebook(request, { baseFolder: homedir() });
+      const submitted = await jobs.submitNotebook(request, {
+        baseFolder: homedir(),
+        onNotNarrowed: () => Promise.resolve(acceptWhole),
+      });
       if (!submitted.ok) return submitted;
       return ok({ id: submitted.value.id, warnings: [...submitted.value.warnings] });
     },

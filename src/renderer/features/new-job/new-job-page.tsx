@@ -94,17 +94,23 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
   usePlace((text) => take.mutate({ text, from: 'the job' }), methods.setValue);
 
   const start = useMutation({
-    mutationFn: (job: NonNullable<typeof spec>) => ask('new-job-start', { spec: job }),
+    mutationFn: ({
+      acceptWhole = false,
+      ...job
+    }: {
+      readonly spec: NonNullable<typeof spec>;
+      readonly acceptWhole?: boolean;
+    }) => ask('new-job-start', { ...job, acceptWhole }),
     onSuccess: ({ id }) => {
       draft.forget();
       go({ screen: 'jobs', job: id });
     },
   });
-  const submit = () => {
+  const submit = (acceptWhole = false) => {
     if (start.isPending) return;
     setAttempted(true);
     if (spec === null || file.mistakes === null || file.mistakes.length > 0) focusFirstWrong();
-    else start.mutate(spec);
+    else start.mutate({ spec, acceptWhole });
   };
   const press = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
@@ -112,7 +118,7 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
     submit();
   };
   // A refusal speaks of the job as it was then.
-  const isRefused = start.isError && JSON.stringify(start.variables) === JSON.stringify(spec);
+  const isRefused = start.isError && JSON.stringify(start.variables.spec) === JSON.stringify(spec);
   const failure = isRefused ? start.error : take.error;
 
   return (
@@ -195,7 +201,8 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
               failure={failure === null ? null : problemOf(failure)}
               onConfirmed={() => start.reset()}
               starting={start.isPending}
-              onStart={submit}
+              onAccepted={() => submit(true)}
+              onStart={() => submit()}
             />
           </div>
         </div>

@@ -3,6 +3,7 @@ import type { Problem } from '../../../shared/problem.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { ConfirmRefused } from '../access/power.tsx';
+import { StartAllTheSame } from '../access/start-all-the-same.tsx';
 import { Rungs } from '../access/rungs.tsx';
 import type { Check, Finding } from './checks.ts';
 import type { SummaryLine } from './summary.ts';
@@ -18,6 +19,8 @@ interface SidePanelProps {
   readonly failure: Problem | null;
   /** What the start was refused for is confirmed by now. */
   readonly onConfirmed: () => void;
+  /** It starts although its access cannot be narrowed to it. */
+  readonly onAccepted: () => void;
   readonly starting: boolean;
   readonly onStart: () => void;
 }
@@ -73,6 +76,11 @@ export function SidePanel(props: SidePanelProps) {
           <div className="nj-refusal">
             <ProblemAlert {...failure} />
             <ConfirmRefused problem={failure} onConfirmed={props.onConfirmed} />
+            <StartAllTheSame
+              problem={failure}
+              pending={props.starting}
+              onStart={props.onAccepted}
+            />
           </div>
         )}
         {wrong > 0 ? (

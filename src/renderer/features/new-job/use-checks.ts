@@ -67,6 +67,18 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
     'new-job-check-access',
     accessTo('output', output.type === 'gcs' ? output : null),
   );
+  const codeNarrowing = useQuestion(
+    'new-job-check-narrowing',
+    accessTo('input', code.type === 'gcs' ? code : null),
+  );
+  const inputNarrowing = useQuestion(
+    'new-job-check-narrowing',
+    accessTo('input', input.type === 'gcs' ? input : null),
+  );
+  const outputNarrowing = useQuestion(
+    'new-job-check-narrowing',
+    accessTo('output', output.type === 'gcs' ? output : null),
+  );
   const outputCheck = useQuestion(
     'new-job-check-output',
     output.type === 'gcs' && parseGcsAddress(output.gcs).ok
@@ -130,6 +142,9 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
             finding: keyFile,
           },
         ]),
+    ...narrowing('code.gcs', codeNarrowing),
+    ...narrowing('input.gcs', inputNarrowing),
+    ...narrowing('output.gcs', outputNarrowing),
     ...check('This machine', 'gpus', host, tellHost),
   ];
   const more = moreThanTheJobNeeds(checks.flatMap(({ access }) => access ?? []));
@@ -144,6 +159,18 @@ function mentionOf(
   if (answer.state !== 'answered') return null;
   const { where, word } = answer.value;
   return where === null || word === null ? null : { where, word };
+}
+
+/** A line where the job's access cannot be narrowed to what it needs. That it can is the rule, and nothing is said while it is asked. */
+function narrowing(
+  field: FieldName,
+  answer: Answer<{
+    readonly refused: { readonly message: string; readonly hint: string } | null;
+  }>,
+): readonly Check[] {
+  if (answer.state !== 'answered' || answer.value.refused === null) return [];
+  const finding: Finding = { state: 'warning', ...answer.value.refused };
+  return [{ topic: 'Access of the job', field, finding }];
 }
 
 const reportOf = (answer: Answer<AccessReport>): AccessReport | null =>

@@ -7,6 +7,7 @@ import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { ConfirmRefused } from '../access/power.tsx';
+import { StartAllTheSame } from '../access/start-all-the-same.tsx';
 import { useNewNotebook } from './new-notebook-store.ts';
 
 const MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
@@ -78,7 +79,8 @@ function NotebookForm({ onDone }: { readonly onDone: () => void }) {
   const go = useNavigation((navigation) => navigation.go);
   const keys = useQuery({ queryKey: ['new-job-keys'], queryFn: () => ask('new-job-keys', {}) });
   const start = useMutation({
-    mutationFn: () => ask('notebook-start', requestOf(filled)),
+    mutationFn: ({ acceptWhole = false }: { readonly acceptWhole?: boolean }) =>
+      ask('notebook-start', { ...requestOf(filled), acceptWhole }),
     onSuccess: ({ id }) => {
       onDone();
       go({ screen: 'jobs', job: id });
@@ -90,7 +92,7 @@ function NotebookForm({ onDone }: { readonly onDone: () => void }) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!start.isPending) start.mutate();
+          if (!start.isPending) start.mutate({});
         }}
       >
         <Stack gap="xs">
@@ -168,7 +170,14 @@ function NotebookForm({ onDone }: { readonly onDone: () => void }) {
         </Stack>
       </form>
       {start.error !== null && (
-        <ConfirmRefused problem={problemOf(start.error)} onConfirmed={() => start.reset()} />
+        <>
+          <ConfirmRefused problem={problemOf(start.error)} onConfirmed={() => start.reset()} />
+          <StartAllTheSame
+            problem={problemOf(start.error)}
+            pending={start.isPending}
+            onStart={() => start.mutate({ acceptWhole: true })}
+          />
+        </>
       )}
     </>
   );

@@ -16,7 +16,7 @@ export const longParts: Readonly<Record<string, number>> = {
   'test/agent/upload-again.test.ts': 6,
   'test/agent/worker-tokens.test.ts': 9,
   'test/cli/access.test.ts': 3,
-  'test/cli/addresses.test.ts': 21,
+  'test/cli/addresses.test.ts': 24,
   'test/cli/administrator.test.ts': 8,
   'test/cli/key-life.test.ts': 2,
   'test/cli/left-out.test.ts': 5,

@@ -84,6 +84,12 @@ export const inputSpecSchema = z.union([
     .strictObject({
       gcs: address(`Where the input lies in Cloud Storage. ${MEANING}`),
       key: bucketKey,
+      keepCompressed: z
+        .boolean()
+        .optional()
+        .describe(
+          'true: objects that are stored packed (Content-Encoding: gzip) stay packed. Without it their files hold what was packed. An archive is unpacked in any case.',
+        ),
     })
     .describe('Objects of a bucket, fetched before the workers start.'),
   z

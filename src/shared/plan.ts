@@ -40,6 +40,8 @@ export const inputPlanSchema = z.discriminatedUnion('kind', [
     bucket: z.string(),
     target: inputTargetSchema,
     account,
+    /** Objects that are stored packed (`Content-Encoding: gzip`) stay packed. */
+    keepCompressed: z.boolean().exactOptional(),
   }),
   /** A folder of the host, used in place, never copied or written: `data/` is a link to it. Absolute. */
   z.strictObject({ kind: z.literal('dir'), path: z.string() }),

@@ -216,7 +216,10 @@ async function planInput(
     const there = await checkFolder(host, path, 'input.input-folder', 'input.dir');
     return there.ok ? ok({ kind: 'dir', path }) : there;
   }
-  return planObjects(parts, input, options);
+  const planned = await planObjects(parts, input, options);
+  return planned.ok && input.keepCompressed === true
+    ? ok({ ...planned.value, keepCompressed: true })
+    : planned;
 }
 
 /** What lies at an address of code or input. */

@@ -26,6 +26,7 @@ export const jobFormSchema = z.object({
     type: z.enum(['gcs', 'dir', 'none']),
     gcs: z.string(),
     key: z.string(),
+    keepCompressed: z.boolean(),
     dir: z.string(),
   }),
   output: z.object({
@@ -52,7 +53,7 @@ export const EMPTY_FORM: JobForm = {
   setup: '',
   workers: [{ command: '' }],
   env: [],
-  input: { type: 'none', gcs: '', key: '', dir: '' },
+  input: { type: 'none', gcs: '', key: '', keepCompressed: false, dir: '' },
   output: { type: 'none', gcs: '', key: '', archive: false, layout: 'per-run' },
   workerKey: '',
   workerKeyMode: 'token',
@@ -80,7 +81,13 @@ export function formOf(spec: JobSpec): JobForm {
       input === undefined
         ? inputFields
         : 'gcs' in input
-          ? { ...inputFields, type: 'gcs', gcs: input.gcs, key: input.key ?? '' }
+          ? {
+              ...inputFields,
+              type: 'gcs',
+              gcs: input.gcs,
+              key: input.key ?? '',
+              keepCompressed: input.keepCompressed === true,
+            }
           : { ...inputFields, type: 'dir', dir: input.dir },
     output:
       output === undefined
@@ -116,7 +123,13 @@ export function specOf(form: JobForm): JobSpecInput {
       ? {}
       : {
           input:
-            input.type === 'dir' ? { dir: input.dir } : { gcs: input.gcs, ...keyOf(input.key) },
+            input.type === 'dir'
+              ? { dir: input.dir }
+              : {
+                  gcs: input.gcs,
+                  ...keyOf(input.key),
+                  ...(input.keepCompressed ? { keepCompressed: true } : {}),
+                },
         }),
     ...(output.type === 'none'
       ? {}

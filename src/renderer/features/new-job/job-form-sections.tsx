@@ -109,7 +109,14 @@ function InputSection() {
         <ChoiceField field="input.type" choices={INPUT_TYPES} />
       </Row>
       {input.type === 'gcs' && (
-        <AddressRows side="input" placeholder="gs://bucket/data/" chosenKey={input.key} />
+        <>
+          <AddressRows side="input" placeholder="gs://bucket/data/" chosenKey={input.key} />
+          <FlagField
+            field="input.keepCompressed"
+            label="Keep packed objects packed"
+            about="leave objects that are stored with Content-Encoding: gzip as they are stored, instead of unpacking them."
+          />
+        </>
       )}
       {input.type === 'dir' && <FolderRow side="input" />}
     </Section>

@@ -3,9 +3,11 @@
 // TRAINYARD_PACKAGE_OUTPUT: another folder than `dist`. TRAINYARD_UPDATE_URL: the folder on the web where installed ones look for newer
 // versions (what electron-builder makes is put there); without it they look nowhere.
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { afterInstall, afterRemove } from './lib/command-script.mjs';
+import { copyrightText } from './lib/copyright.mjs';
 import { bundledNode, root } from './lib/root.mjs';
 import { electronRuntime } from './test-runtime.mjs';
 
@@ -72,12 +74,29 @@ async function main() {
     return 4;
   }
   if (runtime.kind === 'registry') return packageForTests(runtime, args);
+  await writeForDebian();
   return build([
     ...args,
     `-c.directories.output=${output}`,
     // The one that is here already, for the platform it is for.
     ...(args.includes('--dir') ? [`-c.electronDist=${officialDist()}`] : []),
   ]);
+}
+
+/** What electron-builder.yml names of `out/package`: electron-builder's own scripts with ours behind them, and the copyright file. */
+async function writeForDebian() {
+  const folder = join(root, 'out', 'package');
+  const templates = join(root, 'node_modules', 'app-builder-lib', 'templates', 'linux');
+  await mkdir(folder, { recursive: true });
+  for (const [name, ours] of [
+    ['after-install.tpl', afterInstall],
+    ['after-remove.tpl', afterRemove],
+  ])
+    await writeFile(
+      join(folder, name),
+      `${await readFile(join(templates, name), 'utf8')}\n${ours}`,
+    );
+  await writeFile(join(folder, 'copyright'), copyrightText(root));
 }
 
 process.exitCode = await main();

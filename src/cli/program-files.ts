@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { nodeRuntimeFor } from '../main/platform/node-runtime.ts';
 
-/** Where the parts of the program lie, told from where this file runs: `src/cli` in development, `out/cli` when built. */
+/** Where the parts of the program lie, told from where this file runs: `src/cli` in development, `out/cli` when built or installed. */
 export interface ProgramFiles {
   /** The folder with package.json. */
   readonly root: string;
@@ -19,10 +19,14 @@ export interface ProgramFiles {
   readonly examples: string;
 }
 
+/** The folder in which an installed application has what lies outside its archive. */
+const PACKAGED = 'app.asar.unpacked';
+
 const packageSchema = z.object({ name: z.literal('trainyard'), version: z.string() });
 
 export function findProgramFiles(from: string = import.meta.dirname): ProgramFiles {
   const { root, version } = findRoot(from);
+  if (path.basename(root) === PACKAGED) return packagedFiles(root, version);
   const built = path.relative(root, from).split(path.sep)[0] === 'out';
   const emulator = path.join(root, 'out', 'emulator', 'emulator.mjs');
   return {
@@ -36,6 +40,20 @@ export function findProgramFiles(from: string = import.meta.dirname): ProgramFil
       ? path.join(root, 'out', 'cli', 'trainyard.mjs')
       : path.join(root, 'src', 'cli', 'main.ts'),
     examples: path.join(root, 'examples'),
+  };
+}
+
+/** As electron-builder.yml lays an installed application out: the command line beside the archive, all else beside that. */
+function packagedFiles(root: string, version: string): ProgramFiles {
+  const resources = path.dirname(root);
+  return {
+    root,
+    version,
+    agentFolder: path.join(resources, 'agent'),
+    nodeRuntime: nodeRuntimeFor([resources]) ?? process.execPath,
+    emulator: path.join(resources, 'emulator', 'emulator.mjs'),
+    commandLine: path.join(root, 'out', 'cli', 'trainyard.mjs'),
+    examples: path.join(resources, 'examples'),
   };
 }
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { app, dialog, session } from 'electron';
+import { commandOf, runCommand } from './app/command.ts';
 import { declareScheme, serveScheme } from './app/scheme.ts';
 import { guardAllContents, guardSession } from './app/security.ts';
 import { hasTray } from './app/session-bus.ts';
@@ -42,12 +43,14 @@ async function begin(paths: HomePaths): Promise<void> {
   await start({ paths, out, made, tray, onHeard });
 }
 
-declareScheme();
-guardAllContents();
-
-const paths = homePaths(process.env);
-if (!paths.ok) refuseToStart(paths.problem.message, paths.problem.hint);
-else {
+function openWindow(): void {
+  declareScheme();
+  guardAllContents();
+  const paths = homePaths(process.env);
+  if (!paths.ok) {
+    refuseToStart(paths.problem.message, paths.problem.hint);
+    return;
+  }
   // Chromium's own files; its single instance lock lies there too, so one window a home.
   app.setPath('userData', path.join(paths.value.home, 'window'));
   const { logs } = paths.value;
@@ -58,3 +61,7 @@ else {
       refuseToStart(`Trainyard could not start: ${reason}`, `${logs} may say more. Jobs go on.`);
     });
 }
+
+const command = app.isPackaged ? commandOf(process.argv.slice(1)) : null;
+if (command === null) openWindow();
+else void runCommand(process.resourcesPath, command).then((status) => app.exit(status));

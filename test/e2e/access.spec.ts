@@ -91,6 +91,20 @@ test('an administrator’s key, a failed check, what to ask for, and "Check now"
     'a custom role that holds only storage.objects.list',
   );
   await picture(page, 'form');
+  // An administrator's key is marked where it is chosen, and told where it is handed over.
+  const workerKey = page.locator('#new-job-workerKey');
+  await expect(workerKey.locator('option', { hasText: 'ruler' })).toContainText(
+    'administrator’s key',
+  );
+  await expect(workerKey.locator('option', { hasText: 'lab (' })).not.toContainText(
+    'administrator’s key',
+  );
+  await workerKey.selectOption('ruler');
+  await field('They get').selectOption('The whole key, as a file');
+  await expect(panel).toContainText(
+    'This is an administrator’s key. The workers get the whole key',
+  );
+  await workerKey.selectOption('');
   await panel.getByRole('button', { name: 'Ask for access…' }).click();
 
   // What to ask for, in every form, without a network; then whether it works.

@@ -138,6 +138,31 @@ test('a notebook is started, opened in a window that has nothing of ours, stoppe
       })),
     );
 
+    // The browser is opened by a click, and by nothing that a page does by itself.
+    await application.evaluate(({ shell }) => {
+      const outside: string[] = [];
+      shell.openExternal = async (address: string) => {
+        outside.push(address);
+      };
+      (globalThis as unknown as { outside: string[] }).outside = outside;
+    });
+    const outside = () =>
+      application.evaluate(() => (globalThis as unknown as { outside: string[] }).outside);
+    await child.reload();
+    const byItself = await application.evaluate(async ({ BrowserWindow }, address) => {
+      const [contents] = BrowserWindow.getAllWindows()
+        .map(({ webContents }) => webContents)
+        .filter((each) => each.getURL() === address);
+      await contents?.executeJavaScript(
+        `document.body.innerHTML = '<a href="https://example.invalid/link" style="font-size: 40px">link</a>';
+         window.open('https://example.invalid/opened'); location.href = 'https://example.invalid/moved'; 0`,
+      );
+      return contents !== undefined;
+    }, child.url());
+    expect(byItself).toBe(true);
+    await child.getByRole('link', { name: 'link' }).click();
+    await expect.poll(outside).toEqual(['https://example.invalid/link']);
+
     // Nothing that our own page can ask for has the token in it.
     const answers = await page.evaluate(
       async (id) =>

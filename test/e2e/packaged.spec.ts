@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -62,10 +62,59 @@ test.describe('the packaged application', () => {
       'agent',
       'app.asar',
       'app.asar.unpacked',
+      'bin',
       'emulator',
       'examples',
       'node',
     ]);
+  });
+
+  test('brings the command line, reached by a link on the PATH and by its own program; native code of this machine alone', async ({
+    profile,
+  }) => {
+    const { env } = profile.command();
+    const folder = await mkdtemp(join(tmpdir(), 'trainyard-installed-'));
+    try {
+      // As a package for Debian does.
+      const linked = join(folder, 'bin', 'trainyard');
+      await mkdir(join(folder, 'bin'));
+      await symlink(join(executable, '..', 'resources', 'bin', 'trainyard'), linked);
+      const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+        version: string;
+      };
+      expect(await ends(linked, ['--version'], env)).toMatchObject({
+        status: 0,
+        stdout: `${version}\n`,
+      });
+      await mkdir(join(folder, 'code'));
+      const file = join(folder, 'job.yaml');
+      await writeFile(
+        file,
+        'name: installed\nhost: local\ncode: { dir: ./code }\nworkers: [echo from the package]\n',
+      );
+      const told = await ends(linked, ['run', file], env);
+      expect(told, told.stderr).toMatchObject({ status: 0 });
+      // The window's own program, as an AppImage starts it.
+      const root = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+      const listed = await ends(executable, [...root, 'jobs', '--json'], env);
+      expect(listed, listed.stderr).toMatchObject({ status: 0 });
+      expect(JSON.parse(listed.stdout)).toMatchObject([{ name: 'installed', state: 'finished' }]);
+      expect(
+        await ends(executable, [...root, 'run', join(folder, 'none.yaml')], env),
+      ).toMatchObject({
+        status: 2,
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    const unpacked = join(executable, '..', 'resources', 'app.asar.unpacked');
+    const native = (await readdir(unpacked, { recursive: true })).filter((name) =>
+      name.endsWith('.node'),
+    );
+    expect(native.filter((name) => /musl|darwin|win32|armv7l|ia32/.test(name))).toEqual([]);
+    expect(native.filter((name) => name.includes(`linux-${process.arch}`)).length).toBe(
+      native.length,
+    );
   });
 
   test('its embedded Google runs from its own folder, without packages beside it', async () => {
@@ -137,6 +186,26 @@ test.describe('the packaged application', () => {
     }
   });
 });
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function ends(
+  program: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<Ended> {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, stdout, stderr };
+}
 
 /** Where newer versions would lie: it has an older one. */
 async function startUpdates() {

@@ -52,7 +52,7 @@ test('the page is served with its policy, and the policy holds', async ({ shared
     return Object.fromEntries(answer.headers.entries());
   });
   expect(headers['content-security-policy']).toBe(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'",
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   );
   expect(headers['x-content-type-options']).toBe('nosniff');
 

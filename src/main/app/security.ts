@@ -31,7 +31,33 @@ export function letStay(session: Session, origin: string): void {
   origins.set(session, origin);
 }
 
+/** Chromium counts a click or a key for this long as what a user did. Milliseconds. */
+const CLICK = 1_000;
+/** A world of scripts that those of the page cannot reach. */
+const OWN_WORLD = 1_001;
+
+/**
+ * Opens what a notebook links to in the system's browser, where a click or a key asked for it: an output's script must not open pages by itself.
+ * One page a click.
+ */
+function outsideOpener(contents: WebContents): (url: string) => void {
+  let last = 0;
+  return (url) => {
+    if (!mayOpenOutside(url)) return;
+    void contents
+      .executeJavaScriptInIsolatedWorld(OWN_WORLD, [{ code: 'navigator.userActivation.isActive' }])
+      .then((isActive) => {
+        const now = Date.now();
+        if (isActive !== true || now - last < CLICK) return undefined;
+        last = now;
+        return shell.openExternal(url);
+      })
+      .catch(() => undefined);
+  };
+}
+
 function guardContents(contents: WebContents): void {
+  const openOutside = outsideOpener(contents);
   const origin = (): string | null => origins.get(contents.session) ?? null;
   const mayStay = (url: string): boolean => {
     const own = origin();
@@ -41,7 +67,7 @@ function guardContents(contents: WebContents): void {
     if (mayStay(event.url)) return;
     event.preventDefault();
     // What a notebook links to is for the browser.
-    if (origin() !== null && mayOpenOutside(event.url)) void shell.openExternal(event.url);
+    if (origin() !== null) openOutside(event.url);
   });
   contents.on('will-frame-navigate', (event) => {
     const own = origin();
@@ -60,7 +86,8 @@ function guardContents(contents: WebContents): void {
         action: 'allow',
         overrideBrowserWindowOptions: { webPreferences: { ...WEB_PREFERENCES } },
       };
-    if (mayOpenOutside(url)) void shell.openExternal(url);
+    if (origin() !== null) openOutside(url);
+    else if (mayOpenOutside(url)) void shell.openExternal(url);
     return { action: 'deny' };
   });
 }

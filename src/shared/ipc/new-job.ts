@@ -58,7 +58,8 @@ export const NEW_JOB_CALLS = {
   'new-job-cancel': call(z.strictObject({ question }), nothing),
   'new-job-keys': call(
     z.strictObject({}),
-    z.array(z.object({ name: z.string(), email: z.string() })),
+    // `admin`: it was found that the key can administer its project.
+    z.array(z.object({ name: z.string(), email: z.string(), admin: z.boolean() })),
   ),
   /** Asks the user for a folder; null: none was chosen. */
   'new-job-pick-folder': call(
@@ -68,7 +69,7 @@ export const NEW_JOB_CALLS = {
   /** Whether a key still gets access. */
   'new-job-check-key': call(
     z.strictObject({ question, key: keyName }),
-    z.object({ email: z.string() }),
+    z.object({ email: z.string(), admin: z.boolean() }),
   ),
   /** What lies at an address, counted up to a bound. */
   'new-job-check-objects': call(

@@ -71,7 +71,11 @@ export function newJobHandlers(
     },
     'new-job-keys': async () => {
       const cards = await keys.list();
-      return cards.ok ? ok(cards.value.map(({ name, email }) => ({ name, email }))) : cards;
+      if (!cards.ok) return cards;
+      const { value } = cards;
+      return ok(
+        value.map(({ id, name, email }) => ({ name, email, admin: access.known(id) !== null })),
+      );
     },
     'new-job-pick-folder': async ({ purpose }) => {
       const [chosen] = await shell.pick({
@@ -84,7 +88,9 @@ export function newJobHandlers(
     'new-job-check-key': ({ question, key }) =>
       asked.answer(question, async (signal) => {
         const email = await getsAccess(key, 'read', signal);
-        return email.ok ? ok({ email: email.value }) : email;
+        if (!email.ok) return email;
+        const card = await keys.find(key);
+        return ok({ email: email.value, admin: card.ok && access.known(card.value.id) !== null });
       }),
     'new-job-check-objects': ({ question, gcs, key }) =>
       asked.answer(question, (signal) => measureObjects(parts, { gcs, key }, signal)),

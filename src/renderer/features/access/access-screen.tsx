@@ -13,6 +13,7 @@ import {
 } from '../../../shared/grant.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
+import { keyLabel, keyToBeginWith } from '../../common/key-label.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import './access.css';
 import { Findings } from './power.tsx';
@@ -55,7 +56,7 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
   const known = keys.data ?? [];
   const key =
     known.find(({ name, email }) => name === chosen || email === chosen) ??
-    (chosen === null ? known[0] : undefined);
+    (chosen === null ? keyToBeginWith(known, ({ admin }) => admin) : undefined);
   const account = key?.email ?? typedAccount;
   const wish = {
     input: input.trim() === '' ? null : input.trim(),
@@ -114,7 +115,7 @@ function AskForAccess({ begin }: { readonly begin: Begin | null }) {
             size="xs"
             label="Account"
             data={[
-              ...known.map(({ name, email }) => ({ value: name, label: `${name} (${email})` })),
+              ...known.map((each) => ({ value: each.name, label: keyLabel(each) })),
               { value: '', label: 'Another account…' },
             ]}
             value={key?.name ?? ''}

@@ -2,9 +2,11 @@ import { Button, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PowerFinding } from '../../../shared/access-check.ts';
+import type { KeyCard } from '../../../shared/key.ts';
 import type { KeyPower } from '../../../shared/key-power.ts';
 import type { Problem } from '../../../shared/problem.ts';
 import { ask, problemOf } from '../../client.ts';
+import { keyToBeginWith } from '../../common/key-label.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useKeys } from '../keys/use-keys.ts';
 import './access.css';
@@ -19,6 +21,14 @@ export function usePowers(): ReadonlyMap<string, KeyPower> {
     staleTime: 0,
   });
   return new Map(powers.data?.map(({ id, power }) => [id, power]) ?? []);
+}
+
+/** The key that a screen begins with; undefined: there is none, or it is not known yet which ones are administrators'. */
+export function useFirstKey(keys: readonly KeyCard[]): KeyCard | undefined {
+  const powers = useQuery({ queryKey: POWERS, queryFn: () => ask('access-powers', {}) });
+  return powers.isPending
+    ? undefined
+    : keyToBeginWith(keys, (key) => powers.data?.some(({ id }) => id === key.id) ?? false);
 }
 
 export function useForgetPowers(): () => void {

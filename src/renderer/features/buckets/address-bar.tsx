@@ -2,6 +2,8 @@ import { Button, NativeSelect } from '@mantine/core';
 import { useState } from 'react';
 import type { KeyCard } from '../../../shared/key.ts';
 import type { Problem } from '../../../shared/problem.ts';
+import { keyLabel } from '../../common/key-label.ts';
+import { usePowers } from '../access/power.tsx';
 import { AddressForm } from './address-form.tsx';
 import { Bookmarks } from './bookmarks.tsx';
 import { keyOf } from './key-of.ts';
@@ -24,6 +26,7 @@ export function AddressBar({ keys, chosen, onRefuse }: AddressBarProps) {
   const chooseKey = usePlace((store) => store.chooseKey);
   const lookAgain = usePlace((store) => store.lookAgain);
   const shown = place === null ? '' : shownAddress(place);
+  const powers = usePowers();
   const card = keyOf(chosen, keys);
   const isGone = chosen !== null && card === undefined;
 
@@ -37,7 +40,10 @@ export function AddressBar({ keys, chosen, onRefuse }: AddressBarProps) {
           chooseKey(event.currentTarget.value === NO_KEY ? null : event.currentTarget.value)
         }
         data={[
-          ...keys.map(({ id, name }) => ({ value: id, label: name })),
+          ...keys.map(({ id, name }) => ({
+            value: id,
+            label: keyLabel({ name, admin: powers.has(id) }),
+          })),
           ...(isGone ? [{ value: chosen, label: `${chosen} (not there)` }] : []),
           { value: NO_KEY, label: 'No key (public)' },
         ]}

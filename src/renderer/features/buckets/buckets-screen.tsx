@@ -4,6 +4,7 @@ import type { Problem } from '../../../shared/problem.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
+import { useFirstKey } from '../access/power.tsx';
 import { AddressBar } from './address-bar.tsx';
 import { BookmarkList, useOpenBookmark } from './bookmarks.tsx';
 import { Browser } from './browser.tsx';
@@ -30,7 +31,8 @@ export function BucketsScreen() {
     if (asksTransfers) showTransfers(true);
   }
   const cards = keys.data ?? [];
-  const chosen = chosenKey === undefined ? (cards[0]?.id ?? null) : chosenKey;
+  const firstKey = useFirstKey(cards);
+  const chosen = chosenKey === undefined ? (firstKey?.id ?? null) : chosenKey;
   useAddressOfNavigation(chosen, refuse);
   const openBookmark = useOpenBookmark();
 

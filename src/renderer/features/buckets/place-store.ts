@@ -4,7 +4,7 @@ import type { Place } from './place.ts';
 /** Where the screen is, kept while another one is shown. */
 interface PlaceStore {
   readonly place: Place | null;
-  /** The key chosen for the next address; undefined: the first one there is. */
+  /** The key chosen for the next address; undefined: the first one that is no administrator’s. */
   readonly key: string | null | undefined;
   /** Grows when what is shown is to be asked for again. */
   readonly look: number;

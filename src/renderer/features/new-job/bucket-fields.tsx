@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useFormContext, useWatch } from 'react-hook-form';
 import { ask } from '../../client.ts';
+import { keyLabel } from '../../common/key-label.ts';
 import { BucketPicker } from './bucket-picker.tsx';
 import { ChoiceField, idOf, RemarkText, Row, TextField, type TextPath } from './fields.tsx';
 import type { JobForm } from './form-model.ts';
@@ -27,7 +28,7 @@ export function KeyField({ field, none, chosen }: KeyFieldProps) {
       field={field}
       choices={[
         { value: '', label: none },
-        ...known.map(({ name, email }) => ({ value: name, label: `${name} (${email})` })),
+        ...known.map((key) => ({ value: key.name, label: keyLabel(key) })),
         ...(isKnown
           ? []
           : [{ value: chosen, label: keys.isSuccess ? `${chosen} (not there)` : chosen }]),

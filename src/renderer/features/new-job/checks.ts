@@ -127,6 +127,24 @@ export function tellOutputCheck(
   );
 }
 
+/** Whether the workers' key gets access, and how much a worker could do with it. */
+export function tellWorkerKey(
+  { email, admin }: { readonly email: string; readonly admin: boolean },
+  mode: WorkerKeyMode,
+): Finding {
+  if (!admin) return good(`${email} gets access.`);
+  const handed: Readonly<Record<WorkerKeyMode, string>> = {
+    token: 'The workers get access to this job’s buckets alone.',
+    'account-token': 'The workers can do all that this account may.',
+    'key-file':
+      'The workers get the whole key, and whoever copies it can do all that this account may.',
+  };
+  return warn(
+    `${email} gets access. This is an administrator’s key. ${handed[mode]}`,
+    'Give the workers a key of its own for training, with the least grants.',
+  );
+}
+
 /** Null: there is nothing to suggest. */
 export function tellKeyFile(
   key: string,

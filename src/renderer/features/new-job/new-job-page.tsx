@@ -13,12 +13,14 @@ import { checkForm, type FieldName } from './form-problems.ts';
 import { JobFormSections } from './job-form-sections.tsx';
 import { useAskAgain } from './questions.ts';
 import { SidePanel } from './side-panel.tsx';
+import { knownRefusal, StartAnyway } from './start-anyway.tsx';
 import { tellJob } from './summary.ts';
 import { TemplatesDialog } from './templates-dialog.tsx';
 import { useChecks } from './use-checks.ts';
 import { useJobFile } from './use-job-file.ts';
 import { useKeepDraft, type Draft } from './use-draft.ts';
 import { usePlace } from './use-place.ts';
+import { useSteady } from './use-steady.ts';
 import { YamlView } from './yaml-view.tsx';
 
 /** What was put in place of what the form held. */
@@ -44,6 +46,7 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
   const [attempted, setAttempted] = useState(false);
   const [notice, setNotice] = useState<Notice | null>(null);
   const [showsTemplates, setShowsTemplates] = useState(false);
+  const [asks, setAsks] = useState(false);
   const [written, setWritten] = useState<WrittenFile | null>(initial.written);
   /** Fills the form with what a job file says. */
   const fill = (spec: JobSpec, text: string) => {
@@ -64,15 +67,17 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
   const isWrong = (field: FieldName): boolean => problems?.has(field) ?? false;
   const checks = useChecks(form, isWrong);
   const checkAgain = useAskAgain();
-  const remarkOf = (field: FieldName): Finding | null => {
-    const message = problems?.get(field);
-    if (message !== undefined)
-      return attempted || get(touchedFields, field) === true
-        ? { state: 'problem', message, hint: '' }
-        : null;
-    const finding = checks.find((check) => check.field === field)?.finding ?? null;
-    return finding?.state === 'good' ? null : finding;
-  };
+  const remarks = new Map<FieldName, Finding>();
+  for (const { field, finding } of checks.toReversed())
+    if (finding !== null && finding.state !== 'good') remarks.set(field, finding);
+    else remarks.delete(field);
+  for (const [field, message] of problems ?? [])
+    if (attempted || get(touchedFields, field) === true)
+      remarks.set(field, { state: 'problem', message, hint: '' });
+    else remarks.delete(field);
+  const shown = useSteady([...remarks]);
+  const remarkOf = (field: FieldName): Finding | null =>
+    shown.find(([each]) => each === field)?.[1] ?? null;
 
   const replace = (text: string, put: () => void) => {
     setNotice({ text, before: { form: getValues(), written } });
@@ -110,7 +115,9 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
     if (start.isPending) return;
     setAttempted(true);
     if (spec === null || file.mistakes === null || file.mistakes.length > 0) focusFirstWrong();
-    else start.mutate({ spec, acceptWhole });
+    // What is accepted now was asked about before.
+    else if (acceptWhole || knownRefusal(checks) === null) start.mutate({ spec, acceptWhole });
+    else setAsks(true);
   };
   const press = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
@@ -206,6 +213,14 @@ export function NewJobPage({ initial }: { readonly initial: Draft }) {
             />
           </div>
         </div>
+        <StartAnyway
+          refused={asks ? knownRefusal(checks) : null}
+          onClose={() => setAsks(false)}
+          onStart={() => {
+            setAsks(false);
+            if (spec !== null) start.mutate({ spec });
+          }}
+        />
         <TemplatesDialog
           opened={showsTemplates}
           onClose={() => setShowsTemplates(false)}

@@ -10,6 +10,7 @@ import {
   tellOutputCheck,
   tellProblem,
   tellRepository,
+  tellWorkerKey,
   withAccess,
   type Check,
   type Finding,
@@ -128,11 +129,9 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
     ...check('Output', 'output.gcs', outputCheck, (answer) =>
       tellOutputCheck(output.key, answer, reportOf(outputAccess)),
     ).map((one) => withAccess(one, reportOf(outputAccess))),
-    ...check('Key of the workers', 'workerKey', workerKey, ({ email }) => ({
-      state: 'good',
-      message: `${email} gets access.`,
-      hint: '',
-    })),
+    ...check('Key of the workers', 'workerKey', workerKey, (answer) =>
+      tellWorkerKey(answer, form.workerKeyMode),
+    ),
     ...(keyFile === null
       ? []
       : [

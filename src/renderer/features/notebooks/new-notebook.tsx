@@ -5,6 +5,7 @@ import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
 import type { NotebookRequest } from '../../../shared/notebook.ts';
 import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
+import { keyLabel } from '../../common/key-label.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { ConfirmRefused } from '../access/power.tsx';
 import { StartAllTheSame } from '../access/start-all-the-same.tsx';
@@ -110,10 +111,7 @@ function NotebookForm({ onDone }: { readonly onDone: () => void }) {
             value={filled.key}
             data={[
               { value: '', label: 'None: public buckets' },
-              ...(keys.data ?? []).map(({ name, email }) => ({
-                value: name,
-                label: `${name} (${email})`,
-              })),
+              ...(keys.data ?? []).map((key) => ({ value: key.name, label: keyLabel(key) })),
             ]}
             onChange={({ currentTarget }) => set({ key: currentTarget.value })}
           />

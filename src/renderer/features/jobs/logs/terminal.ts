@@ -1,6 +1,7 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal, type ITheme } from '@xterm/xterm';
 import { createTerminalFilter } from '../../../../shared/terminal-filter.ts';
+import { createLineWriter } from './line-writer.ts';
 import type { Screen } from './log-window.ts';
 
 /** Rows that the terminal keeps: more than a window of a log ever has, wrapped lines included. */
@@ -97,12 +98,14 @@ export function openTerminal(element: HTMLElement, label: string, dark: boolean)
 
   const buffer = () => terminal.buffer.active;
   const filter = createTerminalFilter('bounded');
+  const writer = createLineWriter(terminal);
   const screen: Screen = {
     clear: () => {
       filter.reset();
+      writer.reset();
       terminal.reset();
     },
-    write: (bytes) => new Promise((resolve) => terminal.write(filter.pass(bytes), resolve)),
+    write: (bytes) => writer.write(filter.pass(bytes)),
     row: () => buffer().baseY + buffer().cursorY,
     showRow: (row) => terminal.scrollToLine(row),
     showRowLast: (row) => terminal.scrollToLine(Math.max(0, row - terminal.rows)),

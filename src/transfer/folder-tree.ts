@@ -50,6 +50,7 @@ export interface FolderTree {
    * Throws a {@link DiskFault}, `transfer.disturbed`.
    */
   confirm(): Promise<void>;
+  /** Waits for what is under way, and closes the folders. Nothing can be done in them afterwards. */
   close(): Promise<void>;
 }
 
@@ -139,6 +140,10 @@ class Tree implements FolderTree {
   /** Those that others could move or replace, as they were when they were opened first. */
   readonly #movable = new Map<string, { readonly dev: number; readonly ino: number }>();
   #toldExposed = false;
+  #closed = false;
+  /** Deeds under way. */
+  #active = 0;
+  #whenIdle: (() => void) | null = null;
 
   constructor(
     root: string,
@@ -161,6 +166,22 @@ class Tree implements FolderTree {
   }
 
   async in<T>(relativePath: string, work: (folder: OpenFolder) => Promise<T>): Promise<T> {
+    // The number of a closed folder may be another file's by now.
+    if (this.#closed)
+      throw Object.assign(new Error('EBADF: the folder is closed'), {
+        code: 'EBADF',
+        syscall: 'open',
+      });
+    this.#active += 1;
+    try {
+      return await this.#in(relativePath, work);
+    } finally {
+      this.#active -= 1;
+      if (this.#active === 0) this.#whenIdle?.();
+    }
+  }
+
+  async #in<T>(relativePath: string, work: (folder: OpenFolder) => Promise<T>): Promise<T> {
     if (relativePath === '') return this.#do(this.#folder('', this.#opened), work);
     const entry = this.#entry(relativePath);
     entry.users += 1;
@@ -191,6 +212,7 @@ class Tree implements FolderTree {
       await this.make(above);
       await this.in(above, async (folder) => {
         try {
+          await folder.confirm();
           await mkdir(folder.at(name));
         } catch (error) {
           if (errorCodeOf(error) !== 'EEXIST') throw error;
@@ -218,6 +240,11 @@ class Tree implements FolderTree {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#active > 0)
+      await new Promise<void>((idle) => {
+        this.#whenIdle = idle;
+      });
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     await Promise.all(entries.map(({ held }) => closeOne(held)));
@@ -291,8 +318,9 @@ class Tree implements FolderTree {
       },
       confirm: async () => {
         if (handle !== null) return;
-        const now = relativePath === '' ? await stat(path) : (await lookAtFolder(path)).stats;
-        if (!sameEntry(now, stats)) throw disturbed(path);
+        const look = relativePath === '' ? stat(path) : lookAtFolder(path).then((now) => now.stats);
+        const now = await look.catch(() => null);
+        if (now === null || !sameEntry(now, stats)) throw disturbed(path);
       },
     };
   }

@@ -1,6 +1,6 @@
 import { constants, existsSync, type PathLike, type Stats } from 'node:fs';
-import { lstat, open, readlink, stat, statfs, type FileHandle } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, open, readlink, realpath, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { problem } from '../shared/problem.ts';
 import { DiskFault, errorCodeOf } from './disk.ts';
 import { mayFollow, viewerNow, type Viewer } from './others.ts';
@@ -162,17 +162,63 @@ async function targetOf(
   told: string,
   viewer: Viewer,
 ): Promise<string | HeldFolder | null> {
+  const to = await textOfLink(at, system, told, viewer);
+  return to === 'not-a-text' ? held(await open(system, O_PATH | constants.O_DIRECTORY)) : to;
+}
+
+/** The text of a link that may be followed; null where it is no link, `not-a-text` where it is one below `/proc`. */
+async function textOfLink(
+  at: HeldFolder,
+  system: string,
+  told: string,
+  viewer: Viewer,
+): Promise<string | null> {
   const before = await lstat(system);
   if (!before.isSymbolicLink()) return null;
   if (!mayFollow(before, at.stats, viewer)) throw new DiskFault(linkOfAnother(told));
-  if ((await statfs(at.system)).type === PROC_TYPE)
-    return held(await open(system, O_PATH | constants.O_DIRECTORY));
+  if ((await statfs(at.system)).type === PROC_TYPE) return 'not-a-text';
   const to = await readlink(system);
   const after = await lstat(system);
   // Another one than was looked at: somebody exchanges them.
   if (!sameEntry(before, after) || before.ctimeMs !== after.ctimeMs)
     throw new DiskFault(linkOfAnother(told));
   return to;
+}
+
+/** To read a file that somebody else may have exchanged: no link is followed, no pipe waited for. On Windows neither flag exists. */
+export const READ_FLAGS =
+  process.platform === 'win32'
+    ? constants.O_RDONLY
+    : constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Opens a file that a user named; links to it and on the way are followed as {@link openNamedFolder} does.
+ * @param flags with O_NOFOLLOW
+ */
+export async function openNamedFile(
+  path: string,
+  flags: number,
+  viewer: Viewer = viewerNow(),
+): Promise<FileHandle> {
+  let whole = resolve(path);
+  for (let links = 0; ; links += 1) {
+    const folder = await openNamedFolder(dirname(whole), viewer);
+    try {
+      const system = join(folder.system, basename(whole));
+      try {
+        return await open(system, flags);
+      } catch (error) {
+        if (errorCodeOf(error) !== 'ELOOP' || links >= MOST_LINKS) throw toldError(error, whole);
+        const to = await textOfLink(folder, system, whole, viewer);
+        if (to === 'not-a-text') return await open(system, flags & ~constants.O_NOFOLLOW);
+        if (to === null) continue;
+        const real = folder.handle === null ? realpath(dirname(whole)) : readlink(folder.system);
+        whole = resolve(await real, to);
+      }
+    } finally {
+      await folder.handle?.close();
+    }
+  }
 }
 
 export const linkOfAnother = (path: string) =>

@@ -6,6 +6,7 @@ import { problem, type Problem } from '../shared/problem.ts';
 import { DiskFault, errorCodeOf } from './disk.ts';
 import type { OpenFolder } from './folder-tree.ts';
 import { PARTIAL_SUFFIX } from './name-mapping.ts';
+import { READ_FLAGS } from './open-folder.ts';
 
 /**
  * Files while they are incomplete. Their names hold an id of the copy that they belong to: another copy to the same place, and a file that a
@@ -115,12 +116,6 @@ export async function openPlaced(place: FilePlace, seen: Stats): Promise<FileHan
   await handle.close();
   return null;
 }
-
-/** To read a file that somebody else may have exchanged: no link is followed, no pipe waited for. On Windows neither flag exists. */
-export const READ_FLAGS =
-  process.platform === 'win32'
-    ? constants.O_RDONLY
-    : constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * Opens what an earlier attempt left, to go on with it; an empty file where there is none, where another name leads to it as well, or where

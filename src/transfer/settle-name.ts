@@ -1,5 +1,6 @@
 import type { Problem } from '../shared/problem.ts';
 import { holdsSameBytes } from './same-bytes.ts';
+import type { SourceOpener } from './source-file.ts';
 import type { CompletedUpload, Fingerprint, UploadJournal } from './upload-journal.ts';
 import { existsProblem } from './upload-object.ts';
 import { objectNameReason, type PlannedUpload } from './upload-plan.ts';
@@ -8,6 +9,7 @@ import type { Wire } from './wire.ts';
 /** A planned object and the file on the disk. */
 export interface Task extends PlannedUpload {
   readonly file: string;
+  readonly open: SourceOpener;
 }
 
 /** Of the options of an upload: see UploadOptions. */
@@ -46,7 +48,7 @@ export async function settleName(
   if (done !== null && unchanged(done)) return { kind: 'have', done };
   // What was written anew may be the same bytes.
   const last = newest.get(task.relativePath) ?? done;
-  if (last !== null && (await holdsSameBytes(task.file, task, last)))
+  if (last !== null && (await holdsSameBytes(task.open, task, last)))
     return { kind: 'have', done: last };
   if (done === null) return { kind: 'upload', task };
   const taken: Settled = {

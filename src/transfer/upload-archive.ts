@@ -1,5 +1,4 @@
 import type { Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -8,7 +7,8 @@ import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { encodeCrc32c } from './crc32c.ts';
 import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
-import { changedProblem } from './upload-large.ts';
+import type { FolderTree } from './folder-tree.ts';
+import { changedProblem, openSeen, openSource, type OpenSource } from './source-file.ts';
 import {
   attemptedEarlier,
   attemptedOtherwise,
@@ -30,7 +30,8 @@ import {
 import { singleMeter, uploadedObject, withUpload } from './upload.ts';
 import type { UploadedObject, UploadOneOptions } from './upload.ts';
 import { walkFolder, type WalkedFile } from './walk.ts';
-import { addressOf } from './wire.ts';
+import type { UploadJournal } from './upload-journal.ts';
+import { addressOf, type Wire } from './wire.ts';
 
 export interface ArchiveOptions extends UploadOneOptions {
   /** The folder that is packed; names in the archive are relative to it. */
@@ -57,22 +58,24 @@ const isChanged = (before: Stats, after: Stats): boolean =>
 
 async function packFile(
   pack: tar.Pack,
+  tree: FolderTree,
   file: WalkedFile,
   onBytes: (count: number) => void,
   refused: RefusedFile[],
 ): Promise<void> {
-  let handle;
+  let source: OpenSource;
   try {
-    handle = await open(file.file, 'r');
+    source = await openSeen(tree, file, file.file);
   } catch (error) {
+    if (error instanceof DiskFault) throw error;
     // One that may not be read ends it: an object that was made without it could not be made again.
     if (errorCodeOf(error) !== 'ENOENT')
       throw new DiskFault(diskProblem(error, { op: 'read', subject: file.file }));
     refused.push({ path: file.relativePath, reason: 'it went away' });
     return;
   }
+  const { handle, stats: before } = source;
   try {
-    const before = await handle.stat();
     const { size, mtimeMs } = before;
     const entry = pack.entry({
       name: file.relativePath,
@@ -80,11 +83,10 @@ async function packFile(
       mode: file.mode,
       mtime: new Date(mtimeMs),
     });
-    const opened = handle;
     const bytes = async function* () {
       for (let at = 0; at < size;) {
         const buffer = Buffer.allocUnsafe(Math.min(PIECE, size - at));
-        const { bytesRead } = await opened.read(buffer, 0, buffer.length, at);
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
         // Its length stands in the archive already.
         if (bytesRead === 0) throw new DiskFault(changedProblem(file.file));
         at += bytesRead;
@@ -101,6 +103,7 @@ async function packFile(
 
 /** The bytes of a `.tar.gz` of files, made while they are asked for. The same files give the same bytes. */
 function packed(
+  tree: FolderTree,
   files: readonly WalkedFile[],
   onBytes: (count: number) => void,
   refused: RefusedFile[],
@@ -112,7 +115,7 @@ function packed(
   flow.catch((error: unknown) => out.destroy(error instanceof Error ? error : undefined));
   void (async () => {
     try {
-      for (const file of files) await packFile(pack, file, onBytes, refused);
+      for (const file of files) await packFile(pack, tree, file, onBytes, refused);
       pack.finalize();
     } catch (error) {
       const reason =
@@ -278,40 +281,53 @@ async function send(
  * with after a restart, but made again; one that was completed by the same files is not. Errors: those of upload, for the whole.
  */
 export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveReport>> {
-  const { object: name, source: folder } = options;
-  return withUpload(options, folder, async (wire, journal) => {
-    const { exclude, signal } = options;
-    const walk = await walkFolder(folder, {
-      ...(exclude === undefined ? {} : { exclude }),
-      signal,
-    });
-    // An archive is one object: made without them it could not be made again with them.
-    const unread = walk.failed[0];
-    if (unread !== undefined) return fail(unread.problem);
-    const size = walk.files.reduce((sum, file) => sum + file.size, 0);
-    const mtimeMs = listingSum(walk.files);
-    const report = (object: UploadedObject, refused: readonly RefusedFile[]): ArchiveReport => ({
-      object,
-      files: walk.files.length - (refused.length - walk.refused.length),
-      refused,
-    });
-    const earlier = journal.of(name).done;
-    if (earlier !== null)
-      return earlier.mtimeMs === mtimeMs
-        ? ok(report(uploadedObject(earlier), walk.refused))
-        : fail(existsProblem(wire, name, journal.of(name)));
-    const meter = singleMeter(options, size);
-    const refused = [...walk.refused];
-    const stream = packed(walk.files, (count) => meter.bytes(count), refused, wire.signal);
+  return withUpload(options, options.source, async (wire, journal) => {
+    const tree = await openSource(options.source, options.onWarning);
     try {
-      const item = { name, path: '', size, mtimeMs, contentType: 'application/gzip' };
-      const context: UploadContext = { wire, journal, onlyOurs: options.onlyOurs, meter };
-      const sent = await send(context, item, streamSource(stream));
-      if (sent.ok) meter.object();
-      meter.end();
-      return sent.ok ? ok(report(sent.value, refused)) : sent;
+      return await archiveTree(wire, journal, tree, options);
     } finally {
-      stream.destroy();
+      await tree.close();
     }
   });
+}
+
+async function archiveTree(
+  wire: Wire,
+  journal: UploadJournal,
+  tree: FolderTree,
+  options: ArchiveOptions,
+): Promise<Result<ArchiveReport>> {
+  const { object: name, exclude, signal } = options;
+  const walk = await walkFolder(tree, {
+    ...(exclude === undefined ? {} : { exclude }),
+    signal,
+  });
+  // An archive is one object: made without them it could not be made again with them.
+  const unread = walk.failed[0];
+  if (unread !== undefined) return fail(unread.problem);
+  const size = walk.files.reduce((sum, file) => sum + file.size, 0);
+  const mtimeMs = listingSum(walk.files);
+  const report = (object: UploadedObject, refused: readonly RefusedFile[]): ArchiveReport => ({
+    object,
+    files: walk.files.length - (refused.length - walk.refused.length),
+    refused,
+  });
+  const earlier = journal.of(name).done;
+  if (earlier !== null)
+    return earlier.mtimeMs === mtimeMs
+      ? ok(report(uploadedObject(earlier), walk.refused))
+      : fail(existsProblem(wire, name, journal.of(name)));
+  const meter = singleMeter(options, size);
+  const refused = [...walk.refused];
+  const stream = packed(tree, walk.files, (count) => meter.bytes(count), refused, wire.signal);
+  try {
+    const item = { name, path: '', size, mtimeMs, contentType: 'application/gzip' };
+    const context: UploadContext = { wire, journal, onlyOurs: options.onlyOurs, meter };
+    const sent = await send(context, item, streamSource(stream));
+    if (sent.ok) meter.object();
+    meter.end();
+    return sent.ok ? ok(report(sent.value, refused)) : sent;
+  } finally {
+    stream.destroy();
+  }
 }

@@ -1,8 +1,10 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { fail, problem, type Problem, type Result } from '../shared/problem.ts';
 import { encodeCrc32c } from './crc32c.ts';
 import { checksumOf, DiskFault, onDisk, diskProblem } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
+import { changedProblem, type OpenSource, type SourceOpener } from './source-file.ts';
 import {
   attemptedEarlier,
   existsProblem,
@@ -29,16 +31,6 @@ const STRETCH = 16 * 1024 * 1024;
 /** Files are read in pieces of this size; sessions keep whole multiples of it. */
 const PIECE = 256 * 1024;
 
-export function changedProblem(subject: string): Problem {
-  return problem({
-    code: 'transfer.changed',
-    op: 'upload',
-    subject,
-    message: 'The file changed while it was uploaded.',
-    hint: 'Start again once nothing writes to it any more.',
-  });
-}
-
 /** A file as the source of a session: read once, checksum on the way. */
 interface FileSource extends SessionSource {
   /** The CRC32C of the whole file; what was not read on the way is read now. */
@@ -48,6 +40,7 @@ interface FileSource extends SessionSource {
 function fileSource(
   handle: FileHandle,
   file: string,
+  again: SourceOpener,
   item: UploadItem,
   signal: AbortSignal,
   onOffset: (offset: number) => void,
@@ -86,12 +79,25 @@ function fileSource(
       }
     },
     async veto() {
-      const now = await onDisk(disk, () => stat(file));
+      const now = await lookAgain(again, file);
+      if (now === null) return changedProblem(file);
       return now.size === item.size && now.mtimeMs === item.mtimeMs ? null : changedProblem(file);
     },
     onOffset,
     checksum: () => sumAt(item.size),
   };
+}
+
+/** What has the file's name now; null where it is nothing that could be sent. */
+async function lookAgain(again: SourceOpener, file: string): Promise<Stats | null> {
+  try {
+    const { handle, stats } = await onDisk({ op: 'read', subject: file }, again);
+    await handle.close();
+    return stats;
+  } catch (error) {
+    if (error instanceof DiskFault && error.problem.code === 'transfer.changed') return null;
+    throw error;
+  }
 }
 
 /** A session to go on with: of an earlier attempt where there is one for the same bytes, else a new one. */
@@ -145,13 +151,15 @@ const gone = (wire: Wire, name: string): Problem =>
 
 /**
  * Uploads one file through a session, in stretches, reading it once; goes on with the session of an earlier attempt. The object is completed
- * only if the file is still what it was.
+ * only if the file is still what it was: `file` is its path, for people, `again` opens what has its name then.
  * Errors: those of uploadWhole, and `transfer.changed`.
  */
 export async function uploadLarge(
   context: UploadContext,
   item: UploadItem,
   file: string,
+  { handle }: OpenSource,
+  again: SourceOpener,
 ): Promise<Result<Uploaded>> {
   const { wire, journal, meter } = context;
   const doubt: { attempted: Attempted } = {
@@ -163,10 +171,8 @@ export async function uploadLarge(
     meter.bytes(offset - counted);
     counted = offset;
   };
-  let handle: FileHandle | null = null;
   try {
-    handle = await onDisk({ op: 'read', subject: file }, () => open(file, 'r'));
-    const source = fileSource(handle, file, item, wire.signal, onOffset);
+    const source = fileSource(handle, file, again, item, wire.signal, onOffset);
     const end = await run(context, item, source, doubt);
     if (!end.ok) return end;
     if (end.value.kind === 'vetoed') return fail(end.value.problem);
@@ -187,7 +193,5 @@ export async function uploadLarge(
     if (error instanceof Error && 'syscall' in error)
       return fail(diskProblem(error, { op: 'read', subject: file }));
     throw error;
-  } finally {
-    await handle?.close();
   }
 }

@@ -1,17 +1,25 @@
-import { open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { TokenSource } from '../google/access-token.ts';
 import { cancelledProblem } from '../google/http.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Progress } from '../shared/events.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import { diskProblem, DiskFault } from './disk.ts';
+import type { FolderTree } from './folder-tree.ts';
 import { crc32c } from './native-crc32c.ts';
 import { forEachOf, limiter, type Limiter } from './limiter.ts';
 import { networkWatch, notTried } from './network-watch.ts';
 import { progressMeter, type ProgressMeter } from './progress.ts';
 import { newestByPath, settleName, type Task } from './settle-name.ts';
+import {
+  changedProblem,
+  openNamed,
+  openSeen,
+  openSource,
+  type SourceOpener,
+} from './source-file.ts';
 import { openUploadJournal, type CompletedUpload, type UploadJournal } from './upload-journal.ts';
-import { changedProblem, uploadLarge } from './upload-large.ts';
+import { uploadLarge } from './upload-large.ts';
 import {
   existsProblem,
   type Uploaded,
@@ -45,6 +53,8 @@ export interface UploadAccess {
   readonly patienceMs?: number | undefined;
   /** How long the answer to a request is waited for, and longer with its length, milliseconds. Default 30,000. */
   readonly answerMs?: number | undefined;
+  /** Told of a folder that other users may write to: a sentence, and what helps. */
+  readonly onWarning?: ((message: string, hint: string) => void) | undefined;
 }
 
 export interface UploadOptions extends UploadAccess {
@@ -120,12 +130,12 @@ const READ_ATTEMPTS = 3;
 
 /** A small file's bytes, and what it was: the same before and after it was read. */
 async function readStable(
-  file: string,
+  open: SourceOpener,
 ): Promise<{ readonly bytes: Buffer; readonly mtimeMs: number } | 'grew' | 'changing'> {
-  const handle = await open(file, 'r');
+  const { handle, stats } = await open();
   try {
+    let before = stats;
     for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt += 1) {
-      const before = await handle.stat();
       if (before.size >= WHOLE_LIMIT) return 'grew';
       const bytes = Buffer.allocUnsafe(before.size);
       let length = 0;
@@ -137,6 +147,7 @@ async function readStable(
       const after = await handle.stat();
       if (length === after.size && before.size === after.size && before.mtimeMs === after.mtimeMs)
         return { bytes, mtimeMs: after.mtimeMs };
+      before = after;
     }
     return 'changing';
   } finally {
@@ -156,7 +167,7 @@ async function uploadOne(context: Context, task: Task): Promise<Result<Uploaded>
   try {
     if (task.size < WHOLE_LIMIT) {
       const small = await context.memory.run(task.size + 64 * 1024, async () => {
-        const read = await readStable(file);
+        const read = await readStable(task.open);
         if (typeof read === 'string') return read;
         const { bytes, mtimeMs } = read;
         return context.requests.run(1, () =>
@@ -166,9 +177,17 @@ async function uploadOne(context: Context, task: Task): Promise<Result<Uploaded>
       if (small === 'changing') return fail(changedProblem(file));
       if (small !== 'grew') return small;
     }
-    const { size, mtimeMs } = await stat(file);
-    return await context.requests.run(1, () => uploadLarge(context, item(size, mtimeMs), file));
+    return await context.requests.run(1, async () => {
+      const source = await task.open();
+      try {
+        const { size, mtimeMs } = source.stats;
+        return await uploadLarge(context, item(size, mtimeMs), file, source, task.open);
+      } finally {
+        await source.handle.close();
+      }
+    });
   } catch (error) {
+    if (error instanceof DiskFault) return fail(error.problem);
     if (error instanceof Error && 'syscall' in error)
       return fail(diskProblem(error, { op: 'read', subject: file }));
     throw error;
@@ -219,7 +238,21 @@ async function uploadFolder(
   journal: UploadJournal,
   options: UploadOptions,
 ): Promise<Result<Omit<UploadReport, 'seconds'>>> {
-  const walk = await walkFolder(options.source, {
+  const tree = await openSource(options.source, options.onWarning);
+  try {
+    return await uploadTree(wire, journal, tree, options);
+  } finally {
+    await tree.close();
+  }
+}
+
+async function uploadTree(
+  wire: Wire,
+  journal: UploadJournal,
+  tree: FolderTree,
+  options: UploadOptions,
+): Promise<Result<Omit<UploadReport, 'seconds'>>> {
+  const walk = await walkFolder(tree, {
     ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
     signal: options.signal,
   });
@@ -230,8 +263,11 @@ async function uploadFolder(
   const failed: { path: string; problem: Problem }[] = [...walk.failed];
   const newest = newestByPath(journal, options);
   for (const planned of plan.objects) {
-    const file = files.get(planned.relativePath)?.file ?? '';
-    const settled = await settleName(wire, journal, { ...planned, file }, newest, options);
+    const walked = files.get(planned.relativePath);
+    if (walked === undefined) continue;
+    const { file } = walked;
+    const open = () => openSeen(tree, walked, file);
+    const settled = await settleName(wire, journal, { ...planned, file, open }, newest, options);
     if (settled.kind === 'upload') tasks.push(settled.task);
     else if (settled.kind === 'failed') failed.push(settled);
     else have.push({ ...uploadedFile(settled.done, false), relativePath: planned.relativePath });
@@ -343,8 +379,12 @@ export function uploadFile(
 ): Promise<Result<UploadedFile>> {
   const { file, object } = options;
   return withUpload(options, file, async (wire, journal) => {
-    const { size, mtimeMs } = await stat(file);
-    const task: Task = { name: object, relativePath: file, size, mtimeMs, file };
+    await (await openSource(dirname(file), options.onWarning)).close();
+    const { handle, stats } = await openNamed(file);
+    await handle.close();
+    const { size, mtimeMs } = stats;
+    const open = () => openNamed(file, stats);
+    const task: Task = { name: object, relativePath: file, size, mtimeMs, file, open };
     const settled = await settleName(wire, journal, task, new Map(), { prefix: '' });
     if (settled.kind === 'failed') return fail(settled.problem);
     if (settled.kind === 'have') return ok(uploadedFile(settled.done, false));

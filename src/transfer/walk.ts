@@ -1,12 +1,14 @@
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import type { FolderTree } from './folder-tree.ts';
+import type { SeenFile } from './source-file.ts';
 import type { Stats } from 'node:fs';
 import type { Problem } from '../shared/problem.ts';
 import { diskProblem } from './disk.ts';
 import { isNotUtf8, NOT_UTF8, type RefusedFile, type SourceFile } from './upload-plan.ts';
 
-/** A file of a walk: `file` is where its bytes are, links followed. */
-export interface WalkedFile extends SourceFile {
+/** A file of a walk: `file` is where its bytes are, links followed, for people. */
+export interface WalkedFile extends SourceFile, SeenFile {
   readonly file: string;
   /** Permission bits. */
   readonly mode: number;
@@ -62,36 +64,47 @@ function errorReason(error: unknown, name: string): string | null {
  * All files below a folder. Symbolic links to files and folders inside it are followed; those that leave it or lead to a folder they lie
  * in are passed over, with a note; so are those to folders that were walked before, once these brought {@link MOST_REPEATED} entries. Never throws for what it meets on the disk.
  */
-export async function walkFolder(source: string, options: WalkOptions = {}): Promise<Walk> {
+export async function walkFolder(tree: FolderTree, options: WalkOptions = {}): Promise<Walk> {
   const files: WalkedFile[] = [];
   const refused: RefusedFile[] = [];
   const failed: { path: string; problem: Problem }[] = [];
   const exclude = options.exclude ?? (() => false);
   const mostRepeated = options.mostRepeated ?? MOST_REPEATED;
   const walked = new Set<string>();
+  const root = tree.real;
   let repeated = 0;
   let emptyFolders = 0;
 
+  /** Paths that begin at the root, without links, are called real. */
   const entry = async (
-    path: string,
+    real: string,
+    own: Stats,
     relativePath: string,
-    root: string,
     ancestors: readonly string[],
   ): Promise<void> => {
-    const own = await lstat(path);
-    const real = own.isSymbolicLink() ? await realpath(path) : path;
-    if (real !== path && !isInside(root, real)) {
-      refused.push({ path: relativePath, reason: 'it is a link to something outside the folder' });
-      return;
+    let place = real;
+    if (own.isSymbolicLink()) {
+      const end = await realpath(join(root, real));
+      if (!isInside(root, end)) {
+        refused.push({
+          path: relativePath,
+          reason: 'it is a link to something outside the folder',
+        });
+        return;
+      }
+      place = relative(root, end).split(sep).join('/');
     }
-    const stats = own.isSymbolicLink() ? await stat(real) : own;
+    const stats = own.isSymbolicLink() ? await stat(join(root, place)) : own;
     if (stats.isDirectory()) {
-      if (!exclude(relativePath, 'folder')) await folder(real, relativePath, root, ancestors);
+      if (!exclude(relativePath, 'folder')) await folder(place, relativePath, ancestors);
     } else if (stats.isFile()) {
       if (!exclude(relativePath, 'file'))
         files.push({
           relativePath,
-          file: real,
+          file: join(root, place),
+          real: place,
+          dev: stats.dev,
+          ino: stats.ino,
           size: stats.size,
           mtimeMs: stats.mtimeMs,
           mode: stats.mode & 0o777,
@@ -99,43 +112,59 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
     } else refused.push({ path: relativePath, reason: kindReason(stats) });
   };
 
+  /** The entries of a folder and what they are, sorted by name; in the place of what cannot be looked at the error. */
+  const entriesOf = (real: string): Promise<readonly (readonly [string, Stats | Error])[]> =>
+    tree.in(real, async (open) => {
+      const names = await readdir(open.at('.'));
+      const look = async (name: string) => {
+        const found = await lstat(open.at(name)).catch((error: unknown) => {
+          if (error instanceof Error) return error;
+          throw error;
+        });
+        return [name, found] as const;
+      };
+      const found: (readonly [string, Stats | Error])[] = [];
+      for (const name of names.sort()) found.push(await look(name));
+      return found;
+    });
+
   const folder = async (
-    path: string,
+    real: string,
     relativePath: string,
-    root: string,
     ancestors: readonly string[],
   ): Promise<void> => {
     options.signal?.throwIfAborted();
-    if (ancestors.includes(path)) {
+    if (ancestors.includes(real)) {
       refused.push({ path: relativePath, reason: 'it is a link to a folder that it lies in' });
       return;
     }
-    if (walked.has(path) && repeated >= mostRepeated) {
+    if (walked.has(real) && repeated >= mostRepeated) {
       const reason = `its folder is there by another way already, and links to such folders brought ${mostRepeated} entries`;
       refused.push({ path: relativePath, reason });
       return;
     }
-    const names = await readdir(path);
-    if (names.length === 0) emptyFolders += 1;
-    if (walked.has(path)) repeated += names.length;
-    walked.add(path);
-    for (const name of names.sort()) {
+    const entries = await entriesOf(real);
+    if (entries.length === 0) emptyFolders += 1;
+    if (walked.has(real)) repeated += entries.length;
+    walked.add(real);
+    for (const [name, own] of entries) {
       const below = relativePath === '' ? name : `${relativePath}/${name}`;
       try {
-        await entry(join(path, name), below, root, [...ancestors, path]);
+        if (own instanceof Error) throw own;
+        const place = real === '' ? name : `${real}/${name}`;
+        await entry(place, own, below, [...ancestors, real]);
       } catch (error) {
         if (options.signal?.aborted === true) throw error;
         const reason = errorReason(error, name);
         if (reason !== null) refused.push({ path: below, reason });
         else {
-          const context = { op: 'read', subject: join(path, name) };
+          const context = { op: 'read', subject: join(root, real, name) };
           failed.push({ path: below, problem: diskProblem(error, context) });
         }
       }
     }
   };
 
-  const root = await realpath(source);
-  await folder(root, '', root, []);
+  await folder('', '', []);
   return { files, refused, emptyFolders, failed };
 }

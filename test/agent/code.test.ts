@@ -6,6 +6,8 @@ import {
   mkdirSync,
   readlinkSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -129,6 +131,26 @@ describe('a snapshot of a folder', () => {
     expect(readlinkSync(path.join(copy, 'leaves'))).toBe(path.join(root, 'elsewhere'));
     expect(statSync(path.join(copy, 'run.sh')).mode & 0o777).toBe(0o755);
     expect(existsSync(`${copy}.trainyard-partial`)).toBe(false);
+  });
+
+  test('what another user puts in the place of a file after the look is not copied; that they may is told', async () => {
+    const folder = folderWith({ 'a.py': 'a', 'sub/b.py': 'b' });
+    const own = folderWith({ 'b.py': 'of the user' });
+    chmodSync(folder, 0o777);
+    execFileSync('mkfifo', [path.join(folder, '.gitignore')]);
+    const planned = await planSnapshot(folder);
+    if (!planned.ok) throw new Error(planned.problem.message);
+    expect(planned.value.notes[0]).toContain(`Every user of this machine may write to ${folder}`);
+    const copy = path.join(root, 'exchanged');
+    renameSync(path.join(folder, 'sub'), path.join(root, 'sub-aside'));
+    symlinkSync(own, path.join(folder, 'sub'));
+    await expect(copyEntries(planned.value.entries, folder, copy)).rejects.toThrow('ENOTDIR');
+    rmSync(path.join(folder, 'sub'));
+    renameSync(path.join(root, 'sub-aside'), path.join(folder, 'sub'));
+    rmSync(path.join(folder, 'a.py'));
+    symlinkSync(path.join(own, 'b.py'), path.join(folder, 'a.py'));
+    await expect(copyEntries(planned.value.entries, folder, copy)).rejects.toThrow('ELOOP');
+    expect(existsSync(copy)).toBe(false);
   });
 
   test('FIFOs and sockets are left out and told, loops of links stay links, odd names stay as they are', async () => {

@@ -1,14 +1,32 @@
-import { chmodSync, lchownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { chown, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { download, type DownloadOptions } from '../../src/transfer/download.ts';
 import { downloadObject } from '../../src/transfer/download-object.ts';
+import { encodeCrc32c } from '../../src/transfer/crc32c.ts';
+import { DiskFault } from '../../src/transfer/disk.ts';
+import { openTree } from '../../src/transfer/folder-tree.ts';
+import { crc32c } from '../../src/transfer/native-crc32c.ts';
 import { partialId, partialPath } from '../../src/transfer/partial-file.ts';
+import { openNamed, openSeen, openSource } from '../../src/transfer/source-file.ts';
+import { upload } from '../../src/transfer/upload.ts';
+import { walkFolder } from '../../src/transfer/walk.ts';
 import { randomBytes } from '../support/random.ts';
 import { sharedFolder, startSwapper } from '../support/swapper.ts';
 import { NOBODY } from '../support/without-privileges.ts';
-import { IN, refusal, startWorld, value, type World } from './world.ts';
+import { IN, OUT, refusal, startWorld, value, type World } from './world.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -122,5 +140,132 @@ describe('a folder that other users may write to', () => {
     for (const destination of [join(world.folder, 'quiet'), sticky])
       value(await download({ ...(await options('data/quiet/', destination)), onWarning }));
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('a folder that is uploaded', () => {
+  const sums = (contents: readonly string[]) =>
+    new Set(contents.map((text) => encodeCrc32c(crc32c(Buffer.from(text), 0))));
+
+  it('gives nothing of where another user leads by links meanwhile', async () => {
+    const shared = sharedFolder(world.folder, 'source');
+    const secrets = join(world.folder, 'secrets');
+    for (const folder of [secrets, join(shared, 'sub')]) mkdirSync(folder, { mode: 0o755 });
+    const contents = Array.from({ length: 40 }, (_, index) => `file ${index}`);
+    for (const [index, text] of contents.entries()) {
+      writeFileSync(join(shared, 'sub', String(index)), text);
+      writeFileSync(join(secrets, String(index)), `secret ${index}`);
+    }
+    const warnings: string[] = [];
+    const common = {
+      endpoints: world.endpoints,
+      tokens: await world.tokens('writer', 'write'),
+      bucket: OUT,
+      onlyOurs: true,
+      source: shared,
+    };
+    const swapper = await startSwapper(join(shared, 'sub'), secrets);
+    let swaps;
+    const objects = [];
+    try {
+      for (const attempt of [1, 2]) {
+        const report = await upload({
+          ...common,
+          prefix: `results/links-${attempt}/`,
+          journal: join(world.folder, `links-${attempt}.jsonl`),
+          onWarning: (message) => warnings.push(message),
+        });
+        // Where the folder was a link at the look there is nothing but that to tell.
+        if (report.ok) objects.push(...report.value.objects);
+      }
+    } finally {
+      swaps = await swapper.stop();
+    }
+    expect(swaps).toBeGreaterThan(0);
+    const allowed = sums(contents);
+    expect(objects.filter((object) => !allowed.has(object.crc32c))).toEqual([]);
+    expect(warnings[0]).toBe(
+      `Every user of this machine may write to ${shared}, and can change or replace what is copied from there.`,
+    );
+  });
+
+  it('gives a file that was written anew, but no link and no other name of another file', async () => {
+    const source = join(world.folder, 'exchanged');
+    mkdirSync(join(source, 'deep'), { recursive: true });
+    const secret = join(world.folder, 'secret');
+    writeFileSync(secret, 'secret');
+    for (const name of ['same', 'anew', 'link', 'hard', 'deep/file', 'pipe'])
+      writeFileSync(join(source, name), name);
+    const tree = await openSource(source, undefined);
+    try {
+      const { files } = await walkFolder(tree);
+      writeFileSync(join(source, 'new'), 'other');
+      renameSync(join(source, 'new'), join(source, 'anew'));
+      for (const name of ['link', 'hard', 'pipe']) rmSync(join(source, name));
+      symlinkSync(secret, join(source, 'link'));
+      linkSync(secret, join(source, 'hard'));
+      execFileSync('mkfifo', [join(source, 'pipe')]);
+      renameSync(join(source, 'deep'), join(world.folder, 'moved'));
+      symlinkSync(join(world.folder, 'moved'), join(source, 'deep'));
+      const told: Record<string, string> = {};
+      for (const file of files)
+        told[file.relativePath] = await openSeen(tree, file, file.file).then(
+          async ({ handle }) => {
+            const text = await handle.readFile('utf8');
+            await handle.close();
+            return text;
+          },
+          (error: unknown) => (error instanceof DiskFault ? error.problem.code : String(error)),
+        );
+      expect(told).toEqual({
+        anew: 'other',
+        // Its folder is open: whatever leads there now, this is the one that was looked at.
+        'deep/file': 'deep/file',
+        hard: 'transfer.changed',
+        link: 'transfer.changed',
+        pipe: 'transfer.changed',
+        same: 'same',
+      });
+    } finally {
+      await tree.close();
+    }
+  });
+
+  it('may be a single file, by a link of its user and not of another', async () => {
+    const shared = sharedFolder(world.folder, 'single');
+    const file = join(world.folder, 'named');
+    writeFileSync(file, 'named');
+    const link = join(shared, 'link');
+    symlinkSync('../named', link);
+    const { handle } = await openNamed(link);
+    expect(await handle.readFile('utf8')).toBe('named');
+    await handle.close();
+    if (!isRoot) return;
+    lchownSync(link, NOBODY, NOBODY);
+    await expect(openNamed(link)).rejects.toMatchObject({
+      problem: { code: 'transfer.link-of-another' },
+    });
+  });
+});
+
+describe('without folders that are held open', () => {
+  it('each deed is followed by a look whether its folder is still the one that was meant', async () => {
+    const root = join(world.folder, 'by-path');
+    const tree = await openTree(root, { make: true, hold: false });
+    await tree.make('a/b');
+    mkdirSync(join(world.folder, 'elsewhere/b'), { recursive: true });
+    await tree.in('a/b', async (folder) => {
+      await folder.confirm();
+      renameSync(join(root, 'a'), join(world.folder, 'away'));
+      symlinkSync(join(world.folder, 'elsewhere'), join(root, 'a'));
+      await expect(folder.confirm()).rejects.toMatchObject({
+        problem: { code: 'transfer.disturbed' },
+      });
+    });
+    await expect(tree.make('a/c')).rejects.toMatchObject({
+      problem: { code: 'transfer.disturbed' },
+    });
+    expect(readdirSync(join(world.folder, 'elsewhere'))).toEqual(['b']);
+    await tree.close();
   });
 });

@@ -3,6 +3,7 @@ import {
   copyFile,
   lstat,
   mkdir,
+  open,
   readdir,
   readlink,
   rename,
@@ -10,8 +11,10 @@ import {
   symlink,
   utimes,
 } from 'node:fs/promises';
+import { openTree, type FolderTree } from '../../transfer/folder-tree.ts';
 import { makeFolders } from '../../transfer/make-folders.ts';
-import { byteName, byteNameOf, bytesOf, joined, type ByteName } from './byte-name.ts';
+import { CAN_HOLD, READ_FLAGS, sameEntry } from '../../transfer/open-folder.ts';
+import { byteName, byteNameOf, bytesOf, joined, shown, type ByteName } from './byte-name.ts';
 
 const AT_ONCE = 16;
 
@@ -21,11 +24,29 @@ export type CopyEntry =
   | { readonly kind: 'file'; readonly path: ByteName; readonly size: number }
   | { readonly kind: 'link'; readonly path: ByteName; readonly target: ByteName };
 
-/** Copies one file with mode and time, by reflink where the disk can. */
-async function copyOne(from: Buffer, to: Buffer): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-  const { atime, mtime } = await lstat(from);
-  await utimes(to, atime, mtime);
+/** The folder of an entry and its name there, as `FolderTree` has them. */
+export function placeOf(entry: ByteName): { readonly folder: string; readonly base: string } {
+  const slash = entry.lastIndexOf('/');
+  return { folder: slash < 0 ? '' : entry.slice(0, slash), base: entry.slice(slash + 1) };
+}
+
+/** Copies one file with mode and time, by reflink where the disk can. What came into its place since it was listed, a link above all, is not copied. */
+async function copyOne(from: FolderTree, entry: ByteName, to: Buffer): Promise<void> {
+  const { folder, base } = placeOf(entry);
+  await from.in(folder, async (opened) => {
+    const handle = await open(opened.at(base), READ_FLAGS);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new Error(`${shown(entry)} is no file any more`);
+      const source = CAN_HOLD ? `/proc/self/fd/${handle.fd}` : opened.at(base);
+      await copyFile(source, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      if (!CAN_HOLD && !sameEntry(stats, await lstat(opened.at(base))))
+        throw new Error(`${shown(entry)} was exchanged meanwhile`);
+      await utimes(to, stats.atime, stats.mtime);
+    } finally {
+      await handle.close();
+    }
+  });
 }
 
 /** Copies the entries of `from` into a new folder `to`, which is there whole or not at all. Folders stand before what is in them. */
@@ -38,7 +59,6 @@ export async function copyEntries(
   const partial = `${to}.trainyard-partial`;
   await rm(partial, { recursive: true, force: true });
   await makeFolders(partial, 0o700);
-  const source = byteName(from);
   const copy = byteName(partial);
   const files = entries.filter((entry) => entry.kind === 'file');
   for (const entry of entries) {
@@ -46,14 +66,19 @@ export async function copyEntries(
     if (entry.kind === 'folder') await mkdir(place);
     if (entry.kind === 'link') await symlink(bytesOf(entry.target), place);
   }
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let file = files[next++]; file !== undefined; file = files[next++]) {
-      signal?.throwIfAborted();
-      await copyOne(bytesOf(joined(source, file.path)), bytesOf(joined(copy, file.path)));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  const tree = await openTree(from, { bytes: true });
+  try {
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (let file = files[next++]; file !== undefined; file = files[next++]) {
+        signal?.throwIfAborted();
+        await copyOne(tree, file.path, bytesOf(joined(copy, file.path)));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  } finally {
+    await tree.close();
+  }
   await rm(to, { recursive: true, force: true });
   await rename(partial, to);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 import { byteName, bytesOf, joined, relativeTo, shown, type ByteName } from './byte-name.ts';
@@ -23,7 +23,14 @@ interface Level {
 
 function readRules(file: ByteName): Ignore | null {
   try {
-    return ignore().add(readFileSync(bytesOf(file), 'utf8'));
+    // A pipe of this name would be waited for for ever.
+    const wait = process.platform === 'win32' ? 0 : constants.O_NONBLOCK;
+    const fd = openSync(bytesOf(file), constants.O_RDONLY | wait);
+    try {
+      return fstatSync(fd).isFile() ? ignore().add(readFileSync(fd, 'utf8')) : null;
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return null;
   }

@@ -14,7 +14,9 @@ import {
   shown,
   type ByteName,
 } from './byte-name.ts';
-import type { CopyEntry } from './copy-tree.ts';
+import { openTree, type FolderTree } from '../../transfer/folder-tree.ts';
+import { DiskFault } from '../../transfer/disk.ts';
+import { placeOf, type CopyEntry } from './copy-tree.ts';
 import { trackedButIgnored } from './git.ts';
 import { openIgnoreRules } from './ignore-rules.ts';
 
@@ -74,7 +76,22 @@ export async function planSnapshot(
       'Correct code.dir in the job file.',
     );
   }
-  const found = new Finding(root, new Set(options.leaveOut ?? []));
+  const exposed: string[] = [];
+  let tree: FolderTree;
+  try {
+    tree = await openTree(folder, {
+      bytes: true,
+      use: 'run from there',
+      onExposed: (message, hint) => exposed.push(`${message} ${hint}`),
+    });
+  } catch (error) {
+    if (error instanceof DiskFault) return fail({ ...error.problem, code: 'input.code-folder' });
+    return refuse(
+      `The code folder cannot be read: ${errorMessage(error)}`,
+      'Correct code.dir in the job file.',
+    );
+  }
+  const found = new Finding(tree, root, new Set(options.leaveOut ?? []));
   try {
     await found.walk(byteName(''));
     await found.addTracked(await trackedButIgnored(root));
@@ -83,6 +100,8 @@ export async function planSnapshot(
       `The code folder cannot be read whole: ${errorMessage(error)}`,
       'Make it readable, or name what cannot be read in .gitignore.',
     );
+  } finally {
+    await tree.close();
   }
   const files = found.entries.filter((entry) => entry.kind === 'file');
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
@@ -96,18 +115,21 @@ export async function planSnapshot(
         hint: 'Name data, environments and results in .gitignore, and give data as the input of the job.',
       }),
     );
-  return ok({ entries: found.entries, files: files.length, bytes, notes: found.notes });
+  const notes = [...exposed, ...found.notes];
+  return ok({ entries: found.entries, files: files.length, bytes, notes });
 }
 
 /** Collects the entries of one snapshot. */
 class Finding {
   readonly entries: CopyEntry[] = [];
   readonly notes: string[] = [];
+  readonly #tree: FolderTree;
   readonly #root: ByteName;
   readonly #leaveOut: ReadonlySet<string>;
   readonly #rules: ReturnType<typeof openIgnoreRules>;
 
-  constructor(root: string, leaveOut: ReadonlySet<string>) {
+  constructor(tree: FolderTree, root: string, leaveOut: ReadonlySet<string>) {
+    this.#tree = tree;
     this.#root = byteName(root);
     this.#leaveOut = new Set([...leaveOut].map(byteName));
     this.#rules = openIgnoreRules(root);
@@ -115,8 +137,9 @@ class Finding {
 
   async walk(folder: ByteName): Promise<void> {
     this.#rules.enter(folder);
-    const here = bytesOf(joined(this.#root, folder));
-    const children = await readdir(here, { withFileTypes: true, encoding: 'buffer' });
+    const children = await this.#tree.in(folder, (open) =>
+      readdir(open.at('.'), { withFileTypes: true, encoding: 'buffer' }),
+    );
     for (const child of children.toSorted((a, b) => Buffer.compare(a.name, b.name))) {
       const own = byteNameOf(child.name);
       const name = joined(folder, own);
@@ -154,14 +177,18 @@ class Finding {
   }
 
   async #addFile(name: ByteName): Promise<void> {
-    const { size } = await lstat(bytesOf(joined(this.#root, name)));
+    const { folder, base } = placeOf(name);
+    const { size } = await this.#tree.in(folder, (open) => lstat(open.at(base)));
     this.entries.push({ kind: 'file', path: name, size });
   }
 
   async #addLink(name: ByteName): Promise<void> {
-    const place = joined(this.#root, name);
-    const from = folderOf(place);
-    const told = byteNameOf(await readlink(bytesOf(place), { encoding: 'buffer' }));
+    const from = folderOf(joined(this.#root, name));
+    const { folder, base } = placeOf(name);
+    const text = await this.#tree.in(folder, (open) =>
+      readlink(open.at(base), { encoding: 'buffer' }),
+    );
+    const told = byteNameOf(text);
     const absolute = resolved(from, told);
     const inside = segmentsOf(relativeTo(this.#root, absolute))[0] !== '..';
     if (!inside)

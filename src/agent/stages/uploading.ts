@@ -22,7 +22,7 @@ import {
 import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
 import { readWorker } from '../workers.ts';
-import { progressTeller, summaryOf } from './fetch.ts';
+import { progressTeller, summaryOf, warningsOf } from './fetch.ts';
 import { tellLeftOut } from './left-out.ts';
 import type { LookAccess } from './missing.ts';
 import { lookForOutput, markFinished, NOT_LOOKED, tellLost, type Looked } from './upload-again.ts';
@@ -324,6 +324,7 @@ export async function uploadFolder(
     onlyOurs: false,
     signal,
     onProgress: progressTeller(run, 'uploading', 'output'),
+    onWarning: warningsOf(run),
   });
   if (!report.ok) return report;
   const { objects, bytes, seconds } = report.value;

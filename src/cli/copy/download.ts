@@ -23,7 +23,7 @@ export interface DownloadCopyOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
   /** Told of a folder that other users may write to. */
-  readonly onWarning: (message: string, hint: string) => void;
+  readonly onWarning?: ((message: string, hint: string) => void) | undefined;
   /** Told of each wait before the source is asked about again. */
   readonly onRetry: (news: RetryNews) => void;
 }

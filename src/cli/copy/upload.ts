@@ -17,11 +17,13 @@ export interface UploadCopyOptions {
   readonly journal: string;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /** Told of a folder that other users may write to. */
+  readonly onWarning?: ((message: string, hint: string) => void) | undefined;
 }
 
 /** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, `input.target-exists`, those of `upload`. */
 export async function copyToBucket(options: UploadCopyOptions): Promise<Result<CopyReport>> {
-  const { endpoints, tokens, copy, signal, onProgress } = options;
+  const { endpoints, tokens, copy, signal, onProgress, onWarning } = options;
   const status = await stat(copy.source).catch(() => null);
   if (status === null || !(status.isFile() || status.isDirectory()))
     return fail(
@@ -47,6 +49,7 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
     equalCounts: true,
     signal,
     onProgress,
+    onWarning,
   };
   if (status.isFile()) {
     const started = performance.now();

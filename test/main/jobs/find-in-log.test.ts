@@ -1,4 +1,13 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -97,6 +106,22 @@ describe('a saved log', () => {
     const path = join(folder, 'saved.log');
     expect(await saveLog((offset) => reader(bytes)(offset, 700), path)).toEqual(ok());
     expect(readFileSync(path).equals(bytes)).toBe(true);
+  });
+
+  it('follows no link that somebody put under its name, nor cuts off what it leads to', async () => {
+    const shared = join(folder, 'shared');
+    mkdirSync(shared);
+    const own = join(folder, 'own');
+    writeFileSync(own, 'of the user');
+    for (const name of ['a.log', 'a.log.part']) symlinkSync(own, join(shared, name));
+    const path = join(shared, 'a.log');
+    const bytes = Buffer.from('the log');
+    expect(await saveLog((offset) => reader(bytes)(offset, 700), path)).toEqual(ok());
+    expect(readFileSync(own, 'utf8')).toBe('of the user');
+    expect(lstatSync(path).isFile()).toBe(true);
+    expect(readFileSync(path, 'utf8')).toBe('the log');
+    expect(readdirSync(shared).sort()).toEqual(['a.log', 'a.log.part']);
+    for (const one of [shared, own]) rmSync(one, { recursive: true });
   });
 
   it('that cannot be read or written leaves nothing and says why', async () => {

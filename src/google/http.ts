@@ -1,8 +1,8 @@
 import { problem, type Problem } from '../shared/problem.ts';
-import { fetchFor } from './proxy.ts';
+import { fetchFor, routeOf } from './proxy.ts';
 import { assertOwnListener } from './listener.ts';
 import { explainNetworkError, type ProblemContext } from './network-problem.ts';
-import { waitForNetwork } from './network-time.ts';
+import { waitForNetwork, whomToAwait } from './network-time.ts';
 
 /** One HTTP exchange, whole: for small answers (tokens, listings, metadata), never for an object's bytes. */
 export interface HttpRequest {
@@ -106,20 +106,24 @@ export async function exchange(
   );
   try {
     assertOwnListener(address);
-    const ask = await fetchFor(address);
-    const answer = await waitForNetwork(async () => {
-      const response = await ask(address, {
-        method: request.method,
-        headers: request.headers,
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, deadline.signal]),
-        ...(request.body === undefined ? {} : { body: request.body }),
-      });
-      const { status, headers } = response;
-      const limit = response.ok ? ANSWER_LIMIT : REFUSAL_LIMIT;
-      const { bytes, cut } = await readUpTo(response, limit);
-      return { status, headers, text: bytes.toString('utf8'), cut };
-    });
+    const route = await routeOf(address);
+    const ask = await fetchFor(address, route);
+    const answer = await waitForNetwork(
+      async () => {
+        const response = await ask(address, {
+          method: request.method,
+          headers: request.headers,
+          redirect: 'manual',
+          signal: AbortSignal.any([signal, deadline.signal]),
+          ...(request.body === undefined ? {} : { body: request.body }),
+        });
+        const { status, headers } = response;
+        const limit = response.ok ? ANSWER_LIMIT : REFUSAL_LIMIT;
+        const { bytes, cut } = await readUpTo(response, limit);
+        return { status, headers, text: bytes.toString('utf8'), cut };
+      },
+      whomToAwait(address, op, route),
+    );
     return answer.cut && answer.status < 300
       ? { ok: false, problem: tooLarge(address, { op, subject }) }
       : { ok: true, answer };

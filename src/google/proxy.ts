@@ -1,8 +1,9 @@
 import { ProxySettingError } from './proxy-faults.ts';
-import { isLoopback, namesProxy, routeFor, routeOfPac, type Route } from './routes.ts';
+import { waitForNetwork } from './network-time.ts';
+import { DESKTOP, isLoopback, namesProxy, routeFor, routeOfPac, type Route } from './routes.ts';
 import { nodeTrustsThem, trustedContext } from './trust.ts';
 
-type Fetch = (address: string, init: RequestInit) => Promise<Response>;
+export type Fetch = (address: string, init: RequestInit) => Promise<Response>;
 
 /** Answers how the desktop's settings lead to an address, in the words of proxy configuration files: `PROXY proxy:3128; DIRECT`. */
 export type AskDesktop = (address: string) => Promise<string>;
@@ -17,9 +18,10 @@ export function useDesktopProxies(ask: AskDesktop): void {
 /** How this process reaches an address: by its environment, then by the desktop's settings where they are known. */
 export async function routeOf(address: string): Promise<Route> {
   const { env } = process;
-  if (askDesktop === null || namesProxy(env) || !isAway(address)) return routeFor(address, env);
+  const ask = askDesktop;
+  if (ask === null || namesProxy(env) || !isAway(address)) return routeFor(address, env);
   // What cannot be asked says nothing.
-  return routeOfPac(await askDesktop(address).catch(() => 'DIRECT'));
+  return routeOfPac(await waitForNetwork(() => ask(address), DESKTOP).catch(() => 'DIRECT'));
 }
 
 const isAway = (address: string): boolean =>
@@ -34,11 +36,10 @@ const isBent = (): boolean =>
 const known = new Map<string, Promise<Fetch>>();
 
 /**
- * The `fetch` for an address: Node's own, or one through the proxy that is set for it. What speaks to proxies is loaded only where it is needed.
+ * The `fetch` for an address along its route: Node's own, or one through the proxy that is set for it. What speaks to proxies is loaded only where it is needed.
  * Throws a ProxySettingError where a proxy is named that cannot be used.
  */
-export async function fetchFor(address: string): Promise<Fetch> {
-  const route = await routeOf(address);
+export async function fetchFor(address: string, route: Route): Promise<Fetch> {
   if (route.kind === 'unusable') throw new ProxySettingError(route);
   const isTls = isAway(address) && address.startsWith('https:');
   const secureContext = isTls || route.kind === 'proxy' ? trustedContext() : null;

@@ -2,12 +2,12 @@ import { isBucketName } from '../shared/address.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import type { StorageAccess } from './client.ts';
 import { explainHttpError, type StorageContext } from './http-error.ts';
-import { fetchFor } from './proxy.ts';
+import { fetchFor, routeOf, type Fetch } from './proxy.ts';
 import { cancelledProblem, isAborted, parseRetryAfter, readUpTo } from './http.ts';
 import { assertOwnListener } from './listener.ts';
 import { isObjectName, type ObjectRequest } from './listing.ts';
 import { explainNetworkError } from './network-problem.ts';
-import { waitForNetwork } from './network-time.ts';
+import { waitForNetwork, whomToAwait } from './network-time.ts';
 import { withRetry, type Attempt } from './retry.ts';
 
 /** One attempt, its bytes included; milliseconds. */
@@ -59,37 +59,11 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
   const address = `${endpoints.storage}/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}?alt=media${wanted}`;
 
   const attempt = async (token: string | null): Promise<Attempt<ObjectStart>> => {
-    const deadline = AbortSignal.timeout(Math.min(request.deadlineMs ?? TIMEOUT_MS, TIMEOUT_MS));
     try {
       assertOwnListener(address);
-      const ask = await fetchFor(address);
-      const answer = await ask(address, {
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, deadline]),
-        headers: {
-          // As it is stored, so that the range holds; what is stored as gzip is unpacked here.
-          'accept-encoding': 'gzip',
-          range: `bytes=0-${maxBytes - 1}`,
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        },
-      });
-      if (answer.status === 416) {
-        // No range of an empty object can be had.
-        await answer.body?.cancel();
-        return ok({ bytes: new Uint8Array(), complete: true });
-      }
-      if (answer.status !== 200 && answer.status !== 206) {
-        const { bytes } = await readUpTo(answer, REFUSAL_LIMIT);
-        return {
-          ok: false,
-          problem: explainHttpError(answer.status, bytes.toString(), context),
-          retryAfterMs: parseRetryAfter(answer.headers.get('retry-after'), Date.now()),
-          unauthorized: answer.status === 401,
-        };
-      }
-      const { bytes, cut } = await readUpTo(answer, maxBytes);
-      const partial = endsBefore(answer.headers.get('content-range'));
-      return ok({ bytes, complete: !cut && !partial });
+      const route = await routeOf(address);
+      const ask = await fetchFor(address, route);
+      return await waitForNetwork(() => read(ask, token), whomToAwait(address, op, route));
     } catch (error) {
       return fail(
         isAborted(signal)
@@ -98,8 +72,38 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
       );
     }
   };
+  const read = async (ask: Fetch, token: string | null): Promise<Attempt<ObjectStart>> => {
+    const deadline = AbortSignal.timeout(Math.min(request.deadlineMs ?? TIMEOUT_MS, TIMEOUT_MS));
+    const answer = await ask(address, {
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, deadline]),
+      headers: {
+        // As it is stored, so that the range holds; what is stored as gzip is unpacked here.
+        'accept-encoding': 'gzip',
+        range: `bytes=0-${maxBytes - 1}`,
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      },
+    });
+    if (answer.status === 416) {
+      // No range of an empty object can be had.
+      await answer.body?.cancel();
+      return ok({ bytes: new Uint8Array(), complete: true });
+    }
+    if (answer.status !== 200 && answer.status !== 206) {
+      const { bytes } = await readUpTo(answer, REFUSAL_LIMIT);
+      return {
+        ok: false,
+        problem: explainHttpError(answer.status, bytes.toString(), context),
+        retryAfterMs: parseRetryAfter(answer.headers.get('retry-after'), Date.now()),
+        unauthorized: answer.status === 401,
+      };
+    }
+    const { bytes, cut } = await readUpTo(answer, maxBytes);
+    const partial = endsBefore(answer.headers.get('content-range'));
+    return ok({ bytes, complete: !cut && !partial });
+  };
 
-  return withRetry<ObjectStart>(op, ({ token }) => waitForNetwork(() => attempt(token)), {
+  return withRetry<ObjectStart>(op, ({ token }) => attempt(token), {
     signal,
     tokens,
     subject,

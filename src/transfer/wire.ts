@@ -5,6 +5,8 @@ import { explainHttpError } from '../google/http-error.ts';
 import { cancelledProblem, parseRetryAfter } from '../google/http.ts';
 import { assertOwnListener } from '../google/listener.ts';
 import { explainNetworkError } from '../google/network-problem.ts';
+import { waitForNetwork, whomToAwait } from '../google/network-time.ts';
+import type { Route } from '../google/routes.ts';
 import { withRetry, type Attempt, type AttemptContext } from '../google/retry.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import { fail, type Result } from '../shared/problem.ts';
@@ -43,6 +45,8 @@ export interface Wire {
   readonly stallMs: number;
   readonly answerMs: number;
   readonly trickleMs: number;
+  /** How the storage endpoint is reached. */
+  readonly route: Route;
   readonly agent: Dispatcher;
   close(): Promise<void>;
 }
@@ -72,7 +76,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   setMaxListeners(0, signal);
   const { connectionsTo } = await import('./connections.ts');
-  const agent = await connectionsTo(endpoints.storage, concurrency);
+  const { agent, route } = await connectionsTo(endpoints.storage, concurrency);
   return {
     endpoints,
     tokens,
@@ -84,6 +88,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
     stallMs: options.stallMs ?? STALL,
     answerMs: options.answerMs ?? ANSWER,
     trickleMs: options.trickleMs ?? TRICKLE,
+    route,
     agent,
     close: () => agent.destroy(),
   };
@@ -224,19 +229,24 @@ export async function exchangeOnce<T>(
 ): Promise<T> {
   const url = new URL(request.path, wire.endpoints.storage);
   assertOwnListener(url.origin);
-  const answer = await wire.agent.request({
-    origin: url.origin,
-    path: url.pathname + url.search,
-    method: request.method,
-    headers: {
-      ...request.headers,
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: (request.body ?? null) as Uint8Array | null,
-    signal: wire.signal,
-    bodyTimeout: wire.stallMs,
-    headersTimeout: answerTimeout(wire, request),
-  });
+  const whom = whomToAwait(url.origin, request.op, wire.route);
+  const answer = await waitForNetwork(
+    () =>
+      wire.agent.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: request.method,
+        headers: {
+          ...request.headers,
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        },
+        body: (request.body ?? null) as Uint8Array | null,
+        signal: wire.signal,
+        bodyTimeout: wire.stallMs,
+        headersTimeout: answerTimeout(wire, request),
+      }),
+    whom,
+  );
   try {
     return await read(answer, request);
   } finally {

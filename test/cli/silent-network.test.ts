@@ -53,7 +53,7 @@ it('a listing, a copy and a start that must wait say so, and the listing gives u
       'input: { gcs: gs://input-data-bucket/data, key: lab }',
     ].join('\n'),
   );
-  const told = /No answer from Google yet…/;
+  const told = /No answer yet from the emulated Google at 127\.0\.0\.1:\d+ \([a-z ]+\)…/;
   const waits = [
     ['cp', 'gs://input-data-bucket/data', './data', '--key', 'lab'],
     ['cp', job, 'gs://artifacts-bucket/x/', '--key', 'lab'],

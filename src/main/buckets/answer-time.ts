@@ -29,8 +29,13 @@ export async function withinAnswerTime<T>(
   const timeUp = new AbortController();
   const clock = countdown(timeMs, () => timeUp.abort());
   const retries: RetryNews[] = [];
+  let awaited: string | null = null;
+  const begin: OnWait = (whom) => {
+    awaited = whom ?? awaited;
+    return clock.begin(whom);
+  };
   try {
-    const answer = await watchingNetwork(clock.begin, () =>
+    const answer = await watchingNetwork(begin, () =>
       ask({
         signal: AbortSignal.any([signal, timeUp.signal]),
         deadlineMs: timeMs,
@@ -45,7 +50,7 @@ export async function withinAnswerTime<T>(
       answer.problem.code === 'job.cancelled' &&
       timeUp.signal.aborted &&
       !signal.aborted;
-    return isCutShort ? fail(noAnswer({ op, subject, timeMs }, retries.at(-1))) : answer;
+    return isCutShort ? fail(noAnswer({ op, subject, timeMs, awaited }, retries.at(-1))) : answer;
   } finally {
     clock.stop();
   }
@@ -80,7 +85,13 @@ function noAnswer(
     op,
     subject,
     timeMs,
-  }: { readonly op: string; readonly subject: string; readonly timeMs: number },
+    awaited,
+  }: {
+    readonly op: string;
+    readonly subject: string;
+    readonly timeMs: number;
+    readonly awaited: string | null;
+  },
   last: RetryNews | undefined,
 ): Problem {
   const seconds = Math.max(1, Math.round(timeMs / 1_000));
@@ -93,7 +104,7 @@ function noAnswer(
     code: 'network.timeout',
     op,
     subject,
-    message: `Google did not answer within ${seconds} s.`,
+    message: `${awaited ?? 'Google'} did not answer within ${seconds} s.`,
     hint: 'Check the network connection, then try again.',
     retryable: true,
   });

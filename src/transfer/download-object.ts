@@ -6,7 +6,7 @@ import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { layersOf, type PackedAs } from '../shared/codings.ts';
 import { lockDestination, type DestinationLock } from './destination-lock.ts';
 import { bootId, diskProblem, DiskFault, makeDestination, roomFor } from './disk.ts';
-import { downloadLarge, LARGE } from './download-large.ts';
+import { downloadLarge, isLarge } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
 import { holdsObject } from './download-state.ts';
 import { downloadWhole } from './download-whole.ts';
@@ -71,7 +71,7 @@ export async function downloadObject(
       );
     const listed = await listTarget(wire, { kind: 'object', object: options.object });
     if (!listed.ok) return listed;
-    const object = listed.value[0];
+    const object = listed.value.objects[0];
     if (object === undefined) return fail(cancelledProblem({ op: 'download', subject }));
     const refused = refusalReason(object);
     if (refused !== null)
@@ -81,7 +81,7 @@ export async function downloadObject(
           op: 'download',
           subject,
           message: `It cannot be downloaded: ${refused}.`,
-          hint: 'Fetch it with a program that has the key.',
+          hint: 'Where it is encrypted, fetch it with a program that has the key.',
         }),
       );
     forms = await openUnpackedForms(options.journal, options.bucket);
@@ -100,17 +100,19 @@ export async function downloadObject(
     }
     await makeDestination(dirname(file));
     const copies = layersOf(object, keepCompressed) > 0 ? 2 : 1;
-    const room = await roomFor(dirname(file), { bytes: copies * object.size, files: copies });
+    const room = await roomFor(dirname(file), {
+      bytes: copies * (object.size ?? 0),
+      files: copies,
+    });
     if (!room.ok) return room;
-    const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
+    const meter = progressMeter({ bytes: object.size ?? 0, objects: 1 }, options.onProgress);
     const replaces = options.overwrite === true;
     const task = { object, path: file, partial, replaces, keepCompressed, forms };
     const requests = limiter(wire.concurrency);
     const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
-    const done =
-      object.size >= LARGE
-        ? await downloadLarge(context, task, () => Promise.resolve())
-        : await downloadWhole(wire, task, meter);
+    const done = isLarge(object)
+      ? await downloadLarge(context, { ...task, object }, () => Promise.resolve())
+      : await downloadWhole(wire, task, meter);
     meter.end();
     if (!done.ok) return done;
     const { size: bytes } = await lstat(file);

@@ -4,7 +4,7 @@ import { withinAnswerTime } from '../../main/buckets/answer-time.ts';
 import type { BucketRequest } from '../../main/buckets/service.ts';
 import type { Services } from '../../main/services.ts';
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
-import type { ObjectInfo } from '../../shared/object-info.ts';
+import { totalOf, type ObjectInfo } from '../../shared/object-info.ts';
 import { areaOf, ok, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
 import { chooseKey, withKeyOptions, type KeyOption } from '../credential.ts';
@@ -25,10 +25,13 @@ type Entry =
       readonly kind: 'object';
       readonly name: string;
       readonly address: string;
-      readonly size: number;
-      readonly updated: string;
+      /** Null, as everything of an object, where it is not told. */
+      readonly size: number | null;
+      readonly updated: string | null;
       readonly crc32c: string | null;
-      readonly generation: string;
+      readonly generation: string | null;
+      /** Where it is stored packed, or in another coding. */
+      readonly contentEncoding?: string;
     };
 
 /**
@@ -67,13 +70,18 @@ export function registerList(program: Command, run: Run): void {
         let seen = 0;
         let objects = 0;
         let bytes = 0;
-        const take = (page: Pick<ListPage, 'objects' | 'prefixes'>): void => {
+        let untold = 0;
+        const odd: string[] = [];
+        const take = (page: Pick<ListPage, 'objects' | 'prefixes' | 'odd'>): void => {
           const found = entriesOf(page, address.bucket);
           seen += found.length;
           if (options.json === true) entries.push(...found);
           else for (const entry of found) output.line(lineOf(entry));
           objects += page.objects.length;
-          bytes += page.objects.reduce((sum, object) => sum + object.size, 0);
+          const sizes = totalOf(page.objects);
+          bytes += sizes.bytes;
+          untold += sizes.untold;
+          odd.push(...page.odd);
         };
         const below = { ...address, path: asPrefix(address.path) };
         let pageToken: string | null = null;
@@ -88,11 +96,17 @@ export function registerList(program: Command, run: Run): void {
         } while (pageToken !== null && !signal.aborted);
         if (seen === 0 && below.path !== address.path && !signal.aborted) {
           const object = await answerOf((asked) => findObject(services, { ...asked, address }));
-          if (object !== null) take({ objects: [object], prefixes: [] });
+          if (object !== null) take({ objects: [object], prefixes: [], odd: [] });
         }
         if (options.json === true && !context.signal.aborted) output.json(entries);
-        else if (objects > 0) output.note(`${plural(objects, 'object')}, ${formatBytes(bytes)}`);
+        else if (objects > 0)
+          output.note(
+            `${plural(objects, 'object')}, ${formatBytes(bytes)}${untold === 0 ? '' : `, and ${plural(untold, 'object')} of unknown size`}`,
+          );
         else if (seen === 0 && output.stderr.isTTY) output.note(`There is nothing at ${text}.`);
+        for (const item of odd.slice(0, MAX_ODD))
+          output.note(`${output.paint('yellow', 'Left out:')} ${printable(item)}`);
+        if (odd.length > MAX_ODD) output.note(`  and ${plural(odd.length - MAX_ODD, 'item')} more`);
         return 0;
       }),
     );
@@ -137,24 +151,31 @@ function listedOrHint<T>(result: Result<T>, key: string | null): T {
   });
 }
 
+/** So many items of a listing that are no objects are told one by one. */
+const MAX_ODD = 20;
+
 function entriesOf(page: Pick<ListPage, 'objects' | 'prefixes'>, bucket: string): readonly Entry[] {
   const addressOf = (path: string): string => formatGcsAddress({ bucket, path });
   return [
     ...page.prefixes.map((name) => ({ kind: 'prefix' as const, name, address: addressOf(name) })),
-    ...page.objects.map(({ name, size, updated, crc32c, generation }) => ({
+    ...page.objects.map(({ name, size, updated, crc32c, generation, contentEncoding }) => ({
       kind: 'object' as const,
       name,
       address: addressOf(name),
       size,
-      updated,
-      crc32c,
-      generation,
+      updated: told(updated),
+      crc32c: told(crc32c),
+      generation: told(generation),
+      ...(contentEncoding === null ? {} : { contentEncoding }),
     })),
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+const told = (text: string): string | null => (text === '' ? null : text);
+
 function lineOf(entry: Entry): string {
-  const size = entry.kind === 'object' ? formatBytes(entry.size) : '';
-  const updated = entry.kind === 'object' ? formatTime(entry.updated) : '';
+  const size =
+    entry.kind === 'prefix' ? '' : entry.size === null ? 'not told' : formatBytes(entry.size);
+  const updated = entry.kind === 'object' ? formatTime(entry.updated ?? '') : '';
   return `${size.padStart(9)}  ${updated.padEnd(19)}  ${printable(entry.address)}`;
 }

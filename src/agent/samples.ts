@@ -1,3 +1,4 @@
+import { bytesFree } from '../shared/disk-room.ts';
 import {
   appendFileSync,
   readFileSync,
@@ -118,13 +119,14 @@ export function startSampling(run: JobRun): { stop(): Promise<void> } {
   };
   let toldRoom = false;
   const tellRoom = (): void => {
-    const { bavail, bsize, files, ffree } = statfsSync(run.directory);
-    const free = bavail * bsize;
-    const low = free < LOW_ROOM || (files > 0 && ffree < LOW_FILES);
+    const disk = statfsSync(run.directory);
+    const { files, ffree } = disk;
+    const free = bytesFree(disk);
+    const low = (free !== null && free < LOW_ROOM) || (files > 0 && ffree < LOW_FILES);
     if (low && !toldRoom)
       run.events.append({
         kind: 'warning',
-        message: `The disk of ${run.directory} is nearly full: ${Math.floor(free / MIB)} MiB${files > 0 ? ` and ${ffree} files` : ''} are left. What workers write, and their logs, may be lost.`,
+        message: `The disk of ${run.directory} is nearly full: ${[...(free === null ? [] : [`${Math.floor(free / MIB)} MiB`]), ...(files > 0 ? [`${ffree} files`] : [])].join(' and ')} are left. What workers write, and their logs, may be lost.`,
         hint: 'Make room on that disk now; the run goes on.',
       });
     toldRoom = low;

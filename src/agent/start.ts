@@ -15,6 +15,7 @@ import {
   startAnswerSchema,
   type StartAnswer,
 } from '../shared/agent-protocol.ts';
+import { bytesFree } from '../shared/disk-room.ts';
 import { problem, type Problem } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
 import { diskProblem } from './disk-problem.ts';
@@ -75,9 +76,8 @@ function refuse(directory: string, secrets: string): Problem | null {
   } catch (error) {
     return diskProblem(error, about.op, directory) ?? cannotStart(directory, errorMessage(error));
   }
-  const disk = statfsSync(directory);
-  const free = disk.bavail * disk.bsize;
-  if (free < LEAST_ROOM)
+  const free = bytesFree(statfsSync(directory));
+  if (free !== null && free < LEAST_ROOM)
     return problem({
       ...about,
       code: 'host.no-room',

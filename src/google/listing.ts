@@ -5,34 +5,72 @@ import { fail, ok, problem, type Problem, type Result } from '../shared/problem.
 import { askStorage, type StorageAccess } from './client.ts';
 
 const OBJECT_FIELDS =
-  'name,size,crc32c,generation,updated,contentType,contentEncoding,md5Hash,componentCount';
+  'name,size,crc32c,generation,updated,contentType,contentEncoding,md5Hash,componentCount,customerEncryption';
 const LIST_FIELDS = `nextPageToken,prefixes,items(${OBJECT_FIELDS})`;
 
 /** The most that Cloud Storage gives in one page. */
 export const LARGEST_PAGE = 1_000;
 
-/** An object as the JSON API tells it: 64-bit numbers are text. */
+/** A field that says nothing, or nothing that can be read, is one that is not told: an object is no less there for it. */
+const text = z.string().catch('');
+const optionalText = z.string().nullable().catch(null);
+const integer = z.union([
+  z.int().min(0),
+  z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .transform(Number),
+]);
+
+/** An object as the JSON API tells it: 64-bit numbers are text. Nothing but its name must be there. */
 const rawObjectSchema = z.object({
-  name: z.string(),
-  size: z.coerce.number().pipe(z.int().min(0)),
-  crc32c: z.string().default(''),
-  generation: z.string(),
-  updated: z.string().default(''),
-  contentType: z.string().nullable().default(null),
-  contentEncoding: z.string().nullable().default(null),
-  md5Hash: z.string().nullable().default(null),
-  componentCount: z.int().nullable().default(null),
+  name: z.string().min(1),
+  size: integer.pipe(z.int()).nullable().catch(null),
+  crc32c: text,
+  generation: z.union([z.string(), z.int().transform(String)]).catch(''),
+  updated: text,
+  contentType: optionalText,
+  contentEncoding: optionalText,
+  md5Hash: optionalText,
+  componentCount: z.int().nullable().catch(null),
+  customerEncryption: z.unknown().optional(),
 });
 
 const rawPageSchema = z.object({
-  items: z.array(rawObjectSchema).default([]),
-  prefixes: z.array(z.string()).default([]),
-  nextPageToken: z.string().min(1).optional(),
+  items: z.array(z.unknown()).nullish(),
+  prefixes: z.array(z.unknown()).nullish(),
+  nextPageToken: z.string().nullish(),
 });
 
 function toObjectInfo(raw: z.infer<typeof rawObjectSchema>): ObjectInfo {
-  const { md5Hash, ...rest } = raw;
-  return { ...rest, md5: md5Hash };
+  const { md5Hash, customerEncryption, ...rest } = raw;
+  const isLocked = customerEncryption !== undefined && customerEncryption !== null;
+  return { ...rest, md5: md5Hash, ...(isLocked ? { customerKey: true } : {}) };
+}
+
+/** How much of an item that is none is quoted. */
+const MOST_QUOTED = 120;
+
+/** What is told of an item of a listing that is no object: where it stands, and its beginning. */
+function oddItem(item: unknown, before: string | undefined): string {
+  const said = JSON.stringify(item).slice(0, MOST_QUOTED);
+  const where = before === undefined ? 'the first of its page' : `after ${JSON.stringify(before)}`;
+  return `an item without a name, ${where}: ${said}`;
+}
+
+/** The objects of a page, and in words what else is among its items: one of them decides nothing for the others. Pure. */
+export function readItems(items: readonly unknown[]): {
+  readonly objects: readonly ObjectInfo[];
+  readonly odd: readonly string[];
+} {
+  const objects: ObjectInfo[] = [];
+  const odd: string[] = [];
+  for (const item of items) {
+    const raw = rawObjectSchema.safeParse(item);
+    if (raw.success) objects.push(toObjectInfo(raw.data));
+    else odd.push(oddItem(item, objects.at(-1)?.name));
+  }
+  return { objects, odd };
 }
 
 export interface ListRequest extends StorageAccess {
@@ -50,6 +88,8 @@ export interface ListPage {
   readonly objects: readonly ObjectInfo[];
   /** With `delimiter`: what lies below the prefix and has more below it; each ends with `/`. */
   readonly prefixes: readonly string[];
+  /** What is among the items and no object, for it has no name: in words, with where it stands. */
+  readonly odd: readonly string[];
   /** Null on the last page. */
   readonly nextPageToken: string | null;
 }
@@ -92,10 +132,13 @@ export async function listPage(request: ListRequest): Promise<Result<ListPage>> 
       });
       const page = rawPageSchema.safeParse(answer ?? {});
       if (!page.success) return null;
+      const { items, prefixes, nextPageToken: next } = page.data;
       return {
-        objects: page.data.items.map(toObjectInfo),
-        prefixes: page.data.prefixes,
-        nextPageToken: page.data.nextPageToken ?? null,
+        ...readItems(items ?? []),
+        prefixes: (prefixes ?? []).filter(
+          (one): one is string => typeof one === 'string' && one !== '',
+        ),
+        nextPageToken: next === undefined || next === '' ? null : next,
       };
     },
   );

@@ -99,7 +99,7 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
       };
     }
     const { bytes, cut } = await readUpTo(answer, maxBytes);
-    const partial = endsBefore(answer.headers.get('content-range'));
+    const partial = endsBefore(answer.headers.get('content-range'), maxBytes);
     return ok({ bytes, complete: !cut && !partial });
   };
 
@@ -112,8 +112,10 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
   });
 }
 
-/** Whether `bytes 0-65535/100000` leaves something out. */
-function endsBefore(range: string | null): boolean {
-  const match = /^bytes \d+-(\d+)\/(\d+)$/.exec(range ?? '');
-  return match !== null && Number(match[1]) + 1 < Number(match[2]);
+/** Whether `bytes 0-65535/100000` leaves something out; where it does not say of how much (`/*`), a range as long as asked for may have more behind it. */
+function endsBefore(range: string | null, asked: number): boolean {
+  const match = /^bytes \d+-(\d+)\/(\d+|\*)$/.exec(range ?? '');
+  if (match === null) return false;
+  const end = Number(match[1]) + 1;
+  return match[2] === '*' ? end >= asked : end < Number(match[2]);
 }

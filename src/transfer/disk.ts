@@ -1,7 +1,8 @@
 import { lstat, mkdir, readFile, rm, statfs, writeFile, type FileHandle } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { PathLike } from 'node:fs';
 import { join } from 'node:path';
+import { bytesFree } from '../shared/disk-room.ts';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { crc32c } from './native-crc32c.ts';
 import { makeFolders } from './make-folders.ts';
@@ -173,15 +174,15 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? String(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
-/** Whether `need` fits what a file system says is free. Pure. A file system that counts no files (`filesTotal` 0) has no limit of them. */
+/** Whether `need` fits what a file system says is free. Pure. What it does not tell (`bytes` null, `filesTotal` 0) is no limit. */
 export function checkRoom(
   path: string,
   need: Need,
-  free: { readonly bytes: number; readonly files: number; readonly filesTotal: number },
+  free: { readonly bytes: number | null; readonly files: number; readonly filesTotal: number },
 ): Result<void> {
   const refuse = (message: string, hint: string) =>
     fail(problem({ code: 'transfer.no-room', op: 'check for room', subject: path, message, hint }));
-  if (need.bytes > 0 && need.bytes + RESERVE > free.bytes)
+  if (free.bytes !== null && need.bytes > 0 && need.bytes + RESERVE > free.bytes)
     return refuse(
       `There is not enough room on the disk of ${path}: ${formatBytes(need.bytes)} are needed, ${formatBytes(free.bytes)} are free (${formatBytes(RESERVE)} are kept free).`,
       'Free some space, or use a folder on another disk.',
@@ -194,16 +195,31 @@ export function checkRoom(
   return ok();
 }
 
-/** Bytes that may be written to the disk of an existing folder, the reserve left out. */
+/** Bytes that may be written to the disk of an existing folder, the reserve left out; without end where the disk does not tell. */
 export async function roomToUse(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return Math.max(0, bavail * bsize - RESERVE);
+  const told = await figuresOf(folder);
+  const free = told === null ? null : bytesFree(told);
+  return free === null ? Number.POSITIVE_INFINITY : Math.max(0, free - RESERVE);
 }
+
+/** What the file system of a folder says of itself; null where it cannot be asked that. Throws what else the system refuses. */
+async function figuresOf(folder: string) {
+  try {
+    return await statfs(folder);
+  } catch (error) {
+    if (UNTOLD.includes(errorCodeOf(error) ?? '')) return null;
+    throw error;
+  }
+}
+
+const UNTOLD: readonly string[] = ['ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EPERM', 'EOVERFLOW'];
 
 /** {@link checkRoom} with what the disk of an existing folder has free now. */
 export async function roomFor(folder: string, need: Need): Promise<Result<void>> {
-  const { bavail, bsize, ffree, files } = await statfs(folder);
-  return checkRoom(folder, need, { bytes: bavail * bsize, files: ffree, filesTotal: files });
+  const told = await figuresOf(folder);
+  if (told === null) return ok();
+  const { ffree, files } = told;
+  return checkRoom(folder, need, { bytes: bytesFree(told), files: ffree, filesTotal: files });
 }
 
 const READ_SIZE = 1 << 20;
@@ -226,4 +242,22 @@ export async function checksumOf(
     done += bytesRead;
   }
   return sum;
+}
+
+/** The MD5 of a file's first `length` bytes, as Cloud Storage writes it (base64). */
+export async function md5Of(handle: FileHandle, length: number): Promise<string> {
+  const hash = createHash('md5');
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(length, READ_SIZE)));
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await handle.read(
+      buffer,
+      0,
+      Math.min(buffer.length, length - done),
+      done,
+    );
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    done += bytesRead;
+  }
+  return hash.digest('base64');
 }

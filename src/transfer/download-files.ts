@@ -2,7 +2,7 @@ import { lstat, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { getObject, saysAbsent } from '../google/listing.ts';
 import type { Progress } from '../shared/events.ts';
-import type { ObjectInfo } from '../shared/object-info.ts';
+import { totalOf, type ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import { layersOf, type PackedAs, type PackedObject } from '../shared/codings.ts';
 import { diskProblem, DiskFault, errorCodeOf, roomFor } from './disk.ts';
@@ -10,7 +10,7 @@ import type { DownloadJournal } from './download-journal.ts';
 import {
   bytesLeftBehind,
   downloadLarge,
-  LARGE,
+  isLarge,
   partialJournalPath,
   type LargeContext,
 } from './download-large.ts';
@@ -130,10 +130,10 @@ async function checkSpace(
   // How large what is packed becomes nobody tells: no smaller, as a rule, and both forms of one are there at once.
   let bothForms = 0;
   for (const { object, path } of fetch) {
-    if (layersOf(object, context.keepCompressed) > 0) bothForms = Math.max(bothForms, object.size);
+    const size = object.size ?? 0;
+    if (layersOf(object, context.keepCompressed) > 0) bothForms = Math.max(bothForms, size);
     const partial = partialPath(join(context.destination, path), context.partialId);
-    const task = { object, partial };
-    bytes += object.size - (object.size >= LARGE ? await bytesLeftBehind(task) : 0);
+    bytes += size - (isLarge(object) ? await bytesLeftBehind({ object, partial }) : 0);
   }
   const folders = new Set(fetch.map(({ path }) => dirname(path)));
   const files = fetch.length + folders.size + plan.folders.length;
@@ -148,7 +148,10 @@ async function replacementOf(
   const { endpoints, tokens, bucket, signal } = wire;
   const now = await getObject({ endpoints, tokens, bucket, name: object.name, signal });
   if (!now.ok) return saysAbsent(now.problem) ? ok('not-replaced') : now;
-  const same = now.value.generation === object.generation;
+  const told = object.generation !== '' && now.value.generation !== '';
+  const same = told
+    ? now.value.generation === object.generation
+    : now.value.crc32c === object.crc32c && now.value.size === object.size;
   return ok(same || refusalReason(now.value) !== null ? 'not-replaced' : now.value);
 }
 
@@ -176,10 +179,12 @@ async function fetchCurrent(
   };
   let { object } = task;
   for (let attempt = 1; ; attempt += 1) {
-    const current = { ...task, object };
     let done: Result<PackedAs | null>;
-    if (object.size >= LARGE) done = await downloadLarge(context, current, () => note(object));
-    else {
+    if (isLarge(object)) {
+      const current = { ...task, object };
+      done = await downloadLarge(context, current, () => note(current.object));
+    } else {
+      const current = { ...task, object };
       done = await requests.run(1, () => downloadWhole(wire, current, meter));
       if (done.ok) await note(object);
     }
@@ -191,7 +196,7 @@ async function fetchCurrent(
     // Nothing of the old generation is gone on with.
     await rm(partialJournalPath(journals, wire.bucket, object, task.path), { force: true });
     await removePartial(task);
-    const room = await roomFor(dirname(task.path), { bytes: next.value.size, files: 1 });
+    const room = await roomFor(dirname(task.path), { bytes: next.value.size ?? 0, files: 1 });
     if (!room.ok) return room;
     object = next.value;
   }
@@ -208,7 +213,7 @@ interface Fetched {
 async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Promise<Fetched> {
   const { wire, destination, tree } = context;
   const meter = progressMeter(
-    { bytes: files.reduce((sum, { object }) => sum + object.size, 0), objects: files.length },
+    { ...totalOf(files.map(({ object }) => object)), objects: files.length },
     context.onProgress,
   );
   const requests = limiter(wire.concurrency);
@@ -254,14 +259,17 @@ async function fetchAll(context: DownloadContext, files: readonly Wanted[]): Pro
     failed.push({ object: name, problem: done.problem });
     network.failed(done.problem);
   };
-  const isLarge = ({ object }: Wanted) => object.size >= LARGE;
   await Promise.all([
     forEachOf(
-      files.filter((file) => !isLarge(file)),
+      files.filter(({ object }) => !isLarge(object)),
       wire.concurrency,
       work,
     ),
-    forEachOf(files.filter(isLarge), LARGE_AT_ONCE, work),
+    forEachOf(
+      files.filter(({ object }) => isLarge(object)),
+      LARGE_AT_ONCE,
+      work,
+    ),
   ]);
   meter.end();
   return { failed, sizes, packed };
@@ -311,7 +319,7 @@ export async function downloadFiles(
     objects: there.length,
     bytes: there.reduce(
       (sum, { object: { name, size } }) =>
-        sum + (fetched.sizes.get(name) ?? sorted.sizes.get(name) ?? size),
+        sum + (fetched.sizes.get(name) ?? sorted.sizes.get(name) ?? size ?? 0),
       0,
     ),
     skipped: sorted.have.length,

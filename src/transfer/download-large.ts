@@ -21,6 +21,14 @@ import type { Wire } from './wire.ts';
 /** Objects of this size and more are fetched in stretches that a journal remembers. */
 export const LARGE = 8 * 1024 * 1024;
 
+/** An object whose size and checksum are told. */
+export type SizedObject = ObjectInfo & { readonly size: number };
+export type LargeTask = FetchTask & { readonly object: SizedObject };
+
+/** Whether an object is fetched in stretches: where its size or its checksum is not told, it comes in one stream. Pure. */
+export const isLarge = (object: ObjectInfo): object is SizedObject =>
+  object.size !== null && object.size >= LARGE && object.crc32c !== '';
+
 const headSchema = z.object({
   format: z.literal(1),
   object: z.string(),
@@ -52,7 +60,10 @@ export function partialJournalPath(
   object: ObjectInfo,
   path: string,
 ): string {
-  const identity = JSON.stringify([bucket, object.name, object.generation, path]);
+  const { generation } = object;
+  // Without a generation the checksum tells one state of an object from another.
+  const state = generation === '' ? `crc32c ${object.crc32c}` : generation;
+  const identity = JSON.stringify([bucket, object.name, state, path]);
   return join(
     journals,
     `${createHash('sha256').update(identity).digest('hex').slice(0, 32)}.jsonl`,
@@ -62,7 +73,7 @@ export function partialJournalPath(
 /** What a journal says is on the disk, and whether all of it was written since the machine started. */
 function readSegments(
   lines: readonly unknown[],
-  task: FetchTask,
+  task: LargeTask,
   boot: string | null,
 ): { readonly segments: readonly Segment[]; readonly sameBoot: boolean } {
   const segments: Segment[] = [];
@@ -89,7 +100,7 @@ function readSegments(
 /** The segments of earlier attempts that the partial file really holds. After a reboot they are read again. */
 async function trustedSegments(
   context: LargeContext,
-  task: FetchTask,
+  task: LargeTask,
   journal: string,
   handle: FileHandle,
 ): Promise<readonly Segment[]> {
@@ -107,7 +118,7 @@ async function trustedSegments(
 
 /** How many bytes of an object an earlier attempt left on the disk: for the room check. */
 export async function bytesLeftBehind(
-  task: Pick<FetchTask, 'object' | 'partial'>,
+  task: Pick<LargeTask, 'object' | 'partial'>,
 ): Promise<number> {
   try {
     const { blocks, size } = await lstat(task.partial);
@@ -119,7 +130,7 @@ export async function bytesLeftBehind(
 
 async function complete(
   context: LargeContext,
-  task: FetchTask,
+  task: LargeTask,
   handle: FileHandle,
   journalPath: string,
 ): Promise<Result<PackedAs | null>> {
@@ -179,7 +190,7 @@ const NO_USE: readonly string[] = ['transfer.exists', 'transfer.unpacked-too-lar
  */
 export async function downloadLarge(
   context: LargeContext,
-  task: FetchTask,
+  task: LargeTask,
   finished: () => Promise<void>,
 ): Promise<Result<PackedAs | null>> {
   const journal = partialJournalPath(context.journals, context.wire.bucket, task.object, task.path);

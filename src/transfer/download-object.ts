@@ -6,7 +6,7 @@ import { layersOf, type PackedAs } from '../shared/codings.ts';
 import { lockDestination, type DestinationLock } from './destination-lock.ts';
 import { openDestination } from './destination.ts';
 import { bootId, diskProblem, DiskFault, roomFor } from './disk.ts';
-import { downloadLarge, LARGE } from './download-large.ts';
+import { downloadLarge, isLarge } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
 import { holdsObject } from './download-state.ts';
 import { downloadWhole } from './download-whole.ts';
@@ -79,7 +79,7 @@ export async function downloadObject(
       );
     const listed = await listTarget(wire, { kind: 'object', object: options.object });
     if (!listed.ok) return listed;
-    const object = listed.value[0];
+    const object = listed.value.objects[0];
     if (object === undefined) return fail(cancelledProblem({ op: 'download', subject }));
     const refused = refusalReason(object);
     if (refused !== null)
@@ -89,7 +89,7 @@ export async function downloadObject(
           op: 'download',
           subject,
           message: `It cannot be downloaded: ${refused}.`,
-          hint: 'Fetch it with a program that has the key.',
+          hint: 'Where it is encrypted, fetch it with a program that has the key.',
         }),
       );
     forms = await openUnpackedForms(options.journal, options.bucket);
@@ -114,24 +114,27 @@ export async function downloadObject(
     }
     tree ??= await openDestination(dirname(file), onWarning);
     const copies = layersOf(object, keepCompressed) > 0 ? 2 : 1;
-    const room = await roomFor(dirname(file), { bytes: copies * object.size, files: copies });
+    const room = await roomFor(dirname(file), {
+      bytes: copies * (object.size ?? 0),
+      files: copies,
+    });
     if (!room.ok) return room;
-    const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
+    const meter = progressMeter({ bytes: object.size ?? 0, objects: 1 }, options.onProgress);
     const replaces = options.overwrite === true;
     const fetched = { object, path: file, partial, replaces, keepCompressed, forms };
     const requests = limiter(wire.concurrency);
     const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
     const done = await tree.in('', (folder) => {
       const task = { ...fetched, folder };
-      return object.size >= LARGE
-        ? downloadLarge(context, task, () => Promise.resolve())
+      return isLarge(object)
+        ? downloadLarge(context, { ...task, object }, () => Promise.resolve())
         : downloadWhole(wire, task, meter);
     });
     meter.end();
     if (!done.ok) return done;
     const placed = await look(tree, file, partial);
     await tree.confirm();
-    const bytes = placed?.size ?? object.size;
+    const bytes = placed?.size ?? object.size ?? 0;
     return ok({ ...object, alreadyThere: false, bytes, packed: done.value });
   } catch (error) {
     if (wire.signal.aborted) return fail(cancelledProblem({ op: 'download', subject }));

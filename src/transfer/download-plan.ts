@@ -1,4 +1,4 @@
-import type { ObjectInfo } from '../shared/object-info.ts';
+import { isEmptyObject, totalOf, type ObjectInfo } from '../shared/object-info.ts';
 import type { InputTarget } from '../shared/plan.ts';
 import { mapNames, type NamePlatform } from './name-mapping.ts';
 
@@ -28,7 +28,7 @@ export interface DownloadPlan {
   readonly files: readonly PlannedDownload[];
   readonly folders: readonly PlannedFolder[];
   readonly refused: readonly RefusedObject[];
-  /** Of the files. */
+  /** Of the files, as far as it is told. */
   readonly bytes: number;
   readonly objects: number;
 }
@@ -50,8 +50,10 @@ function relativeNameOf(name: string, target: InputTarget): string {
 /** Why an object can be no file at all; null where it can. */
 export function refusalReason(object: ObjectInfo): string | null {
   if (/\p{Surrogate}/u.test(object.name)) return 'its name is not Unicode';
-  if (object.crc32c === '')
-    return 'Cloud Storage tells no checksum (CRC32C) of it: it is encrypted with a key that only its owner has';
+  if (object.customerKey === true)
+    return 'it is encrypted with a key that only its owner has, and Cloud Storage tells no checksum of it';
+  if (object.crc32c === '' && object.md5 === null)
+    return 'no checksum (CRC32C or MD5) of it is told, and nothing is believed without one; so it is with objects that are encrypted with a key of their owner';
   return null;
 }
 
@@ -75,7 +77,7 @@ export function planDownload(
         : refusalReason(object);
     const name = relativeNameOf(object.name, target);
     if (reason !== null) refused.push({ object: object.name, reason });
-    else if (object.size === 0 && (name === '' || name.endsWith('/')))
+    else if (isEmptyObject(object) && (name === '' || name.endsWith('/')))
       markers.push({ object: object.name, name: name.slice(0, -1) });
     else files.push({ object, name });
   }
@@ -100,7 +102,7 @@ export function planDownload(
       return { object: marker.object, path, mapped: path !== marker.name };
     }),
     refused,
-    bytes: files.reduce((sum, { object }) => sum + object.size, 0),
+    bytes: totalOf(files.map(({ object }) => object)).bytes,
     objects: files.length,
   };
 }

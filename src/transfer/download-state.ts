@@ -4,7 +4,7 @@ import { problem, type Problem } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { layersOf } from '../shared/codings.ts';
 import { decodeCrc32c } from './crc32c.ts';
-import { checksumOf, diskProblem, DiskFault, errorCodeOf } from './disk.ts';
+import { checksumOf, diskProblem, DiskFault, md5Of, errorCodeOf } from './disk.ts';
 import type { DownloadJournal } from './download-journal.ts';
 import type { PlannedDownload } from './download-plan.ts';
 import { folderOf, type FolderTree } from './folder-tree.ts';
@@ -48,19 +48,29 @@ export async function holdsObject(
   signal: AbortSignal,
 ): Promise<'yes' | 'no' | 'packed'> {
   const { size } = seen;
-  const unpacks = object.size > 0 && layersOf(object, keepCompressed) > 0;
+  const unpacks = object.size !== 0 && layersOf(object, keepCompressed) > 0;
   const form = unpacks ? forms.of(object) : null;
   const stored = { size: object.size, crc32c: decodeCrc32c(object.crc32c) };
   const wanted = form ?? stored;
-  if (wanted.size !== size && stored.size !== size) return 'no';
+  const mayBe = (one: { readonly size: number | null }) => one.size === null || one.size === size;
+  if (!mayBe(wanted) && !mayBe(stored)) return 'no';
   const handle = await openPlaced(place, seen);
   if (handle === null) return 'no';
   try {
     const sum = await checksumOf(handle, 0, size, signal);
-    if (size === wanted.size && sum !== null && sum === wanted.crc32c)
-      // Without a note the stored bytes belong there only where they are no gzip.
-      return unpacks && form === null && (await beginsAsGzip(handle)) ? 'packed' : 'yes';
-    return size === stored.size && sum !== null && sum === stored.crc32c ? 'packed' : 'no';
+    if (sum === null) return 'no';
+    const isStored =
+      mayBe(stored) &&
+      (object.crc32c !== '' || object.md5 !== null) &&
+      (object.crc32c === '' || sum === stored.crc32c) &&
+      // Where the size, too, is known by a checksum alone, all that are told must be right.
+      ((object.crc32c !== '' && object.size !== null) ||
+        object.md5 === null ||
+        (await md5Of(handle, size)) === object.md5);
+    if (form !== null && mayBe(form) && sum === form.crc32c) return 'yes';
+    if (!isStored || form !== null) return isStored ? 'packed' : 'no';
+    // Without a note the stored bytes belong there only where they are no gzip.
+    return unpacks && (await beginsAsGzip(handle)) ? 'packed' : 'yes';
   } finally {
     await handle.close();
   }
@@ -125,7 +135,10 @@ async function stateIn(
   const untouched =
     record !== null && record.size === stats.size && record.mtimeMs === stats.mtimeMs;
   const sameBoot = record !== null && record.boot !== null && record.boot === context.boot;
-  const sameObject = record?.object === object.name && record.generation === object.generation;
+  const sameObject =
+    record?.object === object.name &&
+    record.generation === object.generation &&
+    object.generation !== '';
   if (untouched && sameBoot && sameObject) return { kind: 'have', bytes: stats.size };
   const held = await holdsObject(place, stats, object, context, context.wire.signal);
   if (held === 'yes') {

@@ -2,8 +2,8 @@ import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import type { Attempt } from '../google/retry.ts';
 import { DiskFault } from './disk.ts';
 import type { FileHandle } from 'node:fs/promises';
-import type { LargeContext } from './download-large.ts';
-import { CHECKSUM_ATTEMPTS, type FetchTask } from './download-whole.ts';
+import type { LargeContext, LargeTask } from './download-large.ts';
+import { CHECKSUM_ATTEMPTS } from './download-whole.ts';
 import type { Journal } from './journal.ts';
 import {
   beginsAt,
@@ -30,7 +30,7 @@ interface Stop {
 /** Fetches one stretch, each attempt from where the last one ended. */
 async function fetchStretch(
   context: LargeContext,
-  task: FetchTask,
+  task: LargeTask,
   handle: FileHandle,
   gap: Gap,
   stop: Stop,
@@ -105,7 +105,7 @@ async function fetchStretch(
  */
 async function fetchInOneStream(
   context: LargeContext,
-  task: FetchTask,
+  task: LargeTask,
   handle: FileHandle,
   lead: readonly Segment[],
   written: (segment: Segment) => Promise<void>,
@@ -199,7 +199,7 @@ function leadOf(segments: readonly Segment[]): readonly Segment[] {
  */
 export async function fetchGaps(
   context: LargeContext,
-  task: FetchTask,
+  task: LargeTask,
   handle: FileHandle,
   journal: Journal,
   have: readonly Segment[],

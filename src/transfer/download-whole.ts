@@ -4,7 +4,7 @@ import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
 import type { PackedAs } from '../shared/codings.ts';
 import { crc32cCombine, decodeCrc32c } from './crc32c.ts';
-import { DiskFault, onDisk } from './disk.ts';
+import { DiskFault, md5Of, onDisk } from './disk.ts';
 import { finishFile, type Stored } from './finish-file.ts';
 import { openFresh, removePartial, type FilePlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
@@ -38,8 +38,9 @@ export function mismatch(
   object: ObjectInfo,
   received: { readonly length: number; readonly checksum: number } | 'too-long',
 ): string | null {
-  if (received === 'too-long') return `more than its ${object.size} bytes`;
-  if (received.length !== object.size) return `${received.length} bytes in place of ${object.size}`;
+  if (received === 'too-long') return `more than its ${object.size ?? 'told'} bytes`;
+  if (object.size !== null && received.length !== object.size)
+    return `${received.length} bytes in place of ${object.size}`;
   return object.crc32c !== '' && decodeCrc32c(object.crc32c) !== received.checksum
     ? 'its checksum (CRC32C) is another'
     : null;
@@ -60,7 +61,9 @@ async function fetchWhole(
   /** Told to the meter, not yet written. */
   let counted = 0;
   let wrong = 0;
+  const isShort = (length: number) => object.size !== null && length < object.size;
   const startAgain = () => {
+    if (object.size === null) meter.found(-position - counted);
     meter.bytes(-position - counted);
     position = 0;
     checksum = 0;
@@ -78,6 +81,12 @@ async function fetchWhole(
       subject,
       () => mediaRequest(wire, object, position === 0 ? undefined : { from: position }),
       async (answer, request): Promise<Attempt<'more' | 'done'>> => {
+        // Of an object whose size nobody told, all had arrived before the break.
+        if (answer.statusCode === 416 && object.size === null && position > 0) {
+          await answer.body.dump();
+          const what = mismatch(object, { length: position, checksum });
+          return what === null ? { ok: true, value: 'done' } : disbelieve(what);
+        }
         if (answer.statusCode === 200) startAgain();
         else if (answer.statusCode !== 206) return refusedRead(wire, request, answer);
         else if (!beginsAt(answer, position)) return disbelieve('another part than was asked for');
@@ -86,10 +95,11 @@ async function fetchWhole(
           const received = await receive(unlessTrickling(wire, answer), {
             handle,
             position,
-            limit: object.size - position,
+            limit: object.size === null ? Number.POSITIVE_INFINITY : object.size - position,
             disk,
             onBytes: (count) => {
               counted += count;
+              if (object.size === null) meter.found(count);
               meter.bytes(count);
             },
             onWritten: (segment) => {
@@ -100,7 +110,7 @@ async function fetchWhole(
             },
           });
           // Where no length was told, a break looks like the end.
-          if (received !== 'too-long' && position < object.size && position > from)
+          if (received !== 'too-long' && isShort(position) && position > from)
             return { ok: true, value: 'more' };
           const what = mismatch(
             object,
@@ -108,6 +118,7 @@ async function fetchWhole(
           );
           return what === null ? { ok: true, value: 'done' } : disbelieve(what);
         } catch (error) {
+          if (object.size === null) meter.found(-counted);
           meter.bytes(-counted);
           counted = 0;
           if (error instanceof DiskFault) return diskAttempt(error);
@@ -116,7 +127,7 @@ async function fetchWhole(
           return brokenOff(wire, request, error);
         }
       },
-      { bytes: object.size },
+      { bytes: object.size ?? 0 },
     );
     if (!part.ok) {
       startAgain();
@@ -124,6 +135,18 @@ async function fetchWhole(
     }
     if (part.value === 'done') return ok({ length: position, checksum });
   }
+}
+
+/** The refusal of bytes whose MD5 is another than the one that is told, where no CRC32C is; null where all is well. */
+async function byMd5(
+  { object }: FetchTask,
+  handle: FileHandle,
+  length: number,
+): Promise<Result<never> | null> {
+  if (object.crc32c !== '' || object.md5 === null) return null;
+  if ((await md5Of(handle, length)) === object.md5) return null;
+  const wrong = wrongBytes<never>(object.name, 'its checksum (MD5) is another', false);
+  return wrong.ok ? null : fail(wrong.problem);
 }
 
 /** Fetches one object as one stream: partial name, checksum on the way, then its final name. What is incomplete at the end is removed. */
@@ -138,7 +161,10 @@ export async function downloadWhole(
     const handle = await onDisk(disk, () => openFresh(task));
     try {
       const fetched = await fetchWhole(wire, task, handle, meter);
-      done = fetched.ok ? await finishFile(wire, task, handle, fetched.value) : fetched;
+      done = fetched.ok
+        ? ((await byMd5(task, handle, fetched.value.length)) ??
+          (await finishFile(wire, task, handle, fetched.value)))
+        : fetched;
       if (fetched.ok && !done.ok) meter.bytes(-fetched.value.length);
     } finally {
       await onDisk(disk, () => handle.close());

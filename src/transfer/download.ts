@@ -136,8 +136,15 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
       onProgress: options.onProgress,
     };
     const { target, onWarning } = options;
-    if (target.kind !== 'archive') return await place(context, listed.value, target, onWarning);
-    const object = listed.value[0];
+    const { objects, odd } = listed.value;
+    if (target.kind !== 'archive') {
+      const placed = await place(context, objects, target, onWarning);
+      const nameless = odd.map((item) => ({ object: item, reason: 'the listing names none' }));
+      return placed.ok
+        ? ok({ ...placed.value, refused: [...placed.value.refused, ...nameless] })
+        : placed;
+    }
+    const object = objects[0];
     if (object === undefined) return fail(cancelledProblem({ op: 'download', subject: '' }));
     return await downloadArchive(options, target.format, object, destination, () =>
       place(context, [object], { kind: 'object', object: object.name }, undefined),

@@ -9,6 +9,8 @@ const INTERVAL = 250;
 export interface ProgressMeter {
   /** Bytes that arrived, or (negative) have to be sent again. */
   bytes(count: number): void;
+  /** Bytes that nobody had told of, found while they arrive. */
+  found(count: number): void;
   /** An object that is complete. */
   object(): void;
   /** The last report, always given. */
@@ -39,6 +41,7 @@ export function progressMeter(
 ): ProgressMeter {
   let bytes = 0;
   let objects = 0;
+  let { bytes: bytesTotal } = totals;
   let reported = -Infinity;
   let samples: readonly Sample[] = [{ time: clock(), bytes: 0 }];
 
@@ -47,11 +50,11 @@ export function progressMeter(
     const sample = { time: now, bytes };
     const bytesPerSecond = rateOf(samples, sample);
     samples = [...samples.filter(({ time }) => now - time <= WINDOW), sample];
-    const left = Math.max(0, totals.bytes - bytes);
+    const left = Math.max(0, bytesTotal - bytes);
     const known = left === 0 || bytesPerSecond > 0;
     report?.({
       bytes,
-      bytesTotal: totals.bytes,
+      bytesTotal,
       objects,
       objectsTotal: totals.objects,
       bytesPerSecond,
@@ -66,6 +69,9 @@ export function progressMeter(
     bytes(count) {
       bytes += count;
       maybe();
+    },
+    found(count) {
+      bytesTotal += count;
     },
     object() {
       objects += 1;

@@ -30,7 +30,7 @@ export function mediaRequest(
     subject: addressOf(wire.bucket, object.name),
     object: object.name,
     method: 'GET',
-    path: `/storage/v1/b/${wire.bucket}/o/${name}?alt=media&generation=${object.generation}`,
+    path: `/storage/v1/b/${wire.bucket}/o/${name}?alt=media${object.generation === '' ? '' : `&generation=${object.generation}`}`,
     permission: 'storage.objects.get',
     headers: {
       // Stored bytes: without it the service would unpack objects that are kept compressed, and size and checksum would not match.

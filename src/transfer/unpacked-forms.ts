@@ -12,7 +12,7 @@ const lineSchema = z.object({
   bucket: z.string(),
   object: z.string(),
   generation: z.string(),
-  stored: z.object({ size: z.int().min(0), crc32c: z.string() }),
+  stored: z.object({ size: z.int().min(0).nullable(), crc32c: z.string() }),
   unpacked: formSchema,
 });
 
@@ -33,7 +33,7 @@ export interface UnpackedForms {
 const keyOf = (one: {
   readonly object: string;
   readonly generation: string;
-  readonly stored: { readonly size: number; readonly crc32c: string };
+  readonly stored: { readonly size: number | null; readonly crc32c: string };
 }): string => JSON.stringify([one.object, one.generation, one.stored.size, one.stored.crc32c]);
 
 const keyOfObject = ({ name, generation, size, crc32c }: ObjectInfo): string =>

@@ -12,6 +12,7 @@ import { changedProblem, openSeen, openSource, type OpenSource } from './source-
 import {
   attemptedEarlier,
   attemptedOtherwise,
+  contradicts,
   damaged,
   existsProblem,
   fingerprintOf,
@@ -263,8 +264,7 @@ async function send(
   if (end.kind === 'clash' && !mayBeOurs) return fail(existsProblem(wire, name, journal.of(name)));
   const made = await source.drain();
   const created = end.kind === 'created' ? end.created : null;
-  if (created !== null && (created.crc32c !== made.checksum || created.size !== made.size))
-    return damaged(context, name, 'was packed');
+  if (created !== null && contradicts(created, made)) return damaged(context, name, 'was packed');
   const completed = {
     ...fingerprintOf(item),
     size: made.size,

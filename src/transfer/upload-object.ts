@@ -48,12 +48,12 @@ export const fingerprintOf = ({ name, path, size, mtimeMs }: UploadItem): Finger
   mtimeMs,
 });
 
-/** What the bucket says of an object that it just took. `size` is a decimal text there. */
+/** What the bucket says of an object that it just took. `size` is a decimal text there. Null is what it does not tell: some leave out zeros. */
 const createdSchema = z.object({
   name: z.string(),
-  size: z.string().regex(/^\d+$/).transform(Number),
-  crc32c: z.string(),
-  generation: z.string(),
+  size: z.string().regex(/^\d+$/).transform(Number).nullable().catch(null),
+  crc32c: z.string().min(1).nullable().catch(null),
+  generation: z.string().min(1).nullable().catch(null),
 });
 export type Created = Readonly<z.infer<typeof createdSchema>>;
 
@@ -209,12 +209,21 @@ export async function settle(
     await journal.done(assumed);
     return ok({ ...assumed, sent: true });
   }
-  const { crc32c, generation, size } = outcome.created;
-  if (crc32c !== checksum || size !== item.size) return damaged(context, item.name, 'the file has');
-  const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
+  const { created } = outcome;
+  if (contradicts(created, { checksum, size: item.size }))
+    return damaged(context, item.name, 'the file has');
+  const { generation } = created;
+  const done = { ...fingerprintOf(item), crc32c: checksum, generation, assumed: false };
   await journal.done(done);
   return ok({ ...done, sent: true });
 }
+
+/** Whether what the bucket tells of an object it made is not what was sent. What it does not tell contradicts nothing. */
+export const contradicts = (
+  { crc32c, size }: Created,
+  sent: { readonly checksum: string; readonly size: number },
+): boolean =>
+  (crc32c !== null && crc32c !== sent.checksum) || (size !== null && size !== sent.size);
 
 /**
  * Before an object is taken as ours unseen it is looked at. Null where the key may not read: then it is ours by what is known. Errors: it holds other
@@ -248,7 +257,7 @@ async function lookAtAssumed(
 }
 
 const holdsTheBytes = (there: ObjectInfo, item: UploadItem, checksum: string): boolean =>
-  there.size === item.size && there.crc32c === checksum;
+  (there.size === null || there.size === item.size) && there.crc32c === checksum;
 
 /** Notes that an object was seen to be the file. */
 async function proven(
@@ -256,7 +265,12 @@ async function proven(
   item: UploadItem,
   { crc32c, generation }: ObjectInfo,
 ): Promise<CompletedUpload> {
-  const done = { ...fingerprintOf(item), crc32c, generation, assumed: false };
+  const done = {
+    ...fingerprintOf(item),
+    crc32c,
+    generation: generation === '' ? null : generation,
+    assumed: false,
+  };
   await journal.done(done);
   return done;
 }

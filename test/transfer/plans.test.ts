@@ -388,7 +388,9 @@ describe('the listing of a download', () => {
     const wire = await openWire({ endpoints, tokens: null, bucket: 'b-1' });
     try {
       const listed = await listTarget(wire, folder);
-      expect(listed.ok && listed.value.map(({ name, generation }) => [name, generation])).toEqual([
+      expect(
+        listed.ok && listed.value.objects.map(({ name, generation }) => [name, generation]),
+      ).toEqual([
         ['data/a', '2'],
         ['data/b', '1'],
       ]);

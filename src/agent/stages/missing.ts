@@ -34,14 +34,15 @@ type Answer =
 const AT_ONCE = 16;
 
 interface Stored {
-  readonly size: number;
+  readonly size: number | null;
   readonly crc32c: string;
   readonly generation: string;
 }
 
 const answerOf = (done: CompletedUpload, stored: Stored | null): Answer => {
   if (stored === null) return { kind: 'gone' };
-  return stored.size === done.size && stored.crc32c === done.crc32c
+  const { size } = stored;
+  return (size === null || size === done.size) && stored.crc32c === done.crc32c
     ? { kind: 'there', generation: stored.generation }
     : { kind: 'replaced' };
 };

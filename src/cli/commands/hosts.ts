@@ -1,3 +1,4 @@
+import { isDiskTold } from '../../shared/disk-room.ts';
 import type { Command } from 'commander';
 import type { HostProbe } from '../../shared/agent-protocol.ts';
 import type { Gpu } from '../../shared/gpu.ts';
@@ -81,7 +82,7 @@ function describeProbe(probe: HostProbe, output: Output): readonly string[] {
   const lines = [
     `${title('Host')}${printable(probe.hostname)} (${probe.platform} ${probe.arch})`,
     `${title('Processors')}${probe.processors}, memory ${formatBytes(probe.memory)}`,
-    `${title('Disk')}${formatBytes(probe.disk.free)} free of ${formatBytes(probe.disk.total)} at ${printable(probe.disk.path)}`,
+    `${title('Disk')}${isDiskTold(probe.disk) ? `${formatBytes(probe.disk.free)} free of ${formatBytes(probe.disk.total)}` : 'it does not tell how much is free,'} at ${printable(probe.disk.path)}`,
     `${title('Agent')}${probe.agentVersion} on Node.js ${probe.nodeVersion}`,
     `${title('Login shell')}${probe.loginShell === null ? 'could not be asked' : `${probe.loginShell.path}, sets ${probe.loginShell.variables.length} variables`}`,
     `${title('Logging out')}${logout}: ${printable(probe.survivesLogoutReason)}`,

@@ -9,7 +9,7 @@ import {
   parseGcsAddress,
   type GcsAddress,
 } from '../../shared/address.ts';
-import type { ObjectInfo } from '../../shared/object-info.ts';
+import { totalOf, type ObjectInfo } from '../../shared/object-info.ts';
 import { areaOf, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
 import { chooseKey, withKeyOptions, type KeyOption } from '../credential.ts';
@@ -30,10 +30,13 @@ type Entry =
       readonly kind: 'object';
       readonly name: string;
       readonly address: string;
-      readonly size: number;
-      readonly updated: string;
+      /** Null, as everything of an object, where it is not told. */
+      readonly size: number | null;
+      readonly updated: string | null;
       readonly crc32c: string | null;
-      readonly generation: string;
+      readonly generation: string | null;
+      /** Where it is stored packed, or in another coding. */
+      readonly contentEncoding?: string;
     };
 
 /**
@@ -72,13 +75,18 @@ export function registerList(program: Command, run: Run): void {
         let seen = 0;
         let objects = 0;
         let bytes = 0;
-        const take = (page: Pick<ListPage, 'objects' | 'prefixes'>): void => {
+        let untold = 0;
+        const odd: string[] = [];
+        const take = (page: Pick<ListPage, 'objects' | 'prefixes' | 'odd'>): void => {
           const found = entriesOf(page, address.bucket);
           seen += found.length;
           if (options.json === true) entries.push(...found);
           else for (const entry of found) output.line(lineOf(entry));
           objects += page.objects.length;
-          bytes += page.objects.reduce((sum, object) => sum + object.size, 0);
+          const sizes = totalOf(page.objects);
+          bytes += sizes.bytes;
+          untold += sizes.untold;
+          odd.push(...page.odd);
         };
         const below = { ...address, path: asPrefix(address.path) };
         const isOneName = below.path !== address.path;
@@ -95,7 +103,7 @@ export function registerList(program: Command, run: Run): void {
               services.buckets.object({ ...asked, address }),
             );
             if (object.ok) {
-              take({ objects: [object.value], prefixes: [] });
+              take({ objects: [object.value], prefixes: [], odd: [] });
               break;
             }
           }
@@ -108,13 +116,19 @@ export function registerList(program: Command, run: Run): void {
             await answerOf((asked) => findObject(services, { ...asked, address })),
             key,
           );
-          if (object !== null) take({ objects: [object], prefixes: [] });
+          if (object !== null) take({ objects: [object], prefixes: [], odd: [] });
         }
         if (seen === 0 && address.path !== '' && !signal.aborted)
           throw new ProblemExit(nothingAt(address, isOneName));
         if (options.json === true && !context.signal.aborted) output.json(entries);
-        else if (objects > 0) output.note(`${plural(objects, 'object')}, ${formatBytes(bytes)}`);
+        else if (objects > 0)
+          output.note(
+            `${plural(objects, 'object')}, ${formatBytes(bytes)}${untold === 0 ? '' : `, and ${plural(untold, 'object')} of unknown size`}`,
+          );
         else if (seen === 0) output.note(`The bucket ${formatGcsAddress(address)} is empty.`);
+        for (const item of odd.slice(0, MAX_ODD))
+          output.note(`${output.paint('yellow', 'Left out:')} ${printable(item)}`);
+        if (odd.length > MAX_ODD) output.note(`  and ${plural(odd.length - MAX_ODD, 'item')} more`);
         return 0;
       }),
     );
@@ -173,24 +187,31 @@ function listedOrHint<T>(result: Result<T>, key: string | null): T {
   });
 }
 
+/** So many items of a listing that are no objects are told one by one. */
+const MAX_ODD = 20;
+
 function entriesOf(page: Pick<ListPage, 'objects' | 'prefixes'>, bucket: string): readonly Entry[] {
   const addressOf = (path: string): string => formatGcsAddress({ bucket, path });
   return [
     ...page.prefixes.map((name) => ({ kind: 'prefix' as const, name, address: addressOf(name) })),
-    ...page.objects.map(({ name, size, updated, crc32c, generation }) => ({
+    ...page.objects.map(({ name, size, updated, crc32c, generation, contentEncoding }) => ({
       kind: 'object' as const,
       name,
       address: addressOf(name),
       size,
-      updated,
-      crc32c,
-      generation,
+      updated: told(updated),
+      crc32c: told(crc32c),
+      generation: told(generation),
+      ...(contentEncoding === null ? {} : { contentEncoding }),
     })),
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+const told = (text: string): string | null => (text === '' ? null : text);
+
 function lineOf(entry: Entry): string {
-  const size = entry.kind === 'object' ? formatBytes(entry.size) : '';
-  const updated = entry.kind === 'object' ? formatTime(entry.updated) : '';
+  const size =
+    entry.kind === 'prefix' ? '' : entry.size === null ? 'not told' : formatBytes(entry.size);
+  const updated = entry.kind === 'object' ? formatTime(entry.updated ?? '') : '';
   return `${size.padStart(9)}  ${updated.padEnd(19)}  ${printable(entry.address)}`;
 }

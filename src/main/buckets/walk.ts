@@ -1,5 +1,5 @@
 import { listAll, type ListPage, type ListRequest } from '../../google/listing.ts';
-import type { ObjectInfo } from '../../shared/object-info.ts';
+import { totalOf, type ObjectInfo } from '../../shared/object-info.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 
 /** How far a walk through everything below a prefix is. */
@@ -7,6 +7,8 @@ export interface Walked {
   readonly objects: number;
   /** As stored. */
   readonly bytes: number;
+  /** Of how many the size is not told. */
+  readonly untold: number;
 }
 
 export interface Found extends Walked {
@@ -60,12 +62,14 @@ async function walk(
   below: Below,
   onPage: (page: ListPage, walked: Walked) => boolean,
 ): Promise<Result<Walked>> {
-  let walked: Walked = { objects: 0, bytes: 0 };
+  let walked: Walked = { objects: 0, bytes: 0, untold: 0 };
   for await (const page of listAll({ ...below, delimiter: false })) {
     if (!page.ok) return page;
+    const { bytes, untold } = totalOf(page.value.objects);
     walked = {
       objects: walked.objects + page.value.objects.length,
-      bytes: page.value.objects.reduce((sum, { size }) => sum + size, walked.bytes),
+      bytes: walked.bytes + bytes,
+      untold: walked.untold + untold,
     };
     if (!onPage(page.value, walked)) break;
   }

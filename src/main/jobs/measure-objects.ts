@@ -2,7 +2,9 @@ import { getObject, listAll } from '../../google/listing.ts';
 import { resolveInput } from '../../google/input.ts';
 import { parseGcsAddress } from '../../shared/address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import { isPacked } from '../../shared/codings.ts';
 import type { Measure } from '../../shared/ipc/new-job.ts';
+import { totalOf, type ObjectInfo } from '../../shared/object-info.ts';
 import { fail, ok, type Result } from '../../shared/problem.ts';
 import type { KeyService } from '../keys/service.ts';
 
@@ -41,25 +43,37 @@ export async function measureObjects(
   if (target.value.kind !== 'folder') {
     const object = await getObject({ ...access, bucket, name: target.value.object });
     if (!object.ok) return object;
-    return ok({ kind: target.value.kind, objects: 1, bytes: object.value.size, more: false });
+    return ok({ kind: target.value.kind, objects: 1, ...sizesOf([object.value]), more: false });
   }
 
   const { prefix } = target.value;
   const until = performance.now() + COUNTING_TIME;
   let objects = 0;
-  let bytes = 0;
+  let sizes = { bytes: 0, untold: 0, packed: 0 };
   let pages = 0;
   for await (const page of listAll({ ...access, bucket, prefix, delimiter: false })) {
     if (!page.ok) return fail(page.problem);
-    for (const object of page.value.objects) {
-      if (object.name === prefix) continue;
-      objects += 1;
-      bytes += object.size;
-    }
+    const found = page.value.objects.filter(({ name }) => name !== prefix);
+    const { bytes, untold, packed } = sizesOf(found);
+    objects += found.length;
+    sizes = {
+      bytes: sizes.bytes + bytes,
+      untold: sizes.untold + untold,
+      packed: sizes.packed + packed,
+    };
     pages += 1;
     if (page.value.nextPageToken === null) break;
     if (pages >= (limits.pages ?? PAGES) || performance.now() > until)
-      return ok({ kind: 'folder', objects, bytes, more: true });
+      return ok({ kind: 'folder', objects, ...sizes, more: true });
   }
-  return ok({ kind: 'folder', objects, bytes, more: false });
+  return ok({ kind: 'folder', objects, ...sizes, more: false });
+}
+
+/** The bytes of objects as they are stored, how many do not tell theirs, and how much of it is packed. */
+function sizesOf(objects: readonly ObjectInfo[]): {
+  readonly bytes: number;
+  readonly untold: number;
+  readonly packed: number;
+} {
+  return { ...totalOf(objects), packed: totalOf(objects.filter(isPacked)).bytes };
 }

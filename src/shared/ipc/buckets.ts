@@ -26,7 +26,12 @@ const path = z.string().min(1).max(4_096);
 /** Names a question that somebody waits for, so that it can be taken back and its news are told apart. */
 const question = z.uuid();
 
-const walkedSchema = z.object({ objects: z.int(), bytes: z.number() });
+const walkedSchema = z.object({
+  objects: z.int(),
+  bytes: z.number(),
+  /** Of how many the size is not told. */
+  untold: z.int().exactOptional(),
+});
 
 const bookmarkSchema = z.object({
   id: z.string(),
@@ -40,6 +45,8 @@ const pageSchema = z.object({
   objects: z.array(objectInfoSchema),
   /** Each ends with `/`. */
   prefixes: z.array(z.string()),
+  /** Items of the page that are no objects, in words. */
+  odd: z.array(z.string()).exactOptional(),
   nextPageToken: z.string().nullable(),
 });
 export type BucketPage = Readonly<z.infer<typeof pageSchema>>;

@@ -32,6 +32,10 @@ const measureSchema = z.object({
   objects: z.int(),
   /** Bytes, as stored. */
   bytes: z.number(),
+  /** Of how many objects the size is not told. */
+  untold: z.int().exactOptional(),
+  /** How many of the bytes are of objects that are stored packed, and take more once they are fetched. */
+  packed: z.number().exactOptional(),
   /** Counting was stopped: there are more. */
   more: z.boolean(),
 });

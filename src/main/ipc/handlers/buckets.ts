@@ -97,8 +97,13 @@ export function bucketHandlers(
           }),
         );
         if (!page.ok) return page;
-        const { objects, prefixes, nextPageToken } = page.value;
-        return ok({ objects: [...objects], prefixes: [...prefixes], nextPageToken });
+        const { objects, prefixes, odd, nextPageToken } = page.value;
+        return ok({
+          objects: [...objects],
+          prefixes: [...prefixes],
+          ...(odd.length === 0 ? {} : { odd: [...odd] }),
+          nextPageToken,
+        });
       }),
     'buckets-object': ({ address, key, question }) =>
       at(address, (object) =>

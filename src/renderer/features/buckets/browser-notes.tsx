@@ -14,16 +14,21 @@ export function countNote(
   isSingle: boolean,
 ): string {
   const { complete, full, loading } = listing.state();
+  const odd = listing.odd();
+  const left =
+    odd.length === 0
+      ? ''
+      : ` Left out: ${odd[0] ?? ''}${odd.length === 1 ? '.' : `, and ${formatCount(odd.length - 1)} more.`}`;
   if (isSingle) return 'One object.';
   if (matching !== null) {
     const all = complete && held === listing.count();
     return `${formatCount(matching)} of ${entries(held)} match${all ? '.' : '; the rest of the folder was not looked at: search below here does that.'}`;
   }
-  if (listing.count() === 0) return loading ? 'Looking…' : ' ';
+  if (listing.count() === 0) return loading ? 'Looking…' : left === '' ? ' ' : left.trim();
   if (full) return `The first ${entries(listing.count())}; there are more than a table can hold.`;
   return complete
-    ? `${entries(listing.count())}.`
-    : `${entries(listing.count())} so far, more below.`;
+    ? `${entries(listing.count())}.${left}`
+    : `${entries(listing.count())} so far, more below.${left}`;
 }
 
 interface SearchNoteProps {

@@ -99,12 +99,12 @@ export function ObjectDetails({
       <CopiedAddress address={address} />
       <dl className="facts">
         <Fact name="Size">
-          {formatBytes(object.size)}
-          {object.size >= 1_000 && (
+          {object.size === null ? 'not told' : formatBytes(object.size)}
+          {object.size !== null && object.size >= 1_000 && (
             <span className="dimmed"> ({formatCount(object.size)} bytes)</span>
           )}
         </Fact>
-        <Fact name="Changed">{wholeTime(object.updated)}</Fact>
+        <Fact name="Changed">{object.updated === '' ? 'not told' : wholeTime(object.updated)}</Fact>
         {object.contentType !== null && <Fact name="Type">{object.contentType}</Fact>}
         {object.contentEncoding !== null && (
           <Fact name="Encoding">
@@ -117,7 +117,7 @@ export function ObjectDetails({
             )}
           </Fact>
         )}
-        <Fact name="Generation">{object.generation}</Fact>
+        {object.generation !== '' && <Fact name="Generation">{object.generation}</Fact>}
         {object.crc32c !== '' && <Fact name="CRC32C">{object.crc32c}</Fact>}
         {object.md5 !== null && <Fact name="MD5">{object.md5}</Fact>}
         {object.componentCount !== null && (
@@ -187,7 +187,8 @@ function PrefixSize({ address, account }: PrefixSizeProps) {
         Count size
       </Button>
     );
-  const amount = `${formatBytes(walk.bytes)} in ${formatCount(walk.objects)} ${walk.objects === 1 ? 'object' : 'objects'}`;
+  const { untold } = walk;
+  const amount = `${formatBytes(walk.bytes)} in ${formatCount(walk.objects)} ${walk.objects === 1 ? 'object' : 'objects'}${untold === 0 ? '' : `, ${formatCount(untold)} of unknown size`}`;
   return (
     <div className="size" role="status">
       <span>

@@ -13,6 +13,8 @@ export interface Listing {
   readonly rowAt: (index: number) => Row | null;
   /** All lines in memory, in order. */
   readonly held: () => readonly Row[];
+  /** What is among the entries and no object, in words. */
+  readonly odd: () => readonly string[];
   /** The table shows these lines: what is missing is asked for, and the next page when the end is near. */
   readonly show: (first: number, last: number) => void;
   readonly state: () => ListingState;
@@ -83,6 +85,7 @@ export function openListing(options: ListingOptions): Listing {
   const { prefix, fetchPage, maxPages = 30, maxRows = 1_150_000 } = options;
   const pages: Page[] = [];
   const listeners = new Set<() => void>();
+  const odd: string[] = [];
   let nextToken: string | null | undefined = null;
   let visible = { first: 0, last: 0 };
   let loadingNext = false;
@@ -144,6 +147,7 @@ export function openListing(options: ListingOptions): Listing {
       const page = await ask(token, mine);
       const rows = rowsOf(page, prefix);
       pages.push({ token, first: count(), count: rows.length, rows, loading: false });
+      odd.push(...(page.odd ?? []));
       nextToken = page.nextPageToken ?? undefined;
       error = null;
       forget();
@@ -202,6 +206,7 @@ export function openListing(options: ListingOptions): Listing {
       const page = pages[pageOf(index)];
       return page?.rows?.[index - page.first] ?? null;
     },
+    odd: () => odd,
     held: () => pages.flatMap(({ rows }) => rows ?? []),
     show,
     state: () => ({

@@ -209,7 +209,7 @@ function ObjectRow(props: ObjectRowProps) {
           )}
           {!hidden.includes('size') && (
             <span role="gridcell" className="objects-number">
-              {object === null ? '' : formatBytes(object.size)}
+              {object === null ? '' : object.size === null ? 'not told' : formatBytes(object.size)}
             </span>
           )}
           {!hidden.includes('changed') && (

@@ -47,7 +47,7 @@ export const isBucketOrder = ({ column, descending }: ObjectOrder): boolean =>
 function keyOf(row: Row, column: ObjectColumn): string | number {
   if (row.kind === 'folder') return column === 'size' ? -1 : '';
   const { size, updated, contentType } = row.object;
-  return column === 'size' ? size : column === 'changed' ? updated : (contentType ?? '');
+  return column === 'size' ? (size ?? -0.5) : column === 'changed' ? updated : (contentType ?? '');
 }
 
 /** Rows that come in the bucket's order in another one. Those that are alike stay in the bucket's. Pure. */

@@ -44,8 +44,9 @@ export function imageTypeOf(object: Pick<ObjectInfo, 'name' | 'contentType'>): s
 export function bytesToAsk(
   object: Pick<ObjectInfo, 'name' | 'contentType' | 'contentEncoding' | 'size'>,
 ): number {
-  if (imageTypeOf(object) === null || object.size > MAX_PREVIEW_BYTES) return PREVIEW_BYTES;
-  return isPacked(object) ? MAX_PREVIEW_BYTES : Math.max(1, object.size);
+  const { size } = object;
+  if (imageTypeOf(object) === null || (size ?? 0) > MAX_PREVIEW_BYTES) return PREVIEW_BYTES;
+  return size === null || isPacked(object) ? MAX_PREVIEW_BYTES : Math.max(1, size);
 }
 
 /** Decides what to show of an object's first bytes. Pure. */

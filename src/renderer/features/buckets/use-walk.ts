@@ -9,6 +9,8 @@ export interface Walk {
   readonly state: 'running' | 'done' | 'stopped' | 'failed';
   readonly objects: number;
   readonly bytes: number;
+  /** Of how many objects the size is not told. */
+  readonly untold: number;
   readonly matches: readonly ObjectInfo[];
   /** A search that found as much as it may: there can be more. */
   readonly more: boolean;
@@ -19,6 +21,7 @@ const BEGUN: Walk = {
   state: 'running',
   objects: 0,
   bytes: 0,
+  untold: 0,
   matches: [],
   more: false,
   problem: null,
@@ -77,6 +80,7 @@ export function useWalk<Name extends WalkCall>(name: Name) {
         ...(before ?? BEGUN),
         objects: news.objects,
         bytes: news.bytes,
+        untold: news.untold ?? 0,
         matches: [...(before?.matches ?? []), ...news.matches],
       }));
     });

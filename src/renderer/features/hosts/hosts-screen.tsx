@@ -1,3 +1,4 @@
+import { isDiskTold } from '../../../shared/disk-room.ts';
 import { Button, Loader, Progress } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { HostProbe } from '../../../shared/agent-protocol.ts';
@@ -74,7 +75,9 @@ function Facts({ probe }: { readonly probe: HostProbe }) {
       </dd>
       <dt>Disk of the runs</dt>
       <dd>
-        {formatBytes(probe.disk.free)} free of {formatBytes(probe.disk.total)}{' '}
+        {isDiskTold(probe.disk)
+          ? `${formatBytes(probe.disk.free)} free of ${formatBytes(probe.disk.total)}`
+          : 'it does not tell how much is free'}{' '}
         <span className="dimmed">{probe.disk.path}</span>
         <Progress
           size={4}

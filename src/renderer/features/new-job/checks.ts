@@ -1,10 +1,11 @@
 import type { AccessReport } from '../../../shared/access-check.ts';
+import { isDiskTold } from '../../../shared/disk-room.ts';
 import type { CodeState } from '../../../shared/events.ts';
 import type { HostCheck, Measure } from '../../../shared/ipc/new-job.ts';
 import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
 import type { KeyFileMention } from '../../../shared/key-file-mention.ts';
 import type { Problem } from '../../../shared/problem.ts';
-import { formatBytes, formatCount, formatPart } from '../../common/format.ts';
+import { formatBytes, formatCount, formatPart, plural } from '../../common/format.ts';
 import type { FieldName } from './form-problems.ts';
 
 /** What a check found, in words. Pure. */
@@ -61,20 +62,25 @@ export function tellRepository(ref: string, hasRef: boolean | null): Finding {
 }
 
 /** `2,001 objects, 8.20 GiB`. */
-export function amountOf({ kind, objects, bytes, more }: Measure): string {
+export function amountOf({ kind, objects, bytes, more, untold = 0, packed = 0 }: Measure): string {
   const least = more ? 'more than ' : '';
+  // What is packed takes more once it is fetched, and nobody tells how much.
+  const unpacked =
+    packed === 0 ? '' : ` (${formatBytes(packed)} of it packed, more once it is there)`;
+  const size =
+    untold === objects && untold > 0
+      ? 'size not told'
+      : `${least}${formatBytes(bytes)}${untold === 0 ? '' : ` and ${plural(untold, 'object')} of unknown size`}${unpacked}`;
   if (kind === 'folder')
-    return `${least}${formatCount(objects)} ${objects === 1 ? 'object' : 'objects'}, ${least}${formatBytes(bytes)}`;
-  return kind === 'archive'
-    ? `one archive, ${formatBytes(bytes)}`
-    : `one object, ${formatBytes(bytes)}`;
+    return `${least}${formatCount(objects)} ${objects === 1 ? 'object' : 'objects'}, ${size}`;
+  return kind === 'archive' ? `one archive, ${size}` : `one object, ${size}`;
 }
 
 /** What lies there, and whether it fits on the disk that holds the runs; `disk` null: not known. */
 export function tellMeasure(measure: Measure, disk: HostCheck['disk'] | null): Finding {
   const amount = amountOf(measure);
   const found = `${amount.charAt(0).toUpperCase()}${amount.slice(1)}`;
-  if (disk === null) return good(`${found}.`);
+  if (disk === null || !isDiskTold(disk)) return good(`${found}.`);
   const free = `${formatBytes(disk.free)} free on the disk`;
   if (measure.bytes > disk.free)
     return {
@@ -84,6 +90,7 @@ export function tellMeasure(measure: Measure, disk: HostCheck['disk'] | null): F
     };
   if (measure.kind === 'archive') return good(`${found}, and more once it is unpacked; ${free}.`);
   if (measure.more) return good(`${found}; counting was stopped there; ${free}.`);
+  if ((measure.untold ?? 0) > 0 || (measure.packed ?? 0) > 0) return good(`${found}; ${free}.`);
   return good(`${found}: fits, ${free}.`);
 }
 
@@ -163,7 +170,9 @@ export function tellKeyFile(
 
 export function tellHost(host: HostCheck): Finding {
   if (host.refusal !== null) return tellProblem(host.refusal);
-  const disk = `${formatPart(host.disk.free, host.disk.total)} free on its disk`;
+  const disk = isDiskTold(host.disk)
+    ? `${formatPart(host.disk.free, host.disk.total)} free on its disk`
+    : 'its disk does not tell how much is free';
   if (host.gpus.length === 0) return good(`No GPU here, none is asked for; ${disk}.`);
   const free = host.gpus.filter(({ busy }) => !busy).length;
   const names = [...new Set(host.gpus.map(({ name }) => name))].join(', ');

@@ -29,13 +29,15 @@ import {
 } from './upload-session.ts';
 import { singleMeter, uploadedObject, withUpload } from './upload.ts';
 import type { UploadedObject, UploadOneOptions } from './upload.ts';
-import { walkFolder, type WalkedFile } from './walk.ts';
+import { walkFolder, type Walk, type WalkedFile, type WalkOptions } from './walk.ts';
 import { addressOf } from './wire.ts';
 
 export interface ArchiveOptions extends UploadOneOptions {
   /** The folder that is packed; names in the archive are relative to it. */
   readonly source: string;
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+  /** What becomes of links. */
+  readonly links?: Pick<WalkOptions, 'alsoInside' | 'foldersOnce'>;
 }
 
 export interface ArchiveReport {
@@ -43,6 +45,8 @@ export interface ArchiveReport {
   /** Files in it. */
   readonly files: number;
   readonly refused: readonly RefusedFile[];
+  /** Links to folders that are in it under another name. */
+  readonly sameFolders: Walk['sameFolders'];
 }
 
 /** What a session's request carries, and so what is held in memory: a multiple of 256 KiB. */
@@ -283,6 +287,7 @@ export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveRe
     const { exclude, signal } = options;
     const walk = await walkFolder(folder, {
       ...(exclude === undefined ? {} : { exclude }),
+      ...options.links,
       signal,
     });
     // An archive is one object: made without them it could not be made again with them.
@@ -294,6 +299,7 @@ export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveRe
       object,
       files: walk.files.length - (refused.length - walk.refused.length),
       refused,
+      sameFolders: walk.sameFolders,
     });
     const earlier = journal.of(name).done;
     if (earlier !== null)

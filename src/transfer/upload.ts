@@ -20,7 +20,7 @@ import {
 } from './upload-object.ts';
 import { contentTypeOf, planUpload, type RefusedFile } from './upload-plan.ts';
 import { uploadWhole, WHOLE_LIMIT } from './upload-whole.ts';
-import { walkFolder, type WalkedFile } from './walk.ts';
+import { walkFolder, type Walk, type WalkedFile, type WalkOptions } from './walk.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
 
 /** What every upload needs. */
@@ -54,6 +54,8 @@ export interface UploadOptions extends UploadAccess {
   readonly source: string;
   /** Paths below the source, with `/`, that are left out. */
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+  /** What becomes of links. */
+  readonly links?: Pick<WalkOptions, 'alsoInside' | 'foldersOnce'>;
   /**
    * Another relative path for a file that changed after it was uploaded under its own: an object is never overwritten.
    * Without it, and where that one is taken too, such a file is a failure, `storage.exists`.
@@ -87,6 +89,8 @@ export interface UploadReport {
   readonly bytes: number;
   readonly seconds: number;
   readonly refused: readonly RefusedFile[];
+  /** Links to folders that are uploaded under another name. */
+  readonly sameFolders: Walk['sameFolders'];
   readonly failed: readonly { readonly path: string; readonly problem: Problem }[];
   /** Folders without anything in them: a bucket has none. */
   readonly emptyFolders: number;
@@ -221,6 +225,7 @@ async function uploadFolder(
 ): Promise<Result<Omit<UploadReport, 'seconds'>>> {
   const walk = await walkFolder(options.source, {
     ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+    ...options.links,
     signal: options.signal,
   });
   const files = new Map<string, WalkedFile>(walk.files.map((file) => [file.relativePath, file]));
@@ -261,6 +266,7 @@ async function uploadFolder(
     files: [...have, ...sent.files].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     bytes: objects.reduce((sum, { size }) => sum + size, 0),
     refused: [...walk.refused, ...plan.refused],
+    sameFolders: walk.sameFolders,
     failed: failed.map(({ path, problem }) => ({ path, problem })),
     emptyFolders: walk.emptyFolders,
   });

@@ -17,6 +17,8 @@ export interface Walk {
   readonly files: readonly WalkedFile[];
   /** What was passed over, with the reason: links that leave or lead nowhere, sockets, devices. */
   readonly refused: readonly RefusedFile[];
+  /** Links to folders that are uploaded under another name: with `foldersOnce`. */
+  readonly sameFolders: readonly { readonly path: string; readonly target: string }[];
   /** Folders without anything in them, which a bucket cannot have; the source itself is one where it is empty. */
   readonly emptyFolders: number;
   /** What could not be looked at, folders that may not be read above all: what lies below is not known. */
@@ -27,6 +29,10 @@ export interface WalkOptions {
   /** Paths, relative with `/`, that are left out without a word; of a folder with all below it. */
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Folders beside the source: a link to what lies in them does not leave it. */
+  readonly alsoInside?: readonly string[];
+  /** A link to a folder that is walked anyway is passed over. */
+  readonly foldersOnce?: boolean;
   /** How many entries may be found again in folders that links lead to once more. Default {@link MOST_REPEATED}. */
   readonly mostRepeated?: number;
 }
@@ -68,7 +74,11 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
   const failed: { path: string; problem: Problem }[] = [];
   const exclude = options.exclude ?? (() => false);
   const mostRepeated = options.mostRepeated ?? MOST_REPEATED;
-  const walked = new Set<string>();
+  const walked = new Map<string, string>();
+  const sameFolders: { path: string; target: string }[] = [];
+  const isOut = (relativePath: string): boolean =>
+    exclude(relativePath, 'file') || exclude(relativePath, 'folder');
+  const beside: string[] = [];
   let repeated = 0;
   let emptyFolders = 0;
 
@@ -80,13 +90,18 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
   ): Promise<void> => {
     const own = await lstat(path);
     const real = own.isSymbolicLink() ? await realpath(path) : path;
-    if (real !== path && !isInside(root, real)) {
+    if (real !== path && ![root, ...beside].some((folder) => isInside(folder, real))) {
+      if (isOut(relativePath)) return;
       refused.push({ path: relativePath, reason: 'it is a link to something outside the folder' });
       return;
     }
     const stats = own.isSymbolicLink() ? await stat(real) : own;
     if (stats.isDirectory()) {
-      if (!exclude(relativePath, 'folder')) await folder(real, relativePath, root, ancestors);
+      if (exclude(relativePath, 'folder')) return;
+      const target = options.foldersOnce === true && real !== path ? goesUpAs(root, real) : null;
+      if (target === null || ancestors.includes(real))
+        await folder(real, relativePath, root, ancestors);
+      else sameFolders.push({ path: relativePath, target });
     } else if (stats.isFile()) {
       if (!exclude(relativePath, 'file'))
         files.push({
@@ -96,7 +111,20 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
           mtimeMs: stats.mtimeMs,
           mode: stats.mode & 0o777,
         });
-    } else refused.push({ path: relativePath, reason: kindReason(stats) });
+    } else if (!isOut(relativePath)) {
+      refused.push({ path: relativePath, reason: kindReason(stats) });
+    }
+  };
+
+  /** Under which path a folder is walked, or was; null where it is not. */
+  const goesUpAs = (root: string, real: string): string | null => {
+    const before = walked.get(real);
+    if (before !== undefined || !isInside(root, real)) return before ?? null;
+    const parts = relative(root, real).split(sep);
+    const isExcluded = parts.some((_, index) =>
+      exclude(parts.slice(0, index + 1).join('/'), 'folder'),
+    );
+    return isExcluded ? null : parts.join('/');
   };
 
   const folder = async (
@@ -118,7 +146,7 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
     const names = await readdir(path);
     if (names.length === 0) emptyFolders += 1;
     if (walked.has(path)) repeated += names.length;
-    walked.add(path);
+    if (!walked.has(path)) walked.set(path, relativePath);
     for (const name of names.sort()) {
       const below = relativePath === '' ? name : `${relativePath}/${name}`;
       try {
@@ -126,8 +154,9 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
       } catch (error) {
         if (options.signal?.aborted === true) throw error;
         const reason = errorReason(error, name);
-        if (reason !== null) refused.push({ path: below, reason });
-        else {
+        if (reason !== null) {
+          if (!isOut(below)) refused.push({ path: below, reason });
+        } else {
           const context = { op: 'read', subject: join(path, name) };
           failed.push({ path: below, problem: diskProblem(error, context) });
         }
@@ -136,6 +165,13 @@ export async function walkFolder(source: string, options: WalkOptions = {}): Pro
   };
 
   const root = await realpath(source);
+  for (const each of options.alsoInside ?? [])
+    beside.push(
+      ...(await realpath(each).then(
+        (real) => [real],
+        () => [],
+      )),
+    );
   await folder(root, '', root, []);
-  return { files, refused, emptyFolders, failed };
+  return { files, refused, sameFolders, emptyFolders, failed };
 }

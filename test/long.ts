@@ -12,7 +12,7 @@ export const longParts: Readonly<Record<string, number>> = {
   'test/agent/disks.test.ts': 5,
   'test/agent/logs.test.ts': 6,
   'test/agent/notebook.test.ts': 8,
-  'test/agent/outputs.test.ts': 6,
+  'test/agent/outputs.test.ts': 7,
   'test/agent/upload-again.test.ts': 6,
   'test/agent/worker-tokens.test.ts': 9,
   'test/cli/access.test.ts': 3,

@@ -1,10 +1,13 @@
-import { problem, type Problem } from '../shared/problem.ts';
+import { stopSignalOf } from '../shared/plan.ts';
+import type { Problem } from '../shared/problem.ts';
 import { endedAt, type Ending } from './ending.ts';
 import { findJupyter } from './notebook/find-jupyter.ts';
+import { endLeft } from './processes/leftovers.ts';
 import type { JobRun } from './run.ts';
-import { allDone, runWorkers, type WorkerExits } from './stages/running.ts';
+import { allDone, runWorkers } from './stages/running.ts';
 import { stage } from './stages/staging.ts';
 import { uploadOutput } from './stages/uploading.ts';
+import { verdictOf } from './worker-problems.ts';
 import { readWorker } from './workers.ts';
 
 /** Carries a job from where it is to an end. What was produced is uploaded also when workers failed or were stopped. */
@@ -19,6 +22,8 @@ export async function carryJob(run: JobRun): Promise<Ending> {
   if (!staged.ok) return endedAt(run, 'staging', staged.problem);
   if (!allDone(run)) {
     const ran = await runWorkers(run);
+    // What set-up has left, and whatever else names the run: its output is still before it is sent.
+    await endLeft(run, null);
     if (!ran.ok) {
       if (anyStarted(run)) await uploadOutput(run, run.stop.asked.aborted ? 'stopped' : 'failed');
       return endedAt(run, ran.stage, ran.problem);
@@ -31,6 +36,7 @@ export async function carryJob(run: JobRun): Promise<Ending> {
     }
     if (!uploaded.ok) return notUploaded(run, uploaded.problem);
   } else {
+    await endLeft(run, null);
     const uploaded = await uploadOutput(run, 'finished');
     if (!uploaded.ok) return notUploaded(run, uploaded.problem);
   }
@@ -73,57 +79,15 @@ function tellNotUploaded(run: JobRun, cause: Problem): void {
 /** The event `stop-requested` is written when the request is seen. */
 function tellStop(run: JobRun): void {
   const tell = (): void =>
-    run.events.append({ kind: 'stop-requested', graceSeconds: run.plan.stopGraceSeconds });
+    run.events.append({
+      kind: 'stop-requested',
+      graceSeconds: run.plan.stopGraceSeconds,
+      signal: stopSignalOf(run.plan),
+    });
   if (run.stop.asked.aborted) tell();
   else run.stop.asked.addEventListener('abort', tell, { once: true });
 }
 
 function anyStarted(run: JobRun): boolean {
   return run.plan.workers.some((_, worker) => readWorker(run, worker).started !== null);
-}
-
-/** Null when all workers ended well. A failure of a worker by itself outweighs a stop. A notebook that was stopped is done. */
-function verdictOf(run: JobRun, exits: WorkerExits): Ending | null {
-  const wasAsked = run.stop.asked.aborted || run.history.stopAsked;
-  if (run.plan.kind === 'notebook' && wasAsked && exits[0]?.stopped === true) return null;
-  const failed = exits.findIndex((exit) => exit !== null && !exit.stopped && exit.exitCode !== 0);
-  if (run.stop.asked.aborted && exits.some((exit) => exit === null || exit.stopped))
-    return { state: 'stopped', stage: 'running', problem: null };
-  if (failed >= 0)
-    return { state: 'failed', stage: 'running', problem: workerFailed(run, exits, failed) };
-  const unfinished = exits.findIndex((exit) => exit === null || exit.stopped);
-  if (unfinished >= 0)
-    return {
-      state: 'failed',
-      stage: 'running',
-      problem: problem({
-        code: 'job.worker-ended',
-        op: 'run the workers',
-        subject: `${run.plan.name}, worker ${unfinished}`,
-        message: `Worker ${unfinished} was ended from outside before it was done.`,
-        hint: `Start it again with: trainyard retry ${run.plan.id}`,
-        retryable: true,
-      }),
-    };
-  return null;
-}
-
-function workerFailed(run: JobRun, exits: WorkerExits, worker: number): Problem {
-  const exit = exits[worker];
-  const others = exits.filter(
-    (each, index) => index !== worker && each !== null && !each.stopped && each.exitCode !== 0,
-  ).length;
-  const how =
-    exit?.exitCode !== null && exit?.exitCode !== undefined
-      ? `ended with exit status ${exit.exitCode}`
-      : exit?.signal !== null && exit?.signal !== undefined
-        ? `was ended by ${exit.signal}`
-        : 'is gone, and nobody saw how it ended';
-  return problem({
-    code: 'job.worker-failed',
-    op: 'run the workers',
-    subject: `${run.plan.name}, worker ${worker}`,
-    message: `Worker ${worker} ${how}${others > 0 ? `; so did ${others} more` : ''}.`,
-    hint: `Its output: trainyard logs ${run.plan.id} --worker ${worker}. Failed workers start again, with the code as it was at the start: trainyard retry ${run.plan.id}. With other code: run the job anew.`,
-  });
 }

@@ -19,6 +19,7 @@ import { readHistory } from './history.ts';
 import { isAlive, ownIdentity } from './identity.ts';
 import { takeLock, type HeldLock } from '../transfer/lock.ts';
 import { captureEnvironment } from './login-shell.ts';
+import { leaveWorkersCgroup } from './processes/cgroup.ts';
 import { emptyPrivate } from './private-folder.ts';
 import { note, runLockFolder, type Run } from './run.ts';
 import { cannotStart } from './start.ts';
@@ -38,6 +39,7 @@ const ANSWER = 3;
  */
 export async function carry(directory: string): Promise<number> {
   const umask = process.umask(0o077).toString(8);
+  leaveWorkersCgroup();
   process.on('SIGHUP', () => undefined);
   process.on('SIGINT', () => undefined);
   // A full disk takes no more lines of logs/agent.log: no reason to end.

@@ -8,6 +8,8 @@ export interface WorkerHistory {
   /** Whether the end of that start was told. */
   readonly endTold: boolean;
   readonly logFullTold: boolean;
+  /** How many processes that were left at the end of that start were told. */
+  readonly leftTold: number;
 }
 
 /** What earlier attempts did, told from their events alone: what a new attempt need not do again. */
@@ -38,7 +40,7 @@ export function readHistory(events: readonly RunEvent[]): History {
   let stagingDone = false;
   const workers = new Map<number, WorkerHistory>();
   const of = (index: number): WorkerHistory =>
-    workers.get(index) ?? { start: 0, endTold: false, logFullTold: false };
+    workers.get(index) ?? { start: 0, endTold: false, logFullTold: false, leftTold: 0 };
   for (const event of events) {
     if (event.kind === 'agent-started') {
       attempts += 1;
@@ -57,7 +59,15 @@ export function readHistory(events: readonly RunEvent[]): History {
     } else if (event.kind === 'stage-ended') {
       stagingDone ||= event.stage === 'staging';
     } else if (event.kind === 'worker-started') {
-      workers.set(event.worker, { ...of(event.worker), start: event.start, endTold: false });
+      workers.set(event.worker, {
+        ...of(event.worker),
+        start: event.start,
+        endTold: false,
+        leftTold: 0,
+      });
+    } else if (event.kind === 'processes-left' && event.worker !== null) {
+      const known = of(event.worker);
+      workers.set(event.worker, { ...known, leftTold: known.leftTold + event.count });
     } else if (event.kind === 'worker-ended') {
       workers.set(event.worker, { ...of(event.worker), endTold: true });
     } else if (event.kind === 'worker-log-full') {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { removeFile, sleep } from './files.ts';
+import { logPipeName } from './processes/belongs.ts';
 import { hide } from './hide.ts';
 
 /**
@@ -22,8 +23,8 @@ export interface LogPipe {
 }
 
 /** A named pipe in the folder, or where its disk knows none, among the temporary files; it is unlinked as soon as it is open. */
-function makeFifo(folder: string): string {
-  const name = `.trainyard-log-${randomBytes(12).toString('hex')}`;
+function makeFifo(folder: string, log: string): string {
+  const name = `${logPipeName(log)}${randomBytes(12).toString('hex')}`;
   for (const place of [folder, tmpdir()]) {
     const fifo = path.join(place, name);
     try {
@@ -55,7 +56,7 @@ export function openLogPipe(
   let lost = 0;
   let fifo: string;
   try {
-    fifo = makeFifo(path.dirname(file));
+    fifo = makeFifo(path.dirname(file), path.basename(file, '.log'));
   } catch (error) {
     closeSync(log);
     throw error;

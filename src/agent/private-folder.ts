@@ -6,6 +6,7 @@ import { lockSchema, workerStartedSchema } from '../shared/agent-protocol.ts';
 import { RUN, workerPid, workerStarted } from '../shared/run-directory.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';
 import { isAlive, ownIdentity } from './identity.ts';
+import { findProcesses } from './processes/end.ts';
 import { takeLock } from '../transfer/lock.ts';
 import { runLockFolder } from './run.ts';
 
@@ -96,8 +97,17 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Whether a worker of the run, or its supervisor, still runs. */
+/** Whether a worker of the run, its supervisor, or what it has left still runs. */
 export function hasLiveWorkers(run: string): boolean {
+  return hasLiveRecords(run) || hasProcesses(run);
+}
+
+function hasProcesses(run: string): boolean {
+  const search = { runId: path.basename(run), directory: run, worker: null };
+  return findProcesses({ ...search, leader: null, known: [], cgroup: null }).length > 0;
+}
+
+function hasLiveRecords(run: string): boolean {
   return namesIn(path.join(run, RUN.workers))
     .filter((name) => /^\d+$/.test(name))
     .some((name) => {

@@ -1,22 +1,33 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import * as z from 'zod';
-import type { WorkerExit, WorkerStarted } from '../shared/agent-protocol.ts';
+import type { WorkerExit, WorkerLeft, WorkerStarted } from '../shared/agent-protocol.ts';
+import { STOP_SIGNALS } from '../shared/job-spec.ts';
 import { processIdentitySchema, sameProcess } from '../shared/process-identity.ts';
 import {
   workerExit,
+  workerFamily,
   workerFolder,
+  workerLeft,
   workerLog,
   workerPid,
   workerStarted,
 } from '../shared/run-directory.ts';
 import { errorMessage, isNoRoom, readAll, readJson, sleep, writeJsonAtomic } from './files.ts';
-import { groupExists, identityOf, ownIdentity, sendSignal } from './identity.ts';
+import { identityOf, ownIdentity, sendSignal } from './identity.ts';
 import { openLogPipe, type LogPipe } from './log-pipe.ts';
+import { placeInCgroup, removeCgroup } from './processes/cgroup.ts';
+import { endProcesses, ignores, type LeftProcess, type Search } from './processes/end.ts';
+import { hasRisen, mayBeOutOfMemory, outOfMemoryCounts } from './processes/out-of-memory.ts';
+import { readProcessTable, type ProcessRow } from './processes/table.ts';
+import { trackProcesses } from './processes/track.ts';
 
 /** What the agent tells a supervisor over its stdin. No secret but what the user put into the worker's environment. */
 export const instructionSchema = z.strictObject({
   start: z.int().min(1),
+  runId: z.string(),
+  /** How many workers the run has. */
+  workers: z.int().min(1),
   command: z.string(),
   /** Working directory, absolute. */
   folder: z.string(),
@@ -24,6 +35,7 @@ export const instructionSchema = z.strictObject({
   /** Octal: the user's own, not that of the agent, which keeps its files to itself. */
   umask: z.string().regex(/^[0-7]+$/),
   logLimitBytes: z.int().positive(),
+  stopSignal: z.enum(STOP_SIGNALS),
   stopGraceSeconds: z.number().positive(),
   /** What the log never shows: the token of a notebook. */
   secret: z.string().min(8).nullable(),
@@ -40,8 +52,7 @@ export const workerLogFull = (worker: number): string => `${workerFolder(worker)
  */
 const GATE = 'read -r go <&3 || exit 125; exec 3<&-; umask "$2"; exec bash -c "$1"';
 
-/** How long processes that a worker left behind may take to end after SIGTERM, and a log to end after the last process. Milliseconds. */
-const LEFTOVER_TIME = 5_000;
+/** How long a log may take to end after the last process. Milliseconds. */
 const DRAIN_TIME = 2_000;
 /** How often a full disk is tried again. Milliseconds. */
 const ROOM_EVERY = 500;
@@ -62,17 +73,23 @@ export async function supervise(run: string, worker: number): Promise<void> {
   const named = readJson(path.join(run, workerPid(worker)), processIdentitySchema);
   if (instruction === null || named === null || !sameProcess(named, ownIdentity())) return;
   const file = (name: (worker: number) => string): string => path.join(run, name(worker));
-  const record = (outcome: Outcome): Promise<unknown> => {
-    const exit: WorkerExit = {
-      ...outcome,
+  const memory = outOfMemoryCounts();
+  const exitOf = ({ exitCode, signal }: Outcome): WorkerExit => {
+    const stopped = stop.signal.aborted;
+    const isMemory = mayBeOutOfMemory({ exitCode, signal, stopped }) && hasRisen(memory);
+    return {
+      exitCode,
+      signal,
       start: instruction.start,
-      stopped: stop.signal.aborted,
+      stopped,
       time: new Date().toISOString(),
+      ...(isMemory ? { outOfMemory: true } : {}),
     };
-    return onceThereIsRoom(() => writeJsonAtomic(file(workerExit), exit));
   };
+  const record = (exit: WorkerExit): Promise<unknown> =>
+    onceThereIsRoom(() => writeJsonAtomic(file(workerExit), exit));
   if (stop.signal.aborted) {
-    await record({ exitCode: null, signal: null });
+    await record(exitOf({ exitCode: null, signal: null }));
     return;
   }
   const log = await openLog(
@@ -83,21 +100,43 @@ export async function supervise(run: string, worker: number): Promise<void> {
     stop.signal,
   );
   if (log === null) {
-    await record({ exitCode: 127, signal: null });
+    await record(exitOf({ exitCode: 127, signal: null }));
     return;
   }
   if (instruction.start > 1) log.say(`start ${instruction.start} of this worker`);
-  const outcome = await runWorker(instruction, log, stop.signal, (process) => {
-    const started: WorkerStarted = {
-      process,
-      time: new Date().toISOString(),
-      start: instruction.start,
-      gpus: [...instruction.gpus],
-    };
-    return onceThereIsRoom(() => writeJsonAtomic(file(workerStarted), started), stop.signal);
+  const exit = await runWorker(instruction, log, stop.signal, {
+    search: { runId: instruction.runId, directory: run, worker },
+    started: (process, cgroup) => {
+      const started: WorkerStarted = {
+        process,
+        time: new Date().toISOString(),
+        start: instruction.start,
+        gpus: [...instruction.gpus],
+        ...(cgroup === null ? {} : { cgroup }),
+        outOfMemory: memory,
+      };
+      return onceThereIsRoom(() => writeJsonAtomic(file(workerStarted), started), stop.signal);
+    },
+    unnamed: (processes) =>
+      tryOnce(() => {
+        const { start } = instruction;
+        const { bootId } = ownIdentity();
+        writeJsonAtomic(file(workerFamily), { start, bootId, processes });
+      }),
+    exitOf,
+    left: (left) => tryOnce(() => writeJsonAtomic(file(workerLeft), left)),
   });
   await log.end(DRAIN_TIME);
-  await record(outcome);
+  await record(exit);
+}
+
+/** What helps where it can be written, and is done without where the disk is full. */
+function tryOnce(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    process.stderr.write(`${errorMessage(error)}\n`);
+  }
 }
 
 /**
@@ -150,13 +189,23 @@ interface Outcome {
   readonly signal: string | null;
 }
 
+/** What is recorded of a worker while it runs. */
+interface Records {
+  readonly search: Pick<Search, 'runId' | 'directory' | 'worker'>;
+  /** Whether it could be recorded. */
+  readonly started: (process: WorkerStarted['process'], cgroup: string | null) => Promise<boolean>;
+  readonly unnamed: (processes: Search['known']) => void;
+  readonly exitOf: (outcome: Outcome) => WorkerExit;
+  readonly left: (left: WorkerLeft) => void;
+}
+
+/** Runs the worker's command to its end, then ends what is left of its processes: only then is it over. */
 async function runWorker(
   instruction: Instruction,
   log: LogPipe,
   stop: AbortSignal,
-  /** Whether it could be recorded. */
-  started: (process: WorkerStarted['process']) => Promise<boolean>,
-): Promise<Outcome> {
+  records: Records,
+): Promise<WorkerExit> {
   const child = spawn('/bin/sh', ['-c', GATE, 'sh', instruction.command, instruction.umask], {
     cwd: instruction.folder,
     env: instruction.environment,
@@ -164,32 +213,66 @@ async function runWorker(
     stdio: ['ignore', log.writer, log.writer, 'pipe'],
   });
   log.closeWriter();
-  const exit = outcomeOf(child);
+  const ending = outcomeOf(child);
   const pid = child.pid;
   const identity = pid === undefined ? null : identityOf(pid);
   if (pid === undefined || identity === null) {
-    const failed = await exit;
+    const failed = await ending;
     log.say(`the worker could not be started: ${failed.error ?? 'its shell ended at once'}`);
-    return { exitCode: failed.exitCode ?? 127, signal: failed.signal };
+    return records.exitOf({ exitCode: failed.exitCode ?? 127, signal: failed.signal });
   }
-  const begins = await started(identity);
+  const { directory, worker } = records.search;
+  const cgroup = worker === null ? null : placeInCgroup(directory, worker, pid);
+  const search = { ...records.search, leader: identity, cgroup };
+  const begins = await records.started(identity, cgroup);
   const gate = child.stdio[3];
   if (gate !== null && gate !== undefined && 'end' in gate) {
     gate.on('error', () => undefined);
     gate.end(begins ? 'go\n' : '');
   }
+  const { workers, stopSignal } = instruction;
+  const tracker = trackProcesses({ ...search, known: [] }, workers, records.unnamed);
   const grace = instruction.stopGraceSeconds * 1_000;
   const end = new AbortController();
+  const asked: { at: number | null; rows: readonly ProcessRow[] } = { at: null, rows: [] };
   const stopped = onStop(stop, async () => {
-    sendSignal(-pid, 'SIGTERM');
+    tracker.look();
+    asked.at = performance.now();
+    asked.rows = readProcessTable().rows.filter(
+      (row) => row.group === pid && !ignores(row.pid, stopSignal),
+    );
+    sendSignal(-pid, stopSignal);
     await sleep(grace, end.signal);
-    sendSignal(-pid, 'SIGKILL');
+    if (!end.signal.aborted) sendSignal(-pid, 'SIGKILL');
   });
-  const outcome = await exit;
-  await endLeftovers(pid, stop, grace);
+  const outcome = await ending;
+  tracker.end();
   end.abort();
   await stopped();
-  return { exitCode: outcome.exitCode, signal: outcome.signal };
+  const exit = records.exitOf(outcome);
+  // What the stop asked for has the rest of its time.
+  const spent = asked.at === null ? 0 : performance.now() - asked.at;
+  const rest = Math.max(0, grace - spent);
+  const tell = (processes: readonly LeftProcess[]): void =>
+    records.left({
+      exit,
+      signal: stopSignal,
+      graceSeconds: Math.ceil(rest / 1_000),
+      processes: processes.map(({ pid, startTime, command, how }) => ({
+        pid,
+        startTime,
+        command,
+        how,
+      })),
+    });
+  const left = await endProcesses(
+    { ...search, known: tracker.known() },
+    { signal: stopSignal, grace: rest, asked: asked.rows, tell },
+  );
+  if (left.length > 0) tell(left);
+  await removeCgroup(cgroup);
+  // A stop that was asked for while they were waited for does not change how the command ended.
+  return exit;
 }
 
 function outcomeOf(child: ChildProcess): Promise<Outcome & { readonly error?: string }> {
@@ -211,20 +294,4 @@ function onStop(signal: AbortSignal, action: () => Promise<void>): () => Promise
     signal.removeEventListener('abort', begin);
     await running;
   };
-}
-
-/**
- * Ends what the worker left in its process group. After a stop they have the rest of the grace time, which SIGKILL ends;
- * else SIGTERM, a few seconds, SIGKILL.
- */
-async function endLeftovers(pid: number, stop: AbortSignal, grace: number): Promise<void> {
-  if (!groupExists(pid)) return;
-  if (!stop.aborted) sendSignal(-pid, 'SIGTERM');
-  await untilGone(pid, stop.aborted ? grace + LEFTOVER_TIME : Math.min(grace, LEFTOVER_TIME));
-  sendSignal(-pid, 'SIGKILL');
-}
-
-async function untilGone(pid: number, time: number): Promise<void> {
-  const until = performance.now() + time;
-  while (groupExists(pid) && performance.now() < until) await sleep(50);
 }

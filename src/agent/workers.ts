@@ -8,12 +8,15 @@ import {
   type WorkerStarted,
 } from '../shared/agent-protocol.ts';
 import type { Gpu } from '../shared/gpu.ts';
+import { stopSignalOf } from '../shared/plan.ts';
 import type { ProcessIdentity } from '../shared/process-identity.ts';
 import {
   RUN,
   workerCode,
   workerExit,
+  workerFamily,
   workerFolder,
+  workerLeft,
   workerOutput,
   workerPid,
   workerStarted,
@@ -120,12 +123,15 @@ export function startWorker(
   writeJsonAtomic(run.at(workerPid(worker)), supervisor);
   const instruction: Instruction = {
     start,
+    runId: run.plan.id,
+    workers: run.plan.workers.length,
     command: notebook?.command ?? run.plan.workers[worker] ?? 'exit 127',
     secret: notebook?.secret ?? null,
     folder: run.at(workerCode(worker)),
     environment: { ...environment },
     umask: run.umask,
     logLimitBytes: run.plan.logLimitBytes,
+    stopSignal: stopSignalOf(run.plan),
     stopGraceSeconds: run.plan.stopGraceSeconds,
     gpus: gpus.map(({ uuid, index, name }) => ({ uuid, index, name })),
   };
@@ -136,7 +142,7 @@ export function startWorker(
 
 /** Puts the records of the start before aside, under its number. */
 function setAside(run: JobRun, worker: number, start: number): void {
-  removeFile(run.at(workerPid(worker)));
+  for (const file of [workerPid, workerFamily, workerLeft]) removeFile(run.at(file(worker)));
   for (const file of [workerStarted(worker), workerExit(worker)].map((name) => run.at(name)))
     if (existsSync(file)) renameSync(file, file.replace(/\.json$/, `-${start - 1}.json`));
 }

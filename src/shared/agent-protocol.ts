@@ -7,6 +7,7 @@ import {
   serviceAccountKeySchema,
   type AccessPurpose,
 } from './key.ts';
+import { HOW_ENDED } from './left-processes.ts';
 import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
 
@@ -82,6 +83,10 @@ export const workerStartedSchema = z.strictObject({
   time: z.string(),
   start: z.int().min(1),
   gpus: z.array(gpuSchema.pick({ uuid: true, index: true, name: true })),
+  /** The folder of the worker's control group, where there is one. */
+  cgroup: z.string().exactOptional(),
+  /** How often the kernel had ended a process for lack of memory, by what counts it. */
+  outOfMemory: z.record(z.string(), z.number()).exactOptional(),
 });
 export type WorkerStarted = Readonly<z.infer<typeof workerStartedSchema>>;
 
@@ -92,8 +97,34 @@ export const workerExitSchema = z.strictObject({
   signal: z.string().nullable(),
   stopped: z.boolean(),
   time: z.string(),
+  /** The kernel ended a process for lack of memory while it ran. */
+  outOfMemory: z.literal(true).exactOptional(),
 });
 export type WorkerExit = Readonly<z.infer<typeof workerExitSchema>>;
+
+/** `workers/<n>/family.json` */
+export const workerFamilySchema = z.strictObject({
+  start: z.int().min(1),
+  bootId: z.string(),
+  processes: z.array(z.strictObject({ pid: z.int(), startTime: z.string() })),
+});
+
+/** `workers/<n>/left.json`: what was left, and how the command had ended, in case that the supervisor does not come to tell so. */
+export const workerLeftSchema = z.strictObject({
+  exit: workerExitSchema,
+  signal: z.string(),
+  graceSeconds: z.number(),
+  processes: z.array(
+    z.strictObject({
+      pid: z.int(),
+      startTime: z.string(),
+      command: z.string(),
+      /** Null while it is waited for. */
+      how: z.enum(HOW_ENDED).nullable(),
+    }),
+  ),
+});
+export type WorkerLeft = Readonly<z.infer<typeof workerLeftSchema>>;
 
 /** `lock`, and `workers/<n>/pid.json`: the identity of the agent, of the supervisor. */
 export const lockSchema = processIdentitySchema;

@@ -3,6 +3,7 @@ import { gpuSchema } from './gpu.ts';
 import { gpusAwaitedShape } from './gpus-awaited.ts';
 import { keepUnknown } from './unknown-fields.ts';
 import { leftOutSchema } from './left-out.ts';
+import { processesEndedShape, processesLeftShape } from './left-processes.ts';
 import { RUN_FORMAT } from './plan.ts';
 import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
@@ -69,7 +70,11 @@ const kinds = {
     signal: z.string().nullable(),
     /** The stop was asked for. */
     stopped: z.boolean(),
+    /** The kernel ended a process for lack of memory while it ran. */
+    outOfMemory: z.literal(true).exactOptional(),
   },
+  'processes-left': processesLeftShape,
+  'processes-ended': processesEndedShape,
   /** Tokens ran out and nobody is there to renew them: the run goes on once some arrive. */
   'access-awaited': { account: z.string(), message: z.string(), hint: z.string() },
   'access-renewed': { account: z.string() },
@@ -79,7 +84,11 @@ const kinds = {
   'manifest-uploaded': { object: z.string() },
   /** What of the code, the data or the output was left out at the last try; nothing any more where both counts are 0. */
   'left-out': leftOutSchema.shape,
-  'stop-requested': { graceSeconds: z.number() },
+  'stop-requested': {
+    graceSeconds: z.number(),
+    /** What asks the workers to end; SIGTERM where it is not told. */
+    signal: z.string().exactOptional(),
+  },
   /** The Jupyter of a notebook answers, to its token alone. */
   'notebook-ready': { program: z.string(), version: z.string() },
   'worker-log-full': { worker, limit: z.int() },

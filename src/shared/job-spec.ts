@@ -12,6 +12,15 @@ import { gcsAddressSchema } from './address.ts';
 export const JOB_KINDS = ['training', 'notebook', 'transfer'] as const;
 export const ARCHIVE_FORMATS = ['zip', 'tar', 'tar.gz', 'tgz', 'tar.bz2'] as const;
 export const OUTPUT_LAYOUTS = ['per-run', 'exact'] as const;
+/** What may ask workers to end: each can be caught. */
+export const STOP_SIGNALS = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+] as const;
 export const WORKER_KEY_MODES = ['token', 'account-token', 'key-file'] as const;
 
 /** Names of keys and their modes, as views of jobs have them. */
@@ -101,6 +110,13 @@ export const inputSpecSchema = z.union([
     .describe('A folder of this machine, used in place and never written.'),
 ]);
 
+const MAX_EXCLUDES = 1_000;
+
+const excludePattern = z
+  .string()
+  .refine((pattern) => /^[^\0\r\n]*[^\s\0][^\0\r\n]*$/.test(pattern), 'a pattern in one line')
+  .meta({ pattern: '^[^\\u0000\\r\\n]*[^\\s\\u0000][^\\u0000\\r\\n]*$' });
+
 export const outputSpecSchema = z.strictObject({
   gcs: address('Where results go in Cloud Storage: always a prefix.'),
   key: bucketKey,
@@ -113,6 +129,13 @@ export const outputSpecSchema = z.strictObject({
     .default('per-run')
     .describe(
       'per-run: <output>/<job name>/<job id>/worker-<n>/...; exact: <output>/... for one worker, <output>/worker-<n>/... for several. Nothing is ever overwritten.',
+    ),
+  exclude: z
+    .array(excludePattern)
+    .max(MAX_EXCLUDES)
+    .exactOptional()
+    .describe(
+      'What is not uploaded: patterns as .gitignore has them, below the output folder of each worker.',
     ),
 });
 
@@ -152,6 +175,40 @@ export const workerKeySpecSchema = z.strictObject({
       "token: client libraries and gcloud get short-lived tokens that can read the job's input and create below its output, and nothing else. account-token: tokens for everything that the account may do. key-file: a key file through GOOGLE_APPLICATION_CREDENTIALS, removed at the end.",
     ),
 });
+
+/** Seconds: what workers have to end once they are asked to. */
+export const STOP_GRACE = { least: 1, most: 3_600, default: 20 } as const;
+
+/** `60s`, `60`, `5m`, `1h`: at most an hour. */
+const GRACE = /^(([1-9]\d{0,2}|[12]\d{3}|3[0-5]\d{2}|3600)s?|([1-9]|[1-5]\d|60)m|1h)$/;
+
+const isGrace = (grace: string | number): boolean =>
+  typeof grace === 'string'
+    ? GRACE.test(grace)
+    : grace >= STOP_GRACE.least && grace <= STOP_GRACE.most;
+
+export const stopSpecSchema = z.strictObject({
+  signal: z.enum(STOP_SIGNALS).default('SIGTERM').describe('What asks the workers to end.'),
+  grace: z
+    .union([
+      z.string().meta({ pattern: GRACE.source }),
+      z.int().meta({ minimum: STOP_GRACE.least, maximum: STOP_GRACE.most }),
+    ])
+    .refine(isGrace, 'a time from 1s to 1h, such as 60s or 5m')
+    .default(`${STOP_GRACE.default}s`)
+    .meta({
+      description: 'How long they have before they are ended by SIGKILL: 60s, 5m, at most 1h.',
+      examples: ['60s', '5m'],
+    }),
+});
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
+/** The seconds that a job's workers have to end. Pure. */
+export function graceSecondsOf(stop: z.infer<typeof stopSpecSchema> | undefined): number {
+  const grace = stop?.grace ?? STOP_GRACE.default;
+  if (typeof grace === 'number') return grace;
+  return Number.parseInt(grace, 10) * (grace.endsWith('h') ? 3_600 : grace.endsWith('m') ? 60 : 1);
+}
 
 export const jobSpecSchema = z
   .strictObject({
@@ -209,6 +266,11 @@ export const jobSpecSchema = z
       .max(1, 'at most one key')
       .default([])
       .describe('Hands a key to the workers.'),
+    stop: stopSpecSchema
+      .exactOptional()
+      .describe(
+        'How workers are ended: when the job is stopped, and what they left running when their command ended.',
+      ),
     unattended: z
       .boolean()
       .default(false)

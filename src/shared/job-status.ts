@@ -2,6 +2,7 @@ import type { CodeState, Progress, RunEvent } from './events.ts';
 import type { Gpu } from './gpu.ts';
 import type { GpusAwaited } from './gpus-awaited.ts';
 import type { LeftOut } from './left-out.ts';
+import { processesEndedText, processesLeftText } from './left-processes.ts';
 import type { Problem } from './problem.ts';
 import { STAGES, type Stage } from './stages.ts';
 
@@ -236,10 +237,11 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
     case 'stop-requested':
       return { ...status, stopRequested: true };
     case 'warning':
-      return {
-        ...status,
-        warnings: [...status.warnings, { message: event.message, hint: event.hint }],
-      };
+      return withWarning(status, event);
+    case 'processes-left':
+      return withWarning(status, processesLeftText(event));
+    case 'processes-ended':
+      return withWarning(status, processesEndedText(event));
     case 'left-out': {
       const { what, refused, failed, first, list } = event;
       const others = status.leftOut.filter((one) => one.what !== what);
@@ -271,6 +273,15 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
     case 'worker-log-full':
       return status;
   }
+}
+
+function withWarning(
+  status: JobStatus,
+  warning: { readonly message: string; readonly hint: string } | null,
+): JobStatus {
+  if (warning === null) return status;
+  const { message, hint } = warning;
+  return { ...status, warnings: [...status.warnings, { message, hint }] };
 }
 
 /** An attempt that takes up a worker of an earlier agent, or reads how it ended, goes on from that worker's start, and so does its stage. */

@@ -6,6 +6,8 @@ import {
   jobNameSchema,
   jobSpecSchema,
   OUTPUT_LAYOUTS,
+  STOP_SIGNALS,
+  type StopSignal,
   WORKER_KEY_MODES,
 } from './job-spec.ts';
 import { accountSchema } from './key.ts';
@@ -58,6 +60,8 @@ export const outputPlanSchema = z.strictObject({
   manifest: z.string(),
   layout: z.enum(OUTPUT_LAYOUTS),
   archive: z.boolean(),
+  /** Patterns of what is not uploaded, below the output folder of each worker. */
+  exclude: z.array(z.string()).exactOptional(),
   account,
 });
 
@@ -106,7 +110,9 @@ export const jobPlanSchema = z.strictObject({
   output: outputPlanSchema.nullable(),
   workerKeys: z.array(z.strictObject({ account: accountSchema, mode: z.enum(WORKER_KEY_MODES) })),
   unattended: z.boolean(),
-  /** Seconds between SIGTERM and SIGKILL. */
+  /** What asks the workers to end; SIGTERM where it is not told. */
+  stopSignal: z.enum(STOP_SIGNALS).exactOptional(),
+  /** Seconds between that and SIGKILL. */
   stopGraceSeconds: z.number().positive(),
   /** A worker's log stops growing at this many bytes, and says so. */
   logLimitBytes: z.int().positive(),
@@ -146,3 +152,6 @@ export type RunPlan = JobPlan | TransferPlan;
 export type InputPlan = Readonly<z.infer<typeof inputPlanSchema>>;
 export type OutputPlan = Readonly<z.infer<typeof outputPlanSchema>>;
 export type CodePlan = Readonly<z.infer<typeof codePlanSchema>>;
+
+/** What asks the workers of a job to end. */
+export const stopSignalOf = (plan: JobPlan): StopSignal => plan.stopSignal ?? 'SIGTERM';

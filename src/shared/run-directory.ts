@@ -44,5 +44,9 @@ export const workerPid = (worker: number): string => `${workerFolder(worker)}/pi
 export const workerStarted = (worker: number): string => `${workerFolder(worker)}/started.json`;
 /** How it ended, written by its supervisor: {@link workerExitSchema}. */
 export const workerExit = (worker: number): string => `${workerFolder(worker)}/exit.json`;
+/** What its supervisor saw of its processes that do not name the run themselves: {@link workerFamilySchema}. */
+export const workerFamily = (worker: number): string => `${workerFolder(worker)}/family.json`;
+/** What was left of it when its command had ended: {@link workerLeftSchema}. */
+export const workerLeft = (worker: number): string => `${workerFolder(worker)}/left.json`;
 export const workerOutput = (worker: number): string => `${RUN.output}/worker-${worker}`;
 export const workerLog = (worker: number): string => `${RUN.logs}/worker-${worker}.log`;

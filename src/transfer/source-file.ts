@@ -73,11 +73,41 @@ async function checked(
   throw exchanged(path);
 }
 
-/** Opens a folder whose files are sent. Throws what the system throws. */
-export const openSource = (
+/** What becomes of links in a folder that is sent. */
+export interface LinkOptions {
+  /** Folders beside it: a link to what lies in them does not leave it. One that is not there holds nothing. */
+  readonly alsoInside?: readonly string[];
+  /** A link to a folder that is sent anyway is passed over. */
+  readonly foldersOnce?: boolean;
+}
+
+/** A folder whose files are sent, with those beside it, open. */
+export interface OpenedSource {
+  readonly tree: FolderTree;
+  /** For the walk. */
+  readonly links: { readonly beside: readonly FolderTree[]; readonly foldersOnce: boolean };
+  close(): Promise<void>;
+}
+
+/** Opens a folder whose files are sent, and those beside it. Throws what the system throws. */
+export async function openSource(
   folder: string,
   onExposed: TreeOptions['onExposed'],
-): Promise<FolderTree> => openTree(folder, { use: 'copied from there', onExposed });
+  { alsoInside = [], foldersOnce = false }: LinkOptions = {},
+): Promise<OpenedSource> {
+  const tree = await openTree(folder, { use: 'copied from there', onExposed });
+  const opened = await Promise.all(
+    alsoInside.map((each) => openTree(each, { use: 'copied from there' }).catch(() => null)),
+  );
+  const beside = opened.filter((each) => each !== null);
+  return {
+    tree,
+    links: { beside, foldersOnce },
+    close: async () => {
+      await Promise.all([tree, ...beside].map((each) => each.close()));
+    },
+  };
+}
 
 /** Opens a file that lies below a folder, without passing a link. */
 export const openSeen = (tree: FolderTree, file: SeenFile, path: string): Promise<OpenSource> =>

@@ -7,8 +7,14 @@ import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { encodeCrc32c } from './crc32c.ts';
 import { diskProblem, DiskFault, errorCodeOf } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
-import type { FolderTree } from './folder-tree.ts';
-import { changedProblem, openSeen, openSource, type OpenSource } from './source-file.ts';
+import {
+  changedProblem,
+  openSeen,
+  openSource,
+  type LinkOptions,
+  type OpenedSource,
+  type OpenSource,
+} from './source-file.ts';
 import {
   attemptedEarlier,
   attemptedOtherwise,
@@ -30,7 +36,7 @@ import {
 } from './upload-session.ts';
 import { singleMeter, uploadedObject, withUpload } from './upload.ts';
 import type { UploadedObject, UploadOneOptions } from './upload.ts';
-import { walkFolder, type WalkedFile } from './walk.ts';
+import { walkFolder, type Walk, type WalkedFile } from './walk.ts';
 import type { UploadJournal } from './upload-journal.ts';
 import { addressOf, type Wire } from './wire.ts';
 
@@ -38,6 +44,8 @@ export interface ArchiveOptions extends UploadOneOptions {
   /** The folder that is packed; names in the archive are relative to it. */
   readonly source: string;
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+  /** What becomes of links. */
+  readonly links?: LinkOptions;
 }
 
 export interface ArchiveReport {
@@ -45,6 +53,8 @@ export interface ArchiveReport {
   /** Files in it. */
   readonly files: number;
   readonly refused: readonly RefusedFile[];
+  /** Links to folders that are in it under another name. */
+  readonly sameFolders: Walk['sameFolders'];
 }
 
 /** What a session's request carries, and so what is held in memory: a multiple of 256 KiB. */
@@ -59,14 +69,13 @@ const isChanged = (before: Stats, after: Stats): boolean =>
 
 async function packFile(
   pack: tar.Pack,
-  tree: FolderTree,
   file: WalkedFile,
   onBytes: (count: number) => void,
   refused: RefusedFile[],
 ): Promise<void> {
   let source: OpenSource;
   try {
-    source = await openSeen(tree, file, file.file);
+    source = await openSeen(file.tree, file, file.file);
   } catch (error) {
     if (error instanceof DiskFault) throw error;
     // One that may not be read ends it: an object that was made without it could not be made again.
@@ -104,7 +113,6 @@ async function packFile(
 
 /** The bytes of a `.tar.gz` of files, made while they are asked for. The same files give the same bytes. */
 function packed(
-  tree: FolderTree,
   files: readonly WalkedFile[],
   onBytes: (count: number) => void,
   refused: RefusedFile[],
@@ -116,7 +124,7 @@ function packed(
   flow.catch((error: unknown) => out.destroy(error instanceof Error ? error : undefined));
   void (async () => {
     try {
-      for (const file of files) await packFile(pack, tree, file, onBytes, refused);
+      for (const file of files) await packFile(pack, file, onBytes, refused);
       pack.finalize();
     } catch (error) {
       const reason =
@@ -282,11 +290,11 @@ async function send(
  */
 export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveReport>> {
   return withUpload(options, options.source, async (wire, journal) => {
-    const tree = await openSource(options.source, options.onWarning);
+    const source = await openSource(options.source, options.onWarning, options.links);
     try {
-      return await archiveTree(wire, journal, tree, options);
+      return await archiveTree(wire, journal, source, options);
     } finally {
-      await tree.close();
+      await source.close();
     }
   });
 }
@@ -294,12 +302,13 @@ export function uploadArchive(options: ArchiveOptions): Promise<Result<ArchiveRe
 async function archiveTree(
   wire: Wire,
   journal: UploadJournal,
-  tree: FolderTree,
+  { tree, links }: OpenedSource,
   options: ArchiveOptions,
 ): Promise<Result<ArchiveReport>> {
   const { object: name, exclude, signal } = options;
   const walk = await walkFolder(tree, {
     ...(exclude === undefined ? {} : { exclude }),
+    ...links,
     signal,
   });
   // An archive is one object: made without them it could not be made again with them.
@@ -311,6 +320,7 @@ async function archiveTree(
     object,
     files: walk.files.length - (refused.length - walk.refused.length),
     refused,
+    sameFolders: walk.sameFolders,
   });
   const earlier = journal.of(name).done;
   if (earlier !== null)
@@ -319,7 +329,7 @@ async function archiveTree(
       : fail(existsProblem(wire, name, journal.of(name)));
   const meter = singleMeter(options, size);
   const refused = [...walk.refused];
-  const stream = packed(tree, walk.files, (count) => meter.bytes(count), refused, wire.signal);
+  const stream = packed(walk.files, (count) => meter.bytes(count), refused, wire.signal);
   try {
     const item = { name, path: '', size, mtimeMs, contentType: 'application/gzip' };
     const context: UploadContext = { wire, journal, onlyOurs: options.onlyOurs, meter };

@@ -5,7 +5,6 @@ import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Progress } from '../shared/events.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
 import { diskProblem, DiskFault } from './disk.ts';
-import type { FolderTree } from './folder-tree.ts';
 import { crc32c } from './native-crc32c.ts';
 import { forEachOf, limiter, type Limiter } from './limiter.ts';
 import { networkWatch, notTried } from './network-watch.ts';
@@ -16,6 +15,8 @@ import {
   openNamed,
   openSeen,
   openSource,
+  type LinkOptions,
+  type OpenedSource,
   type SourceOpener,
 } from './source-file.ts';
 import { openUploadJournal, type CompletedUpload, type UploadJournal } from './upload-journal.ts';
@@ -28,7 +29,7 @@ import {
 } from './upload-object.ts';
 import { contentTypeOf, planUpload, type RefusedFile } from './upload-plan.ts';
 import { uploadWhole, WHOLE_LIMIT } from './upload-whole.ts';
-import { walkFolder, type WalkedFile } from './walk.ts';
+import { walkFolder, type Walk, type WalkedFile } from './walk.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
 
 /** What every upload needs. */
@@ -64,6 +65,8 @@ export interface UploadOptions extends UploadAccess {
   readonly source: string;
   /** Paths below the source, with `/`, that are left out. */
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
+  /** What becomes of links. */
+  readonly links?: LinkOptions;
   /**
    * Another relative path for a file that changed after it was uploaded under its own: an object is never overwritten.
    * Without it, and where that one is taken too, such a file is a failure, `storage.exists`.
@@ -97,6 +100,8 @@ export interface UploadReport {
   readonly bytes: number;
   readonly seconds: number;
   readonly refused: readonly RefusedFile[];
+  /** Links to folders that are uploaded under another name. */
+  readonly sameFolders: Walk['sameFolders'];
   readonly failed: readonly { readonly path: string; readonly problem: Problem }[];
   /** Folders without anything in them: a bucket has none. */
   readonly emptyFolders: number;
@@ -238,22 +243,23 @@ async function uploadFolder(
   journal: UploadJournal,
   options: UploadOptions,
 ): Promise<Result<Omit<UploadReport, 'seconds'>>> {
-  const tree = await openSource(options.source, options.onWarning);
+  const source = await openSource(options.source, options.onWarning, options.links);
   try {
-    return await uploadTree(wire, journal, tree, options);
+    return await uploadTree(wire, journal, source, options);
   } finally {
-    await tree.close();
+    await source.close();
   }
 }
 
 async function uploadTree(
   wire: Wire,
   journal: UploadJournal,
-  tree: FolderTree,
+  { tree, links }: OpenedSource,
   options: UploadOptions,
 ): Promise<Result<Omit<UploadReport, 'seconds'>>> {
   const walk = await walkFolder(tree, {
     ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+    ...links,
     signal: options.signal,
   });
   const files = new Map<string, WalkedFile>(walk.files.map((file) => [file.relativePath, file]));
@@ -266,7 +272,7 @@ async function uploadTree(
     const walked = files.get(planned.relativePath);
     if (walked === undefined) continue;
     const { file } = walked;
-    const open = () => openSeen(tree, walked, file);
+    const open = () => openSeen(walked.tree, walked, file);
     const settled = await settleName(wire, journal, { ...planned, file, open }, newest, options);
     if (settled.kind === 'upload') tasks.push(settled.task);
     else if (settled.kind === 'failed') failed.push(settled);
@@ -297,6 +303,7 @@ async function uploadTree(
     files: [...have, ...sent.files].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     bytes: objects.reduce((sum, { size }) => sum + size, 0),
     refused: [...walk.refused, ...plan.refused],
+    sameFolders: walk.sameFolders,
     failed: failed.map(({ path, problem }) => ({ path, problem })),
     emptyFolders: walk.emptyFolders,
   });

@@ -10,6 +10,8 @@ import { isNotUtf8, NOT_UTF8, type RefusedFile, type SourceFile } from './upload
 /** A file of a walk: `file` is where its bytes are, links followed, for people. */
 export interface WalkedFile extends SourceFile, SeenFile {
   readonly file: string;
+  /** The folder that its `real` path begins at. */
+  readonly tree: FolderTree;
   /** Permission bits. */
   readonly mode: number;
 }
@@ -19,6 +21,8 @@ export interface Walk {
   readonly files: readonly WalkedFile[];
   /** What was passed over, with the reason: links that leave or lead nowhere, sockets, devices. */
   readonly refused: readonly RefusedFile[];
+  /** Links to folders that are uploaded under another name: with `foldersOnce`. */
+  readonly sameFolders: readonly { readonly path: string; readonly target: string }[];
   /** Folders without anything in them, which a bucket cannot have; the source itself is one where it is empty. */
   readonly emptyFolders: number;
   /** What could not be looked at, folders that may not be read above all: what lies below is not known. */
@@ -29,6 +33,10 @@ export interface WalkOptions {
   /** Paths, relative with `/`, that are left out without a word; of a folder with all below it. */
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Folders beside the source: a link to what lies in them does not leave it. They are open while the files of the walk are. */
+  readonly beside?: readonly FolderTree[];
+  /** A link to a folder that is walked anyway is passed over. */
+  readonly foldersOnce?: boolean;
   /** How many entries may be found again in folders that links lead to once more. Default {@link MOST_REPEATED}. */
   readonly mostRepeated?: number;
 }
@@ -70,101 +78,128 @@ export async function walkFolder(tree: FolderTree, options: WalkOptions = {}): P
   const failed: { path: string; problem: Problem }[] = [];
   const exclude = options.exclude ?? (() => false);
   const mostRepeated = options.mostRepeated ?? MOST_REPEATED;
-  const walked = new Set<string>();
-  const root = tree.real;
+  const trees = [tree, ...(options.beside ?? [])];
+  const walked = new Map<string, string>();
+  const sameFolders: { path: string; target: string }[] = [];
+  const isOut = (relativePath: string): boolean =>
+    exclude(relativePath, 'file') || exclude(relativePath, 'folder');
   let repeated = 0;
   let emptyFolders = 0;
 
-  /** Paths that begin at the root, without links, are called real. */
   const entry = async (
-    real: string,
+    place: Place,
     own: Stats,
     relativePath: string,
     ancestors: readonly string[],
   ): Promise<void> => {
-    let place = real;
-    if (own.isSymbolicLink()) {
-      const end = await realpath(join(root, real));
-      if (!isInside(root, end)) {
+    const isLink = own.isSymbolicLink();
+    const found = isLink ? placeIn(trees, await realpath(pathOf(place))) : place;
+    if (found === null) {
+      if (!isOut(relativePath))
         refused.push({
           path: relativePath,
           reason: 'it is a link to something outside the folder',
         });
-        return;
-      }
-      place = relative(root, end).split(sep).join('/');
+      return;
     }
-    const stats = own.isSymbolicLink() ? await stat(join(root, place)) : own;
+    const file = pathOf(found);
+    const stats = isLink ? await stat(file) : own;
     if (stats.isDirectory()) {
-      if (!exclude(relativePath, 'folder')) await folder(place, relativePath, ancestors);
+      if (exclude(relativePath, 'folder')) return;
+      const target = options.foldersOnce === true && isLink ? goesUpAs(found) : null;
+      if (target === null || ancestors.includes(file)) await folder(found, relativePath, ancestors);
+      else sameFolders.push({ path: relativePath, target });
     } else if (stats.isFile()) {
+      const { dev, ino, size, mtimeMs } = stats;
+      const mode = stats.mode & 0o777;
       if (!exclude(relativePath, 'file'))
-        files.push({
-          relativePath,
-          file: join(root, place),
-          real: place,
-          dev: stats.dev,
-          ino: stats.ino,
-          size: stats.size,
-          mtimeMs: stats.mtimeMs,
-          mode: stats.mode & 0o777,
-        });
-    } else refused.push({ path: relativePath, reason: kindReason(stats) });
+        files.push({ relativePath, file, ...found, dev, ino, size, mtimeMs, mode });
+    } else if (!isOut(relativePath)) {
+      refused.push({ path: relativePath, reason: kindReason(stats) });
+    }
   };
 
-  /** The entries of a folder and what they are, sorted by name; in the place of what cannot be looked at the error. */
-  const entriesOf = (real: string): Promise<readonly (readonly [string, Stats | Error])[]> =>
-    tree.in(real, async (open) => {
-      const names = await readdir(open.at('.'));
-      const look = async (name: string) => {
-        const found = await lstat(open.at(name)).catch((error: unknown) => {
-          if (error instanceof Error) return error;
-          throw error;
-        });
-        return [name, found] as const;
-      };
-      const found: (readonly [string, Stats | Error])[] = [];
-      for (const name of names.sort()) found.push(await look(name));
-      return found;
-    });
+  /** Under which path a folder is walked, or was; null where it is not. */
+  const goesUpAs = (place: Place): string | null => {
+    const before = walked.get(pathOf(place));
+    if (before !== undefined || place.tree !== tree) return before ?? null;
+    const parts = place.real.split('/');
+    const isExcluded = parts.some((_, index) =>
+      exclude(parts.slice(0, index + 1).join('/'), 'folder'),
+    );
+    return isExcluded ? null : place.real;
+  };
 
   const folder = async (
-    real: string,
+    place: Place,
     relativePath: string,
     ancestors: readonly string[],
   ): Promise<void> => {
     options.signal?.throwIfAborted();
-    if (ancestors.includes(real)) {
+    const path = pathOf(place);
+    if (ancestors.includes(path)) {
       refused.push({ path: relativePath, reason: 'it is a link to a folder that it lies in' });
       return;
     }
-    if (walked.has(real) && repeated >= mostRepeated) {
+    if (walked.has(path) && repeated >= mostRepeated) {
       const reason = `its folder is there by another way already, and links to such folders brought ${mostRepeated} entries`;
       refused.push({ path: relativePath, reason });
       return;
     }
-    const entries = await entriesOf(real);
+    const entries = await entriesOf(place);
     if (entries.length === 0) emptyFolders += 1;
-    if (walked.has(real)) repeated += entries.length;
-    walked.add(real);
+    if (walked.has(path)) repeated += entries.length;
+    else walked.set(path, relativePath);
     for (const [name, own] of entries) {
       const below = relativePath === '' ? name : `${relativePath}/${name}`;
+      const real = place.real === '' ? name : `${place.real}/${name}`;
       try {
         if (own instanceof Error) throw own;
-        const place = real === '' ? name : `${real}/${name}`;
-        await entry(place, own, below, [...ancestors, real]);
+        await entry({ tree: place.tree, real }, own, below, [...ancestors, path]);
       } catch (error) {
         if (options.signal?.aborted === true) throw error;
         const reason = errorReason(error, name);
-        if (reason !== null) refused.push({ path: below, reason });
-        else {
-          const context = { op: 'read', subject: join(root, real, name) };
+        if (reason !== null) {
+          if (!isOut(below)) refused.push({ path: below, reason });
+        } else {
+          const context = { op: 'read', subject: join(path, name) };
           failed.push({ path: below, problem: diskProblem(error, context) });
         }
       }
     }
   };
 
-  await folder('', '', []);
-  return { files, refused, emptyFolders, failed };
+  await folder({ tree, real: '' }, '', []);
+  return { files, refused, sameFolders, emptyFolders, failed };
+}
+
+/** Something in an open folder: `real` is its path below that, with `/` and without links. */
+interface Place {
+  readonly tree: FolderTree;
+  readonly real: string;
+}
+
+const pathOf = ({ tree, real }: Place): string => join(tree.real, real);
+
+/** Where a path without links lies; null: in none of the folders. */
+function placeIn(trees: readonly FolderTree[], path: string): Place | null {
+  const tree = trees.find(({ real }) => isInside(real, path));
+  return tree === undefined ? null : { tree, real: relative(tree.real, path).split(sep).join('/') };
+}
+
+/** The entries of a folder and what they are, sorted by name; in the place of what cannot be looked at the error. */
+function entriesOf({ tree, real }: Place): Promise<readonly (readonly [string, Stats | Error])[]> {
+  return tree.in(real, async (open) => {
+    const names = await readdir(open.at('.'));
+    const look = async (name: string) => {
+      const found = await lstat(open.at(name)).catch((error: unknown) => {
+        if (error instanceof Error) return error;
+        throw error;
+      });
+      return [name, found] as const;
+    };
+    const found: (readonly [string, Stats | Error])[] = [];
+    for (const name of names.sort()) found.push(await look(name));
+    return found;
+  });
 }

@@ -269,3 +269,32 @@ test('an object that is removed, and one that is replaced, while the input comes
   const sums = run.read('output/worker-0/sums').trim().split('\n').toSorted();
   expect(sums).toEqual([...contents].map(([name, bytes]) => `${sha(bytes)}  ${name}`).toSorted());
 });
+
+test('the links that a tracker of experiments makes in the output are no loss, and what the job excludes is none', async () => {
+  const out = output('links', { exclude: ['*.tmp', '/scratch/'] });
+  const run = await job({
+    workers: [
+      [
+        'echo weights > model.pt; cd "$TRAINYARD_OUTPUT_PATH"; mkdir -p wandb/run-1/files wandb/run-1/logs scratch',
+        'echo log > wandb/run-1/logs/debug.log; ln -s run-1 wandb/latest-run; ln -s run-1/logs/debug.log wandb/debug.log',
+        'ln -s "$TRAINYARD_MODEL_PATH/model.pt" wandb/run-1/files/model.pt',
+        // It keeps this one among the user's own files.
+        'echo core > "$HOME/core.log"; ln -s "$HOME/core.log" wandb/run-1/logs/debug-core.log',
+        'echo x > a.tmp; echo x > scratch/x; ln -s /etc/hostname scratch/host',
+      ].join('\n'),
+    ],
+    output: out,
+  });
+  await run.begin(await trainer.secrets('write'));
+  expect(await run.ended()).toMatchObject({ state: 'finished', problem: null });
+  expect(await below(out.prefix)).toEqual([
+    'manifest.json',
+    'worker-0/wandb/debug.log',
+    'worker-0/wandb/run-1/files/model.pt',
+    'worker-0/wandb/run-1/logs/debug.log',
+  ]);
+  expect(run.events().filter(({ kind }) => kind === 'left-out')).toEqual([]);
+  const log = run.read('logs/stage.log');
+  expect(log).toContain('left out by output.exclude: worker-0/a.tmp, worker-0/scratch');
+  expect(log).toContain('worker-0/wandb/latest-run (worker-0/wandb/run-1)');
+});

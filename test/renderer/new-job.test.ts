@@ -67,7 +67,18 @@ const spec: fc.Arbitrary<JobSpec> = fc
     env: fc.dictionary(variable, text, { noNullPrototype: true }),
     input: fc.option(fc.oneof(dir, bucket, packed), { nil: undefined }),
     output: fc.option(
-      fc.record({ gcs, key, archive: fc.boolean(), layout: fc.constantFrom('per-run', 'exact') }),
+      fc.record({
+        gcs,
+        key,
+        archive: fc.boolean(),
+        layout: fc.constantFrom('per-run', 'exact'),
+        exclude: fc.option(
+          fc.array(fc.constantFrom('wandb/', '*.tmp', '!keep'), { minLength: 1 }),
+          {
+            nil: undefined,
+          },
+        ),
+      }),
       { nil: undefined },
     ),
     workerKeys: fc.oneof(
@@ -75,6 +86,13 @@ const spec: fc.Arbitrary<JobSpec> = fc
       fc
         .record({ key: fc.constant('trainer'), mode: fc.constantFrom(...WORKER_KEY_MODES) })
         .map((one) => [one]),
+    ),
+    stop: fc.option(
+      fc.record({
+        signal: fc.constantFrom('SIGTERM', 'SIGINT', 'SIGUSR1'),
+        grace: fc.constantFrom('60s', '5m', '1h', '7'),
+      }),
+      { nil: undefined },
     ),
     unattended: fc.boolean(),
   })

@@ -196,7 +196,7 @@ describe('a folder that is uploaded', () => {
     writeFileSync(secret, 'secret');
     for (const name of ['same', 'anew', 'link', 'hard', 'deep/file', 'pipe'])
       writeFileSync(join(source, name), name);
-    const tree = await openSource(source, undefined);
+    const { tree, close } = await openSource(source, undefined);
     try {
       const { files } = await walkFolder(tree);
       writeFileSync(join(source, 'new'), 'other');
@@ -227,7 +227,7 @@ describe('a folder that is uploaded', () => {
         same: 'same',
       });
     } finally {
-      await tree.close();
+      await close();
     }
   });
 

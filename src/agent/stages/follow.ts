@@ -1,8 +1,11 @@
 import type { WorkerExit } from '../../shared/agent-protocol.ts';
 import type { ProcessIdentity } from '../../shared/process-identity.ts';
+import { stopSignalOf } from '../../shared/plan.ts';
 import { workerExit } from '../../shared/run-directory.ts';
 import { sleep, writeJsonAtomic } from '../files.ts';
-import { isAlive, killGroupOf, sendSignal } from '../identity.ts';
+import { bootId, isAlive, killGroupOf, sendSignal } from '../identity.ts';
+import { endLeft, LeftTeller, readLeft } from '../processes/leftovers.ts';
+import { hasRisen, mayBeOutOfMemory } from '../processes/out-of-memory.ts';
 import type { JobRun } from '../run.ts';
 import { isLogFull, readWorker } from '../workers.ts';
 
@@ -32,13 +35,19 @@ export async function followWorker(
     }
     if (!alive) {
       if (files.started === null) return null;
-      const lost = await endOrphan(run, files.started.process);
-      const exit: WorkerExit = {
-        start: files.started.start,
-        exitCode: null,
-        signal: null,
-        stopped: lost === 'stopped',
+      const lost = await endOrphan(run, worker, files.started.process);
+      const { start } = files.started;
+      const stopped = lost === 'stopped';
+      const unseen = { exitCode: null, signal: null, stopped };
+      const isMemory =
+        mayBeOutOfMemory(unseen) &&
+        files.started.process.bootId === bootId() &&
+        hasRisen(files.started.outOfMemory ?? {});
+      const exit: WorkerExit = readLeft(run, worker, start)?.exit ?? {
+        ...unseen,
+        start,
         time: new Date().toISOString(),
+        ...(isMemory ? { outOfMemory: true } : {}),
       };
       // The supervisor may have written its record at the last moment.
       const record = readWorker(run, worker).exit ?? exit;
@@ -60,20 +69,30 @@ function isCarried(run: JobRun, worker: number): boolean {
   return supervisor !== null && isAlive(supervisor);
 }
 
-/** A worker whose supervisor is gone: its exit cannot be learned. Waits for its end, or ends it when the run is stopped. */
-async function endOrphan(run: JobRun, worker: ProcessIdentity): Promise<'gone' | 'stopped'> {
+/**
+ * A worker whose supervisor is gone: its exit cannot be learned. Waits for its end, or ends it when the run is stopped; then ends what is left of its
+ * processes.
+ */
+async function endOrphan(
+  run: JobRun,
+  worker: number,
+  leader: ProcessIdentity,
+): Promise<'gone' | 'stopped'> {
+  const grace = run.plan.stopGraceSeconds * 1_000;
   let since: number | null = null;
-  while (isAlive(worker)) {
+  while (isAlive(leader)) {
     if (run.stop.asked.aborted) {
       if (since === null) {
         since = performance.now();
-        sendSignal(-worker.pid, 'SIGTERM');
+        sendSignal(-leader.pid, stopSignalOf(run.plan));
       }
-      if (performance.now() - since > run.plan.stopGraceSeconds * 1_000) killGroupOf(worker);
+      if (performance.now() - since > grace) sendSignal(-leader.pid, 'SIGKILL');
     }
     await sleep(100);
   }
-  killGroupOf(worker);
+  const spent = since === null ? 0 : performance.now() - since;
+  await endLeft(run, worker, Math.max(0, grace - spent));
+  if (process.platform !== 'linux') killGroupOf(leader);
   return since === null ? 'gone' : 'stopped';
 }
 
@@ -84,6 +103,7 @@ class Teller {
   #startTold: number;
   #logFullTold: boolean;
   #adopted: boolean;
+  readonly #left: LeftTeller;
 
   constructor(run: JobRun, worker: number, adopted: boolean) {
     const history = run.history.worker(worker);
@@ -92,10 +112,12 @@ class Teller {
     this.#startTold = history.start;
     this.#logFullTold = history.logFullTold;
     this.#adopted = adopted;
+    this.#left = new LeftTeller(run, worker, history.leftTold);
   }
 
   look(): void {
     const { started } = readWorker(this.#run, this.#worker);
+    const left = started === null ? null : readLeft(this.#run, this.#worker, started.start);
     const worker = this.#worker;
     if (started !== null && started.start > this.#startTold) {
       this.#startTold = started.start;
@@ -112,6 +134,7 @@ class Teller {
       this.#adopted = false;
       this.#run.events.append({ kind: 'worker-adopted', worker, pid: started.process.pid });
     }
+    if (left !== null) this.#left.found(left.processes, left.signal, left.graceSeconds);
     if (!this.#logFullTold && isLogFull(this.#run, worker)) {
       this.#logFullTold = true;
       this.#run.events.append({
@@ -126,13 +149,16 @@ class Teller {
     this.look();
     const history = this.#run.history.worker(this.#worker);
     if (history.start === exit.start && history.endTold) return;
-    const { exitCode, signal, stopped } = exit;
+    const left = readLeft(this.#run, this.#worker, exit.start);
+    if (left?.processes.every(({ how }) => how !== null) === true) this.#left.ended(left.processes);
+    const { exitCode, signal, stopped, outOfMemory } = exit;
     this.#run.events.append({
       kind: 'worker-ended',
       worker: this.#worker,
       exitCode,
       signal,
       stopped,
+      ...(outOfMemory === true ? { outOfMemory } : {}),
     });
   }
 }

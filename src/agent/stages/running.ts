@@ -4,6 +4,7 @@ import { fail, ok, problem, type Problem, type Result } from '../../shared/probl
 import { diskProblem } from '../disk-problem.ts';
 import { errorMessage, sleep } from '../files.ts';
 import { isAlive, killGroupOf } from '../identity.ts';
+import { endLeftOfEarlier } from '../processes/leftovers.ts';
 import { placeCloudSdkConfig, placeKeyFile } from '../private-folder.ts';
 import type { JobRun } from '../run.ts';
 import { startSampling } from '../samples.ts';
@@ -14,9 +15,8 @@ import { openTokenServer } from '../token-server/open.ts';
 import type { TokenServer } from '../token-server/server.ts';
 import { tellOwnCredentials } from '../own-credentials.ts';
 import { findJupyter } from '../notebook/find-jupyter.ts';
-import { endLeftKernels } from '../notebook/leftovers.ts';
 import { placeNotebook } from '../notebook/place.ts';
-import { watchNotebook, type NotebookWatch } from '../notebook/watch-notebook.ts';
+import { watchNotebook } from '../notebook/watch-notebook.ts';
 import { followWorker } from './follow.ts';
 import { cancelled } from '../ending.ts';
 import { waitForGpus, type Grants } from './waiting.ts';
@@ -58,6 +58,7 @@ export function allDone(run: JobRun): boolean {
  * Errors: those of waiting, `access.key-missing`, `host.worker-not-started`.
  */
 export async function runWorkers(run: JobRun): Promise<Ran> {
+  if (run.attempt > 1) await endLeftOfEarlier(run);
   const found = await settledStandings(run);
   const toStart = found.flatMap((standing, worker) =>
     standing.kind === 'to-start' ? [worker] : [],
@@ -84,7 +85,7 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
     const notebook = run.plan.kind === 'notebook' ? watchNotebook(run) : null;
     try {
       const exits = await startAndFollow(run, found, prepare(run, toStart, granted, tokens, locks));
-      const refusal = await endNotebook(run, notebook);
+      const refusal = (await notebook?.end()) ?? null;
       if (refusal !== null) return { ok: false, problem: refusal, stage: 'running' };
       if (!exits.ok) return { ...exits, stage: 'running' };
       run.events.append({ kind: 'stage-ended', stage: 'running' });
@@ -97,14 +98,6 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
     locks.releaseAll();
     if (tokens.ok) await tokens.value?.close();
   }
-}
-
-/** Once Jupyter has ended: nothing of it goes on, and the output is still. Why it could not go on, or null. */
-async function endNotebook(run: JobRun, notebook: NotebookWatch | null): Promise<Problem | null> {
-  if (notebook === null) return null;
-  const refusal = await notebook.end();
-  await endLeftKernels(run);
-  return refusal;
 }
 
 /** What the workers that are to start get. */

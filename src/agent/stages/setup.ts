@@ -4,6 +4,10 @@ import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
 import { readJson, removeFile, sleep, writeJsonAtomic } from '../files.ts';
 import { identityOf, killGroupOf, sendSignal } from '../identity.ts';
+import { stopSignalOf } from '../../shared/plan.ts';
+import { endLeft } from '../processes/leftovers.ts';
+import { hasRisen, mayBeOutOfMemory, outOfMemoryCounts } from '../processes/out-of-memory.ts';
+import { OUT_OF_MEMORY } from '../worker-problems.ts';
 import { openLogPipe } from '../log-pipe.ts';
 import { placeCloudSdkConfig } from '../private-folder.ts';
 import type { JobRun } from '../run.ts';
@@ -21,6 +25,7 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
   const record = run.at(SETUP_RECORD);
   const before = readJson(record, processIdentitySchema);
   if (before !== null) killGroupOf(before);
+  if (run.attempt > 1) await endLeft(run, null);
   const environment = workerEnvironment({
     plan: run.plan,
     directory: run.directory,
@@ -59,9 +64,10 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
   const identity = pid === undefined ? null : identityOf(pid);
   if (identity !== null) writeJsonAtomic(record, identity);
   const ended = new AbortController();
+  const memory = outOfMemoryCounts();
   const stop = (): void => {
     if (pid === undefined) return;
-    sendSignal(-pid, 'SIGTERM');
+    sendSignal(-pid, stopSignalOf(run.plan));
     void sleep(run.plan.stopGraceSeconds * 1_000, ended.signal).then(() =>
       sendSignal(-pid, 'SIGKILL'),
     );
@@ -72,6 +78,8 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
   run.stop.asked.removeEventListener('abort', stop);
   ended.abort();
   if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
+  // What a set-up that is through has started in a session of its own may serve the workers: it goes on until they have ended.
+  if (exitCode !== 0 || run.stop.asked.aborted) await endLeft(run, null);
   await log.end(2_000);
   removeFile(record);
   if (run.stop.asked.aborted) return fail(cancelled(run));
@@ -81,13 +89,14 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
     seconds: (performance.now() - began) / 1_000,
   });
   if (exitCode === 0) return ok();
+  const isMemory = mayBeOutOfMemory({ exitCode, signal, stopped: false }) && hasRisen(memory);
   return fail(
     problem({
       code: 'job.setup-failed',
       op: 'run setup',
       subject: run.plan.name,
-      message: `setup ended ${exitCode === null ? `by ${signal ?? 'a signal'}` : `with exit status ${exitCode}`}.`,
-      hint: `Its output: trainyard logs ${run.plan.id} (${run.at(RUN.stageLog)}).`,
+      message: `setup ended ${exitCode === null ? `by ${signal ?? 'a signal'}` : `with exit status ${exitCode}`}${isMemory ? OUT_OF_MEMORY.message : ''}.`,
+      hint: `${isMemory ? OUT_OF_MEMORY.hint : ''}Its output: trainyard logs ${run.plan.id} (${run.at(RUN.stageLog)}).`,
     }),
   );
 }

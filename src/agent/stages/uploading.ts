@@ -18,11 +18,13 @@ import {
   uploadedObject,
   type UploadAccess,
   type UploadedObject,
+  type UploadOptions,
 } from '../../transfer/upload.ts';
 import { readJson, writeJsonAtomic } from '../files.ts';
 import type { JobRun, Run } from '../run.ts';
 import { readWorker } from '../workers.ts';
 import { progressTeller, summaryOf, warningsOf } from './fetch.ts';
+import { chooseOutput } from './output-choice.ts';
 import { tellLeftOut } from './left-out.ts';
 import type { LookAccess } from './missing.ts';
 import { lookForOutput, markFinished, NOT_LOOKED, tellLost, type Looked } from './upload-again.ts';
@@ -144,8 +146,13 @@ async function sendFiles(
   const taken = (relativePath: string): string =>
     sameUpload(completed, output.prefix, source, relativePath) ??
     attemptPath(relativePath, run.attempt, !alone);
-  const first = await upload({ ...access, prefix: output.prefix, source, onTaken: taken });
+  const choice = chooseOutput(run, output.exclude ?? [], !alone);
+  const { exclude, links } = choice;
+  const how = { ...access, source, links };
+  const first = await upload({ ...how, exclude, prefix: output.prefix, onTaken: taken });
   if (!first.ok) return first;
+  const refused = choice.told(first.value.refused);
+  choice.note(first.value.sameFolders);
   let report = first.value;
   // An earlier attempt may have uploaded a file, and died before it heard so, before the file changed; or it arrived damaged.
   const clashed = new Set(
@@ -154,10 +161,10 @@ async function sendFiles(
   if (clashed.size > 0 && access.onlyOurs) {
     const others = report.failed.filter((file) => !clashed.has(file.path));
     const again = await upload({
-      ...access,
+      ...how,
       prefix: `${output.prefix}attempt-${run.attempt}/`,
-      source,
-      exclude: (relativePath, kind) => kind === 'file' && !clashed.has(relativePath),
+      exclude: (relativePath, kind) =>
+        exclude(relativePath, kind) || (kind === 'file' && !clashed.has(relativePath)),
     });
     if (!again.ok) return again;
     report = { ...again.value, failed: [...others, ...again.value.failed] };
@@ -175,7 +182,7 @@ async function sendFiles(
     .map((file) => ({ name: above(file.path), problem: file.problem }));
   return ok({
     objects: [...report.objects, ...there.map(uploadedObject)],
-    refused: first.value.refused.map((file) => ({ ...file, path: above(file.path) })),
+    refused: refused.map((file) => ({ ...file, path: above(file.path) })),
     failed,
   });
 }
@@ -213,11 +220,14 @@ async function sendArchives(
       ...(known.some((done) => done.name === `${name}.tar.gz`) ? [] : [`${name}.tar.gz`]),
       `${name}/attempt-${run.attempt}.tar.gz`,
     ];
-    const sent = await firstFree(names, access, source);
-    if (sent.ok)
-      for (const file of sent.value.refused)
+    const choice = chooseOutput(run, output.exclude ?? [], false);
+    const { exclude, links } = choice;
+    const sent = await firstFree(names, access, { source, exclude, links });
+    if (sent.ok) {
+      for (const file of choice.told(sent.value.refused))
         refused.push({ ...file, path: `worker-${worker}/${file.path}` });
-    else if (sent.problem.code === 'job.cancelled') return sent;
+      choice.note(sent.value.sameFolders);
+    } else if (sent.problem.code === 'job.cancelled') return sent;
     else failed.push({ name: `worker-${worker}.tar.gz`, problem: sent.problem });
   }
   const objects = await readCompletedUploads(access.journal, output.bucket);
@@ -238,15 +248,15 @@ const isOf = (name: string, object: string): boolean =>
 async function firstFree(
   names: readonly string[],
   access: UploadAccess,
-  source: string,
+  what: Pick<UploadOptions, 'source' | 'exclude' | 'links'>,
 ): ReturnType<typeof uploadArchive> {
-  let answer = await uploadArchive({ ...access, source, object: names[0] ?? '' });
+  let answer = await uploadArchive({ ...access, ...what, object: names[0] ?? '' });
   for (const object of names.slice(1)) {
     if (answer.ok || !isNameTaken(answer.problem)) return answer;
     if (!access.onlyOurs && answer.problem.code === 'transfer.checksum') return answer;
     const ours = (await readCompletedUploads(access.journal, access.bucket)).length > 0;
     if (!access.onlyOurs && !ours) return answer;
-    answer = await uploadArchive({ ...access, source, object });
+    answer = await uploadArchive({ ...access, ...what, object });
   }
   return answer;
 }

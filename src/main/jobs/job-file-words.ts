@@ -1,5 +1,5 @@
 import { formatCount } from '../../shared/format.ts';
-import { MAX_WORKERS } from '../../shared/job-spec.ts';
+import { MAX_WORKERS, STOP_SIGNALS } from '../../shared/job-spec.ts';
 
 /** What each field of the job file may hold, in words. `*` stands for any name or number. */
 export const ALLOWED: Readonly<Record<string, string>> = {
@@ -31,10 +31,16 @@ export const ALLOWED: Readonly<Record<string, string>> = {
   'output.key': 'the name of a key: see trainyard keys list',
   'output.archive': 'true or false',
   'output.layout': 'per-run or exact',
+  'output.exclude':
+    'a list of patterns as .gitignore has them, below each output folder: [ wandb/, "*.tmp" ]',
+  'output.exclude.*': 'a pattern as .gitignore has them, such as "*.tmp"',
   workerKeys: 'a list of at most one entry: [ { key: NAME, mode: token } ]',
   'workerKeys.*': 'a mapping: { key: NAME, mode: token, account-token or key-file }',
   'workerKeys.*.key': 'the name of a key: see trainyard keys list',
   'workerKeys.*.mode': 'token, account-token or key-file',
+  stop: 'a mapping such as { signal: SIGINT, grace: 60s }',
+  'stop.signal': STOP_SIGNALS.join(', '),
+  'stop.grace': 'a time from 1s to 1h, such as 60s or 5m',
   unattended: 'true or false',
 };
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { jobBoundary } from '../../google/boundary.ts';
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
-import type { JobSpec } from '../../shared/job-spec.ts';
+import { graceSecondsOf, type JobSpec } from '../../shared/job-spec.ts';
 import type { Account, AccessPurpose, GrantPurpose, KeyCard } from '../../shared/key.ts';
 import {
   RUN_FORMAT,
@@ -14,8 +14,6 @@ import {
 } from '../../shared/plan.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 
-/** Seconds between SIGTERM and SIGKILL. */
-export const STOP_GRACE_SECONDS = 20;
 /** Bytes of a worker's log. */
 export const LOG_LIMIT_BYTES = 1024 ** 3;
 
@@ -84,7 +82,8 @@ export function makePlan(spec: JobSpec, resolved: Resolved): Result<JobPlan> {
       return account === undefined ? [] : [{ account, mode }];
     }),
     unattended: spec.unattended,
-    stopGraceSeconds: STOP_GRACE_SECONDS,
+    ...(spec.stop === undefined ? {} : { stopSignal: spec.stop.signal }),
+    stopGraceSeconds: graceSecondsOf(spec.stop),
     logLimitBytes: LOG_LIMIT_BYTES,
     spec,
   });
@@ -93,7 +92,7 @@ export function makePlan(spec: JobSpec, resolved: Resolved): Result<JobPlan> {
 /** Where a run's objects go: frozen here, so that a retry never moves. Errors: `input.address`. */
 function planOutput(spec: JobSpec, resolved: Resolved): Result<OutputPlan | null> {
   if (spec.output === undefined) return ok(null);
-  const { gcs, layout, archive } = spec.output;
+  const { gcs, layout, archive, exclude } = spec.output;
   const address = parseGcsAddress(gcs);
   if (!address.ok) return address;
   const base = asPrefix(address.value.path);
@@ -102,7 +101,16 @@ function planOutput(spec: JobSpec, resolved: Resolved): Result<OutputPlan | null
     layout === 'exact' ? `${base}trainyard-${resolved.id}.manifest.json` : `${prefix}manifest.json`;
   const { bucket } = address.value;
   const account = resolved.outputAccount;
-  return ok({ address: gcs, bucket, prefix, manifest, layout, archive, account });
+  return ok({
+    address: gcs,
+    bucket,
+    prefix,
+    manifest,
+    layout,
+    archive,
+    ...(exclude === undefined ? {} : { exclude }),
+    account,
+  });
 }
 
 export function accountOf(card: KeyCard): Account {

@@ -150,6 +150,15 @@ test.each([
     '5:13 workerKeys is a list of 2 entries. Allowed: a list of at most one entry',
   ],
   ['unattended: sometimes', '5:13 unattended is "sometimes". Allowed: true or false.'],
+  ['stop: { signal: SIGKILL }', '5:17 stop.signal is "SIGKILL". Allowed: SIGTERM, SIGINT,'],
+  ['stop: { grace: 2h }', '5:16 stop.grace is "2h". Allowed: a time from 1s to 1h'],
+  ['stop: { grace: 0 }', '5:16 stop.grace is the number 0. Allowed: a time from 1s to 1h'],
+  ['stop: { grace: soon }', '5:16 stop.grace is "soon". Allowed: a time from 1s to 1h'],
+  ['stop: { time: 5s }', '5:9 There is no field "time" here. Allowed: signal, grace.'],
+  [
+    'output: { gcs: gs://bucket/x, exclude: "*.tmp" }',
+    '5:40 output.exclude is "*.tmp". Allowed: a list of patterns',
+  ],
   ['setup: ""', '5:8 setup is an empty text. Allowed: a command'],
 ])('%s is told in words', (line, message) => {
   const told = mistakes(withLine(line));

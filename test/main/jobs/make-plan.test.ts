@@ -183,3 +183,14 @@ test('access is due in the last quarter of a token’s life', () => {
   expect(accessEnds(null)).toBeNull();
   expect(isDue({ format: 1, tokens: [] }, 1)).toBe(false);
 });
+
+test.each([
+  [{}, undefined, 20],
+  [{ stop: { signal: 'SIGINT', grace: '60s' } }, 'SIGINT', 60],
+  [{ stop: { grace: '5m' } }, 'SIGTERM', 300],
+  [{ stop: { grace: '1h' } }, 'SIGTERM', 3_600],
+  [{ stop: { grace: 90 } }, 'SIGTERM', 90],
+] as const)('%j: workers are asked by %s, and have %d s', (fields, signal, seconds) => {
+  const plan = valueOf(makePlan(spec(fields), resolved));
+  expect([plan.stopSignal, plan.stopGraceSeconds]).toEqual([signal, seconds]);
+});

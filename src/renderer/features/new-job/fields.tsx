@@ -82,9 +82,11 @@ interface TextFieldProps {
   readonly placeholder?: string;
   readonly code?: boolean;
   readonly width?: number;
+  /** Where its row is not labelled by it alone. */
+  readonly label?: string;
 }
 
-export function TextField({ field, placeholder, code = false, width }: TextFieldProps) {
+export function TextField({ field, placeholder, code = false, width, label }: TextFieldProps) {
   const { register } = useFormContext<JobForm>();
   const { attributes } = useRemark(field);
   return (
@@ -95,6 +97,7 @@ export function TextField({ field, placeholder, code = false, width }: TextField
       placeholder={placeholder}
       spellCheck={false}
       autoComplete="off"
+      aria-label={label}
       {...attributes}
       {...register(field)}
     />
@@ -104,14 +107,16 @@ export function TextField({ field, placeholder, code = false, width }: TextField
 interface ChoiceFieldProps {
   readonly field: TextPath;
   readonly choices: readonly { readonly value: string; readonly label: string }[];
+  /** Where its row is not labelled by it alone. */
+  readonly label?: string;
 }
 
 /** Controlled: its choices may come after its value. */
-export function ChoiceField({ field, choices }: ChoiceFieldProps) {
+export function ChoiceField({ field, choices, label }: ChoiceFieldProps) {
   const { field: control } = useController<JobForm, TextPath>({ name: field });
   const { attributes } = useRemark(field);
   return (
-    <select className="nj-text nj-choice" {...attributes} {...control}>
+    <select className="nj-text nj-choice" aria-label={label} {...attributes} {...control}>
       {choices.map(({ value, label }) => (
         <option key={value} value={value}>
           {label}

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import {
   GPU_IDS,
   OUTPUT_LAYOUTS,
+  STOP_GRACE,
+  STOP_SIGNALS,
   WORKER_KEY_MODES,
   type JobSpec,
   type JobSpecInput,
@@ -39,6 +41,13 @@ export const jobFormSchema = z.object({
     key: z.string(),
     archive: z.boolean(),
     layout: z.enum(OUTPUT_LAYOUTS),
+    /** Patterns, one in each line. */
+    exclude: z.string(),
+  }),
+  stop: z.object({
+    signal: z.enum(STOP_SIGNALS),
+    /** As typed: `60s`. */
+    grace: z.string(),
   }),
   /** The key that the workers get; empty: none. */
   workerKey: z.string(),
@@ -60,7 +69,8 @@ export const EMPTY_FORM: JobForm = {
   workers: [{ command: '' }],
   env: [],
   input: { type: 'none', gcs: '', key: '', keepCompressed: false, dir: '' },
-  output: { type: 'none', gcs: '', key: '', archive: false, layout: 'per-run' },
+  output: { type: 'none', gcs: '', key: '', archive: false, layout: 'per-run', exclude: '' },
+  stop: { signal: 'SIGTERM', grace: `${STOP_GRACE.default}s` },
   workerKey: '',
   workerKeyMode: 'token',
   unattended: false,
@@ -106,7 +116,12 @@ export function formOf(spec: JobSpec): JobForm {
             key: output.key ?? '',
             archive: output.archive,
             layout: output.layout,
+            exclude: output.exclude?.join('\n') ?? '',
           },
+    stop:
+      spec.stop === undefined
+        ? { ...EMPTY_FORM.stop }
+        : { signal: spec.stop.signal, grace: String(spec.stop.grace) },
     workerKey: spec.workerKeys[0]?.key ?? '',
     workerKeyMode: spec.workerKeys[0]?.mode ?? 'token',
     unattended: spec.unattended,
@@ -155,11 +170,13 @@ export function specOf(form: JobForm): JobSpecInput {
             ...keyOf(output.key),
             ...(output.archive ? { archive: true } : {}),
             ...(output.layout === 'per-run' ? {} : { layout: output.layout }),
+            ...excludeOf(output.exclude),
           },
         }),
     ...(form.workerKey === ''
       ? {}
       : { workerKeys: [{ key: form.workerKey, mode: form.workerKeyMode }] }),
+    ...stopOf(form.stop),
     ...(form.unattended ? { unattended: true } : {}),
   };
 }
@@ -173,6 +190,17 @@ function codeOf(code: JobForm['code']): JobSpecInput['code'] {
     case 'gcs':
       return { gcs: code.gcs, ...keyOf(code.key) };
   }
+}
+
+const excludeOf = (text: string): { exclude?: string[] } => {
+  const exclude = text.split('\n').filter((line) => line.trim() !== '');
+  return exclude.length === 0 ? {} : { exclude };
+};
+
+function stopOf({ signal, grace }: JobForm['stop']): Pick<JobSpecInput, 'stop'> {
+  const time = grace.trim() === '' ? EMPTY_FORM.stop.grace : grace.trim();
+  const isUsual = signal === EMPTY_FORM.stop.signal && time === EMPTY_FORM.stop.grace;
+  return isUsual ? {} : { stop: { signal, grace: time } };
 }
 
 const keyOf = (key: string): { key?: string } => (key === '' ? {} : { key });

@@ -106,6 +106,8 @@ function fieldOf(path: readonly PropertyKey[], form: JobForm): FieldName {
       const index = form.env.findIndex(({ name }) => name === second);
       return `env.${Math.max(0, index)}.name`;
     }
+    case 'output':
+      return second === 'exclude' ? 'output.exclude' : path.map(String).join('.');
     case 'workerKeys':
       return 'workerKey';
     default:

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useFormContext, useWatch } from 'react-hook-form';
-import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
+import { STOP_SIGNALS, type WorkerKeyMode } from '../../../shared/job-spec.ts';
 import { AddressRows, FolderRow, KeyField } from './bucket-fields.tsx';
 import { ChoiceField, FlagField, Row, Section, TextField, useRemark } from './fields.tsx';
 import type { JobForm } from './form-model.ts';
@@ -29,6 +29,7 @@ const GPU_NAMES = [
   { value: 'uuid', label: 'UUID' },
   { value: 'index', label: 'Number' },
 ];
+const SIGNALS = STOP_SIGNALS.map((signal) => ({ value: signal, label: signal }));
 
 const KEY_MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
   { value: 'token', label: 'Access to this job’s input and output' },
@@ -63,6 +64,14 @@ export function JobFormSections() {
       <CodeSection />
       <Section title="Workers" about="One command for each, run by bash in a copy of the code.">
         <WorkerRows />
+        <Row label="Stopped by" field="stop.grace">
+          <div className="nj-line">
+            <ChoiceField field="stop.signal" label="Signal" choices={SIGNALS} />
+            <span className="nj-about">and, after</span>
+            <TextField field="stop.grace" label="Time to end" width={72} />
+            <span className="nj-about">by force: what they left running, too.</span>
+          </div>
+        </Row>
       </Section>
       <Section title="Environment">
         <EnvironmentRows />
@@ -169,6 +178,12 @@ function OutputSection() {
             label="As archives"
             about="one worker-<n>.tar.gz for each worker instead of single files."
           />
+          <Row label="Leave out" field="output.exclude">
+            <RowText field="output.exclude" label="Leave out of the output" placeholder="wandb/" />
+            <p className="nj-about">
+              Patterns as .gitignore has them, one in each line. May be empty.
+            </p>
+          </Row>
         </>
       )}
     </Section>

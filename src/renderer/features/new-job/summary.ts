@@ -110,7 +110,7 @@ function tellOutput(form: JobForm): readonly SummaryLine[] {
   return [
     line(
       'Output',
-      `${what} ${withKey(output.key)} when the workers end. Nothing is ever overwritten.`,
+      `${what} ${withKey(output.key)} when the workers end${output.exclude.trim() === '' ? '' : ', less what the patterns leave out'}. Nothing is ever overwritten.`,
       outputTarget(form),
     ),
   ];

@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../../../shared/events.ts';
 import { gpusAwaitedText } from '../../../../shared/gpus-awaited.ts';
+import { processesEndedText, processesLeftText } from '../../../../shared/left-processes.ts';
 import { leftOutText } from '../../../../shared/left-out.ts';
 import {
   formatBytes,
@@ -81,12 +82,22 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
           : event.exitCode === null
             ? 'nobody saw how: its supervisor is gone'
             : `exit ${event.exitCode}`;
+      const memory = event.outOfMemory === true ? ': most likely out of memory' : '';
       const good = event.exitCode === 0;
       return {
         title: `Worker ${event.worker} ${event.stopped ? 'was stopped' : good ? 'finished' : 'failed'}`,
-        detail: how,
+        detail: `${how}${memory}`,
         tone: event.stopped ? 'care' : good ? 'good' : 'bad',
       };
+    }
+    case 'processes-left': {
+      const { message, hint } = processesLeftText(event);
+      return { title: message, detail: hint, tone: 'care' };
+    }
+    case 'processes-ended': {
+      const told = processesEndedText(event);
+      if (told !== null) return { title: told.message, detail: told.hint, tone: 'care' };
+      return plain(event.asked === 1 ? 'It ended when asked' : 'They ended when asked');
     }
     case 'access-awaited':
       return { title: event.message, detail: event.hint, tone: 'care' };
@@ -123,7 +134,10 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
     case 'stop-requested':
       return {
         title: kind === 'transfer' ? 'A pause was asked for' : 'A stop was asked for',
-        detail: kind === 'transfer' ? '' : `workers have ${event.graceSeconds} s to end`,
+        detail:
+          kind === 'transfer'
+            ? ''
+            : `${event.signal ?? 'SIGTERM'} asks the workers; they have ${event.graceSeconds} s to end`,
         tone: 'care',
       };
     case 'worker-log-full':

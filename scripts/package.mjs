@@ -1,7 +1,7 @@
 // `npm run package`: makes the application for this machine; arguments are handed to electron-builder (`-- --dir`: a folder, no installer).
 // With the test runtime only `--dir` is made, and its name says that it is for tests: that runtime is not ours to ship.
 // TRAINYARD_PACKAGE_OUTPUT: another folder than `dist`. TRAINYARD_UPDATE_URL: the folder on the web where installed ones look for newer
-// versions (what electron-builder makes is put there); without it they look nowhere.
+// versions (what electron-builder makes is put there), by https alone; without it they look nowhere.
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -64,6 +64,12 @@ async function packageForTests(runtime, args) {
 
 async function main() {
   const args = process.argv.slice(2);
+  if (updates !== null && !(URL.canParse(updates) && new URL(updates).protocol === 'https:')) {
+    say(
+      'TRAINYARD_UPDATE_URL must be an https address: what comes from there replaces the application.',
+    );
+    return 2;
+  }
   const built = await run(join(root, 'scripts', 'build.mjs'), []);
   if (built !== 0) return built;
   let runtime;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type * as z from 'zod';
+import { bodyNotServed } from './not-served.ts';
 import { invalid, refuse, type ErrorReply } from './reply.ts';
 
 /** Largest JSON body that is read, bytes. */
@@ -104,6 +105,8 @@ export function parseJson<T>(text: string, schema: z.ZodType<T>): JsonBody<T> {
   } catch {
     return { ok: false, reply: refuse(400, 'parseError', 'Parse Error') };
   }
+  const notServed = bodyNotServed(value);
+  if (notServed !== null) return { ok: false, reply: notServed };
   const parsed = schema.safeParse(value);
   if (parsed.success) return { ok: true, value: parsed.data };
   const issue = parsed.error.issues[0];

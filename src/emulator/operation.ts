@@ -37,6 +37,7 @@ export function operationOf(
     case 'security-token':
       return target.service;
     case 'plain':
+      return plainOperation(method, target.below[1], query);
     case 'download':
       return reads(method) ? 'media' : 'other';
     case 'upload':
@@ -49,6 +50,16 @@ export function operationOf(
     case 'nothing':
       return 'other';
   }
+}
+
+function plainOperation(method: string, object: string, query: URLSearchParams): Operation {
+  if (object === '') return method === 'GET' ? 'list' : 'bucket';
+  if (reads(method)) return 'media';
+  if (query.has('uploads')) return 'upload-start';
+  const isPart = query.has('uploadId');
+  if (method === 'DELETE') return isPart ? 'upload-cancel' : 'delete';
+  if (method === 'PUT' || method === 'POST') return isPart ? 'upload-chunk' : 'upload-simple';
+  return 'other';
 }
 
 function uploadOperation(

@@ -1,6 +1,8 @@
 import type { Context } from './context.ts';
+import { CONTROL_PATH } from './faults/control.ts';
 import { answerExchange } from './oauth/exchange.ts';
 import { answerToken } from './oauth/token.ts';
+import { partNotServed, requestNotServed } from './not-served.ts';
 import { notFound, plainJson, refuse, type Reply } from './reply.ts';
 import {
   createBucket,
@@ -29,6 +31,7 @@ import {
   updateObject,
 } from './storage/objects.ts';
 import { resumable } from './storage/resumable.ts';
+import { routeXml } from './storage/xml.ts';
 import { mediaUpload, multipartUpload, startResumable } from './storage/upload.ts';
 
 /** Which service a path belongs to. `below`: what follows its prefix, split at `/` and decoded. */
@@ -54,7 +57,7 @@ const KEY_SET = '/service_accounts/v1/jwk/';
 
 /**
  * Reads the path of a request, as it came, without its query. `null`: percent signs that do not decode.
- * Besides the APIs: `/b/...` (a client library that takes the host alone for the JSON API), and `/BUCKET/OBJECT` (the XML API's address).
+ * Besides the APIs: `/b/...` (a client library that takes the host alone for the JSON API), and `/BUCKET/OBJECT` and `/BUCKET` (the XML API's addresses, both names decoded).
  */
 export function readTarget(path: string): Target | null {
   try {
@@ -69,9 +72,11 @@ export function readTarget(path: string): Target | null {
       return { service: 'project', below: split(path.slice('/v1/projects/'.length)) };
     if (path === '/b' || path.startsWith('/b/'))
       return { service: 'storage', prefix: '', below: split(path.slice(1)) };
-    const plain = /^\/([a-z0-9][a-z0-9._-]{2,})\/(.+)$/s.exec(path);
-    if (plain?.[1] !== undefined && plain[2] !== undefined)
-      return { service: 'plain', below: [plain[1], decodeURIComponent(plain[2])] };
+    if (path.startsWith('/batch/')) return { service: 'nothing', below: ['batch'] };
+    const [bucket = '', ...object] = path.slice(1).split('/');
+    const name = decodeURIComponent(bucket);
+    if (/^[a-z0-9][a-z0-9._-]{2,}$/.test(name))
+      return { service: 'plain', below: [name, decodeURIComponent(object.join('/'))] };
     return { service: 'nothing', below: [] };
   } catch {
     return null;
@@ -82,7 +87,8 @@ const split = (path: string): string[] => path.split('/').map(decodeURIComponent
 
 /** The bucket and object that a request is about, for the log. */
 export function subjectOf(target: Target, query: URLSearchParams): Context['subject'] {
-  if (target.service === 'plain') return { bucket: target.below[0], object: target.below[1] };
+  if (target.service === 'plain')
+    return { bucket: target.below[0], object: target.below[1] === '' ? null : target.below[1] };
   if (!('prefix' in target)) return { bucket: null, object: null };
   const [, bucket = null, , object = null] = target.below;
   return { bucket, object: object ?? (target.service === 'upload' ? query.get('name') : null) };
@@ -102,6 +108,8 @@ const wrongMethod = (): Reply =>
 /** Answers a request whose caller is known. */
 export async function route(context: Context, target: Target): Promise<Reply> {
   const { emulator, request } = context;
+  const notServed = requestNotServed(context.query, request.headers);
+  if (notServed !== null) return notServed;
   switch (target.service) {
     case 'token':
       return answerToken(
@@ -130,14 +138,17 @@ export async function route(context: Context, target: Target): Promise<Reply> {
           : wrongMethod()
         : noSuchMethod();
     case 'plain':
-      return isRead(context) ? getObject(context, ...target.below, true) : wrongMethod();
+      // Where rules may not be changed, nothing that looks like one becomes an object.
+      return target.below.join('/') === CONTROL_PATH.slice(1) && !isRead(context)
+        ? wrongMethod()
+        : routeXml(context, ...target.below);
     case 'upload':
       return routeUpload(context, target.below, target.prefix);
     case 'storage':
     case 'download':
       return routeStorage(context, target.below, target.service === 'download');
     case 'nothing':
-      return noSuchMethod();
+      return partNotServed(target.below[0]) ?? noSuchMethod();
   }
 }
 
@@ -171,7 +182,8 @@ async function routeStorage(
   download: boolean,
 ): Promise<Reply> {
   const [b, bucket, collection, object, action, ...more] = below;
-  if (b !== 'b') return noSuchMethod();
+  // `projects/P/serviceAccount`, `projects/P/hmacKeys`, `channels/stop`.
+  if (b !== 'b') return partNotServed(b === 'projects' ? collection : b) ?? noSuchMethod();
   const { method } = context;
   if (bucket === undefined) {
     if (method === 'POST') return createBucket(context);
@@ -193,7 +205,7 @@ async function routeStorage(
       ? managedFolderPolicy(context, bucket, object)
       : wrongMethod();
   }
-  if (collection !== 'o') return noSuchMethod();
+  if (collection !== 'o') return partNotServed(collection) ?? noSuchMethod();
   if (action === undefined) {
     if (isRead(context))
       return getObject(context, bucket, object, download || context.query.get('alt') === 'media');
@@ -202,6 +214,8 @@ async function routeStorage(
       ? updateObject(context, bucket, object)
       : wrongMethod();
   }
+  const notServed = partNotServed(action);
+  if (notServed !== null) return notServed;
   if (method !== 'POST') return noSuchMethod();
   if (action === 'compose' && more.length === 0) return composeObject(context, bucket, object);
   const [toB, toBucket, toO, toObject, ...rest] = more;
@@ -247,6 +261,6 @@ async function routeBucketPart(
     case 'storageLayout':
       return isRead(context) ? getStorageLayout(context, bucket) : wrongMethod();
     default:
-      return noSuchMethod();
+      return partNotServed(collection) ?? noSuchMethod();
   }
 }

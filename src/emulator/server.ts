@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { bytesReceived, dropBody } from './body.ts';
 import type { Context, Emulator } from './context.ts';
 import { answerControl, CONTROL_PATH } from './faults/control.ts';
+import { refuseForeignPage } from './foreign-pages.ts';
 import { FaultRun, type Grasp } from './faults/run.ts';
 import { ConnectionCut } from './faults/stream.ts';
 import { nameFromBody } from './faults/subject.ts';
@@ -53,9 +54,10 @@ async function handle(
   const query = new URLSearchParams(search.join('?'));
   const read = readTarget(path);
   const target = read ?? { service: 'nothing', below: [] };
+  const foreign = refuseForeignPage(request.headers);
   if (path === CONTROL_PATH && emulator.faults.controllable) {
     const asked = { method, style: 'json', fields: null } as const;
-    const reply = await answerControl(request, emulator.faults);
+    const reply = foreign ?? (await answerControl(request, emulator.faults));
     await new ReplyWriter(response, asked, () => undefined).write(reply);
     return;
   }
@@ -92,7 +94,8 @@ async function handle(
   try {
     const instead = (await faults?.before(graspOf(emulator, request, query))) ?? null;
     caller =
-      read === null ? invalid('The path is not UTF-8.') : identify(emulator, request, target);
+      (emulator.open ? foreign : null) ??
+      (read === null ? invalid('The path is not UTF-8.') : identify(emulator, request, target));
     const reply =
       instead ??
       (caller.kind === 'error'
@@ -194,6 +197,9 @@ function identify(
     return emulator.open ? { kind: 'everyone-allowed' } : { kind: 'anonymous' };
   const token = tokenOf(request);
   const access = token === null ? null : emulator.tokens.find(token);
+  // What another made, or nobody: clients send something where they are told to send nothing. A token of its own that ended is refused all the same.
+  if (access === null && emulator.open && (token === null || !emulator.tokens.hasEnded(token)))
+    return { kind: 'everyone-allowed' };
   return access === null
     ? refuse(401, 'authError', 'Invalid Credentials', {
         'www-authenticate': 'Bearer realm="https://accounts.google.com/", error="invalid_token"',

@@ -21,6 +21,7 @@ const XML_CODES: Readonly<Record<number, string>> = {
   404: 'NoSuchKey',
   412: 'PreconditionFailed',
   416: 'InvalidRange',
+  501: 'NotImplemented',
 };
 
 const escapeXml = (text: string): string =>

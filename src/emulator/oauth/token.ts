@@ -31,6 +31,7 @@ export type TokenKind = 'assertion' | 'token' | 'narrowed';
 export class TokenRegister {
   readonly lifetimeSeconds: number;
   readonly #tokens = new Map<string, LiveAccess>();
+  readonly #ended = new Set<string>();
   readonly #note: (kind: TokenKind, token: string) => void;
 
   /** `note` hears of every token that is handed out or taken in. */
@@ -50,8 +51,7 @@ export class TokenRegister {
   /** `expiresAt`: its end where that is another than a whole lifetime from now, milliseconds since 1970. */
   mint(access: Access, expiresAt?: number): string {
     const now = Date.now();
-    for (const [token, { expiresAt }] of this.#tokens)
-      if (expiresAt <= now) this.#tokens.delete(token);
+    for (const [token, { expiresAt }] of this.#tokens) if (expiresAt <= now) this.revoke(token);
     const token = `ya29.c.${randomBytes(96).toString('base64url')}`;
     this.#tokens.set(token, {
       ...access,
@@ -63,7 +63,14 @@ export class TokenRegister {
 
   /** Ends a token before its time. False: it was unknown. */
   revoke(token: string): boolean {
-    return this.#tokens.delete(token);
+    const wasKnown = this.#tokens.delete(token);
+    if (wasKnown) this.#ended.add(token);
+    return wasKnown;
+  }
+
+  /** Whether a token was handed out here, and counts no more. */
+  hasEnded(token: string): boolean {
+    return this.find(token) === null && (this.#ended.has(token) || this.#tokens.has(token));
   }
 
   /** `null`: unknown or expired. */

@@ -73,10 +73,10 @@ export function listPage(names: readonly string[], request: ListRequest): Page {
   return { items, prefixes, next: null };
 }
 
-const encodeMark = (mark: PageMark): string =>
+export const encodeMark = (mark: PageMark): string =>
   Buffer.from(`${mark.prefix ? 'p' : 'n'}${mark.name}`).toString('base64url');
 
-function decodeMark(token: string): PageMark | ErrorReply {
+export function decodeMark(token: string): PageMark | ErrorReply {
   const text = Buffer.from(token, 'base64url').toString('utf8');
   if (!/^[pn]/.test(text)) return invalid('Invalid page token.');
   return { name: text.slice(1), prefix: text.startsWith('p') };

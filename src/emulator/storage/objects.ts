@@ -1,7 +1,16 @@
 import * as z from 'zod';
 import { readJson } from '../body.ts';
 import type { Context } from '../context.ts';
-import { conditionNotMet, empty, invalid, isError, json, notFound, type Reply } from '../reply.ts';
+import {
+  conditionNotMet,
+  empty,
+  invalid,
+  isError,
+  json,
+  notFound,
+  type ErrorReply,
+  type Reply,
+} from '../reply.ts';
 import { objectMetadataSchema, type ObjectMetadata, type ObjectRecord } from '../state/model.ts';
 import { createReadStream } from 'node:fs';
 import {
@@ -177,18 +186,30 @@ export async function copyObject(
   });
 }
 
-/** Writes the sources one after the other as a new object. */
+interface CopyOptions {
+  readonly conditions: Exclude<ReturnType<typeof readPreconditions>, { kind: 'error' }>;
+  readonly composed: boolean;
+}
+
 async function copyContent(
   context: Context,
   sources: readonly ObjectRecord[],
   to: { readonly bucket: string; readonly name: string },
   attributes: ObjectMetadata,
-  options: {
-    readonly conditions: Exclude<ReturnType<typeof readPreconditions>, { kind: 'error' }>;
-    readonly composed: boolean;
-    readonly answer: (object: ObjectRecord) => Record<string, unknown>;
-  },
+  options: CopyOptions & { readonly answer: (object: ObjectRecord) => Record<string, unknown> },
 ): Promise<Reply> {
+  const object = await writeCopy(context, sources, to, attributes, options);
+  return isError(object) ? object : json(options.answer(object));
+}
+
+/** Writes the sources one after the other as a new object. */
+export async function writeCopy(
+  context: Context,
+  sources: readonly ObjectRecord[],
+  to: { readonly bucket: string; readonly name: string },
+  attributes: ObjectMetadata,
+  options: CopyOptions,
+): Promise<ObjectRecord | ErrorReply> {
   const { store } = context.emulator;
   const check = mayWrite(context.emulator, context.principal, to, options.conditions);
   const early = check(store.object(to.bucket, to.name));
@@ -206,12 +227,11 @@ async function copyContent(
   }
   const content = await writer.finish();
   const components = sources.reduce((sum, source) => sum + (source.componentCount ?? 1), 0);
-  const object = await store.commit(
+  return store.commit(
     to.bucket,
     to.name,
     options.composed ? { ...content, md5: null, componentCount: components } : content,
     attributes,
     check,
   );
-  return isError(object) ? object : json(options.answer(object));
 }

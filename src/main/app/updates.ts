@@ -1,17 +1,24 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { app } from 'electron';
 import type { Log } from '../platform/log.ts';
+import { updatesRefused } from './update-address.ts';
 
 /** How often it is asked whether there is a newer one. Milliseconds. */
 const EVERY = 24 * 60 * 60 * 1000;
 
 /**
  * Looks for newer versions where the package says they are: `app-update.yml`, which packaging writes when it is given an address
- * (`TRAINYARD_UPDATE_URL`). Without one, nothing is asked anywhere. What was fetched is put in place when the application quits.
+ * (`TRAINYARD_UPDATE_URL`). Without one, and where it is not https, nothing is asked anywhere. What was fetched is put in place when the application quits.
  */
 export async function followUpdates(log: Log, resources = process.resourcesPath): Promise<void> {
-  if (!app.isPackaged || !existsSync(join(resources, 'app-update.yml'))) return;
+  const file = join(resources, 'app-update.yml');
+  if (!app.isPackaged || !existsSync(file)) return;
+  const refused = updatesRefused(readFileSync(file, 'utf8'));
+  if (refused !== null) {
+    log.warn(refused, null);
+    return;
+  }
   const { autoUpdater } = (await import('electron-updater')).default;
   autoUpdater.logger = {
     info: (message?: unknown) => log.info(String(message)),

@@ -1,5 +1,5 @@
 /**
- * The agent program: `start`, `probe` and `version` for hosts, `carry` and `supervise` for itself (src/shared/agent-protocol.ts).
+ * The agent program: `start`, `probe`, `sweep` and `version` for hosts, `carry` and `supervise` for itself (src/shared/agent-protocol.ts).
  * Each verb loads only what it needs: a supervisor lives as long as its worker, and there may be many.
  */
 import path from 'node:path';
@@ -8,7 +8,7 @@ const [verb, first, second] = process.argv.slice(2);
 
 function usage(): never {
   process.stderr.write(
-    'usage: agent start RUN_DIRECTORY | probe HOME | version\nStart it through Trainyard: it expects its secrets on stdin.\n',
+    'usage: agent start RUN_DIRECTORY | probe HOME | sweep RUNS | version\nStart it through Trainyard: it expects its secrets on stdin.\n',
   );
   process.exit(2);
 }
@@ -28,6 +28,10 @@ switch (verb) {
   case 'probe':
     if (first === undefined) usage();
     await (await import('./probe.ts')).printProbe(path.resolve(first));
+    break;
+  case 'sweep':
+    if (first === undefined) usage();
+    (await import('./private-folder.ts')).sweepRuns(path.resolve(first), '');
     break;
   case 'version':
     process.stdout.write(`${(await import('./version.ts')).agentVersion()}\n`);

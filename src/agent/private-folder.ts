@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } 
 import path from 'node:path';
 import * as z from 'zod';
 import { lockSchema, workerStartedSchema } from '../shared/agent-protocol.ts';
-import { RUN, workerPid, workerStarted } from '../shared/run-directory.ts';
+import { KEY_FOLDER_RUN, RUN, workerPid, workerStarted } from '../shared/run-directory.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';
 import { isAlive, ownIdentity } from './identity.ts';
 import { findProcesses } from './processes/end.ts';
@@ -44,8 +44,11 @@ export function placeKeyFile(run: string, content: string): KeyFolder {
       ? path.join(MEMORY_DISK, `trainyard-${randomBytes(12).toString('hex')}`)
       : path.join(run, RUN.private, 'key');
     writeJsonAtomic(record, { folder });
-    if (folder.startsWith(MEMORY_DISK)) mkdirSync(folder, { mode: 0o700 });
-    else makeFolder(folder);
+    if (folder.startsWith(MEMORY_DISK)) {
+      mkdirSync(folder, { mode: 0o700 });
+      // Whoever finds it after a crash needs not ask every run.
+      writeFileSync(path.join(folder, KEY_FOLDER_RUN), run, { mode: 0o600, flag: 'wx' });
+    } else makeFolder(folder);
   }
   const keyFile = path.join(folder, 'key.json');
   const cloudSdkConfig = path.join(folder, 'cloudsdk');

@@ -82,15 +82,9 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
   const { agentFolder } = options;
   const nodeRuntime =
     options.nodeRuntime ?? nodeRuntimeFor([agentFolder, join(agentFolder, '../../node_modules')]);
-  const hosts = hostsOf([
-    localHost({
-      paths: paths.value,
-      agentFolder,
-      nodeRuntime,
-      env,
-      log,
-    }),
-  ]);
+  const local = localHost({ paths: paths.value, agentFolder, nodeRuntime, env, log });
+  await local.sweepKeys();
+  const hosts = hostsOf([local]);
   const jobs = jobService({
     hosts,
     keys,

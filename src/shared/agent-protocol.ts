@@ -12,11 +12,12 @@ import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
 
 /**
- * How anyone speaks with the agent program. Three verbs for hosts, the same on every kind of host:
+ * How anyone speaks with the agent program. Four verbs for hosts, the same on every kind of host:
  *
  * - `agent.mjs start RUN_DIRECTORY`: reads one {@link agentSecretsSchema} from stdin to its end, starts the agent detached
  *   (own session, no terminal), waits until it holds the run's lock and wrote `agent-started`, prints one {@link startAnswerSchema}, exits 0.
  * - `agent.mjs probe HOME`: prints one {@link hostProbeSchema}.
+ * - `agent.mjs sweep RUNS`: removes the secrets that crashed runs of a folder of runs left: those that no agent carries, and whose workers are gone.
  * - `agent.mjs version`: prints the version.
  *
  * Two for itself: `carry` (the agent) and `supervise` (the supervisor of one worker).

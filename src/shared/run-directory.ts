@@ -50,3 +50,6 @@ export const workerFamily = (worker: number): string => `${workerFolder(worker)}
 export const workerLeft = (worker: number): string => `${workerFolder(worker)}/left.json`;
 export const workerOutput = (worker: number): string => `${RUN.output}/worker-${worker}`;
 export const workerLog = (worker: number): string => `${RUN.logs}/worker-${worker}.log`;
+
+/** In the folder of a key file on a memory disk: a file that holds the path of its run's directory. */
+export const KEY_FOLDER_RUN = 'run';

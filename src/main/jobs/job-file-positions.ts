@@ -1,4 +1,13 @@
-import { isAlias, isMap, isScalar, isSeq, type Document, type Node } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Document,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from 'yaml';
 import type { FieldPath } from './job-file-words.ts';
 
 /** Where something stands in the text: offsets, in characters. */
@@ -15,9 +24,7 @@ export function placeOf(document: Document, path: FieldPath): Place {
   let place: Place = { key: null, value: node?.range?.[0] ?? null, source: null };
   for (const part of path) {
     if (isMap(node)) {
-      const pair = node.items.find(
-        ({ key }) => isScalar(key) && String(key.value) === String(part),
-      );
+      const pair = fieldsOf(node).get(String(part));
       if (pair === undefined) return place;
       const key = isScalar(pair.key) ? (pair.key.range?.[0] ?? null) : null;
       node = resolve(document, pair.value);
@@ -28,6 +35,21 @@ export function placeOf(document: Document, path: FieldPath): Place {
     } else return place;
   }
   return place;
+}
+
+/** Of each mapping its fields by name, made once: a file with many mistakes asks for each of them. The first of two counts. */
+const known = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function fieldsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  let fields = known.get(map);
+  if (fields === undefined) {
+    const named = map.items.flatMap((pair): [string, Pair][] =>
+      isScalar(pair.key) ? [[String(pair.key.value), pair]] : [],
+    );
+    fields = new Map(named.toReversed());
+    known.set(map, fields);
+  }
+  return fields;
 }
 
 function resolve(document: Document, node: unknown): Node | null {

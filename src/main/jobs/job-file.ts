@@ -4,6 +4,7 @@ import type * as z from 'zod';
 import { jobSpecSchema, type JobSpec } from '../../shared/job-spec.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { placeOf } from './job-file-positions.ts';
+import { repeatedFields, shapeReason } from './job-file-shape.ts';
 import { explainIssue, refusals, type Mistake } from './job-file-mistakes.ts';
 import type { FieldPath } from './job-file-words.ts';
 
@@ -55,7 +56,11 @@ export function jobFilePlaces(
   options: { readonly path: string },
 ): (field: FieldPath) => string {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent' });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: false,
+    logLevel: 'silent',
+  });
   return (field) => {
     const place = placeOf(document, field);
     const { line, col } = lines.linePos(place.value ?? place.key ?? 0);
@@ -91,11 +96,15 @@ function readFields(text: string): ReadJobFile {
     return first('The file is not text in UTF-8: it is no job file.');
   if (text.trim() === '') return first('The file is empty.');
 
+  const shape = shapeReason(text);
+  if (shape !== null) return first(shape);
+
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    uniqueKeys: true,
+    // Looked for below, in less time.
+    uniqueKeys: false,
     // Not "silent": that would also leave out the error for a second document. Nothing is printed.
     logLevel: 'error',
   });
@@ -103,13 +112,16 @@ function readFields(text: string): ReadJobFile {
     const { line, col } = lines.linePos(offset ?? 0);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const yamlMistakes = document.errors.map((error) => ({
+  const errors = document.errors.map((error) => ({
     ...at(error.pos[0]),
     message: explainYaml(error),
   }));
-  // A field given twice leaves the rest readable; other errors of YAML do not.
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY'))
-    return { spec: null, mistakes: inOrder(yamlMistakes) };
+  if (errors.length > 0) return { spec: null, mistakes: inOrder(errors) };
+  // A field given twice leaves the rest readable; errors of YAML do not.
+  const yamlMistakes = repeatedFields(document).map((offset) => ({
+    ...at(offset),
+    message: 'This field stands in the mapping twice. Keep one of them.',
+  }));
 
   const value = withoutNone(toValue(document));
   if (value === undefined) return first('The file refers to itself too often (YAML aliases).');
@@ -155,8 +167,6 @@ function inOrder(mistakes: readonly PlacedMistake[]): readonly PlacedMistake[] {
 
 function explainYaml(error: YAMLError): string {
   switch (error.code) {
-    case 'DUPLICATE_KEY':
-      return 'This field stands in the mapping twice. Keep one of them.';
     case 'TAB_AS_INDENT':
       return 'A tab indents this line. YAML allows spaces only.';
     case 'MULTIPLE_DOCS':

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { constants, readFileSync } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { writeFileAtomically } from '../platform/atomic-file.ts';
 import { codeOf, reasonOf, type Environment } from '../platform/paths.ts';
@@ -148,6 +148,32 @@ export function passphraseVault(
   };
 }
 
+/** How a shell hands over what a program writes: `TRAINYARD_PASSPHRASE_FILE=<(pass show trainyard)`. Whoever made it writes to it, and ends. */
+const DESCRIPTOR = /^\/(dev\/stdin|(dev|proc\/(self|\d+))\/fd\/\d+)$/;
+
+/**
+ * The text of a file, as far as a passphrase may reach and a little more; null where it is no regular file: nobody may ever write to a named pipe, and
+ * a device has no end. Throws what the system throws.
+ */
+async function beginningOf(path: string): Promise<string | null> {
+  if (DESCRIPTOR.test(path) && !(await stat(path)).isFile()) return readFile(path, 'utf8');
+  // Without O_NONBLOCK a named pipe would wait for a writer for ever; on Windows the flag does not exist.
+  const wait = process.platform === 'win32' ? 0 : constants.O_NONBLOCK;
+  const file = await open(path, constants.O_RDONLY | wait);
+  try {
+    if (!(await file.stat()).isFile()) return null;
+    const buffer = Buffer.alloc(MAX_PASSPHRASE * 4 + 4);
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
+      if (bytesRead === 0) return buffer.toString('utf8', 0, length);
+      length += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 /** The passphrase: the file's text without the line break at its end. Errors: `input.passphrase-file`. */
 export async function readPassphrase(env: Environment): Promise<Result<string>> {
   const path = env['TRAINYARD_PASSPHRASE_FILE'] ?? '';
@@ -166,7 +192,9 @@ export async function readPassphrase(env: Environment): Promise<Result<string>> 
       'The passphrase vault is chosen, and TRAINYARD_PASSPHRASE_FILE names no passphrase file.',
     );
   try {
-    const text = (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+    const read = await beginningOf(path);
+    if (read === null) return refuse(`The passphrase file ${path} is not a regular file.`);
+    const text = read.replace(/\r?\n$/, '');
     if (text === '') return refuse(`The passphrase file ${path} is empty.`);
     if (text.length > MAX_PASSPHRASE)
       return refuse(`The passphrase file ${path} is longer than a passphrase can be.`);

@@ -286,3 +286,22 @@ test.each(['input: none', 'output: none', 'input:', 'output: null', 'input: ~\no
     expect(read.spec).toEqual(readJobFile(minimal).spec);
   },
 );
+
+test.each([
+  ['['.repeat(100_000), 'nested more than 100 levels'],
+  [`a: ${'{a: '.repeat(5_000)}1${'}'.repeat(5_000)}`, 'nested more than 100 levels'],
+  ['- '.repeat(100_000), 'nested more than 100 levels'],
+  [Array.from({ length: 20_000 }, (_, index) => `k${index}: 1`).join('\n'), '10,000 entries'],
+  [`a: &a x\nb: [${'*a,'.repeat(5_000)}]`, 'refers to itself too often'],
+])('a file of a shape that no job file has is told so before it is parsed: %#', (text, reason) => {
+  const told = mistakes(text);
+  expect(told).toHaveLength(1);
+  expect(told[0]).toContain(reason);
+});
+
+test('of thousands of fields each is told where it stands', () => {
+  const fields = Array.from({ length: 9_000 }, (_, index) => `k${index}: 1`);
+  const told = mistakes(`${minimal}${fields.join('\n')}\nk0: 2`);
+  expect(told).toHaveLength(9_001);
+  expect(told.at(-1)).toContain('9005:1 This field stands in the mapping twice');
+});

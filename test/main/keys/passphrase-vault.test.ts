@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { passphraseVault } from '../../../src/main/keys/passphrase-vault.ts';
+import { passphraseVault, readPassphrase } from '../../../src/main/keys/passphrase-vault.ts';
 import { problemOf, temporaryFolder, valueOf } from '../temp.ts';
 import { cardOf, vaultSuite } from './vault-suite.ts';
 
@@ -59,6 +60,21 @@ test('without a passphrase file it says which variable to set', async () => {
   expect(problem.code).toBe('input.passphrase-file');
   expect(problem.hint).toContain('TRAINYARD_PASSPHRASE_FILE');
   expect((await passphraseVault(fresh().path, fresh('\n').env).state()).state).toBe('unavailable');
+});
+
+test('a passphrase file that nobody may ever write to, or that has no end, is refused at once', async () => {
+  const pipe = join(temporaryFolder(), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const said = async (file: string) =>
+    problemOf(await readPassphrase({ TRAINYARD_PASSPHRASE_FILE: file }));
+  for (const file of [pipe, '/dev/zero'])
+    expect(await said(file)).toMatchObject({
+      code: 'input.passphrase-file',
+      message: `The passphrase file ${file} is not a regular file.`,
+    });
+  const { env } = fresh('x'.repeat(1 << 20));
+  expect(problemOf(await readPassphrase(env)).message).toContain('longer than');
+  expect(valueOf(await readPassphrase(fresh().env))).toBe('correct horse');
 });
 
 test('a changed byte, a moved item, torn and later files are noticed', async () => {

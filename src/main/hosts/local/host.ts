@@ -23,6 +23,7 @@ import { cleanAgents } from './clean-agents.ts';
 import { agentEnvironment } from './environment.ts';
 import { codeAddresses, foundProxies } from './found-proxies.ts';
 import { listFolder } from './list-folder.ts';
+import { hasLeftKeys } from './left-keys.ts';
 import { noteUse, placeAgent, type PlacedAgent } from './place-agent.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
 import { makeFolders } from '../../platform/make-folders.ts';
@@ -30,6 +31,7 @@ import { makeFolders } from '../../platform/make-folders.ts';
 /** The agent answers within 20 s; a loaded machine takes longer to start Node.js. Milliseconds. */
 const START_TIME = 60_000;
 const PROBE_TIME = 30_000;
+const SWEEP_TIME = 20_000;
 
 /** How often, and how many times, an agent is looked for whose start was ended from outside: ten seconds. Milliseconds. */
 const LATE_EVERY = 100;
@@ -47,8 +49,10 @@ export interface LocalHostOptions {
   readonly platform?: NodeJS.Platform;
 }
 
-/** This machine. */
-export function localHost(options: LocalHostOptions): Host {
+/** This machine; `sweepKeys` removes the key files that crashed runs left on the memory disk, and never fails. */
+export function localHost(
+  options: LocalHostOptions,
+): Host & { readonly sweepKeys: () => Promise<void> } {
   const { paths, log } = options;
   const platform = options.platform ?? process.platform;
   const env = agentEnvironment(options.env);
@@ -133,8 +137,25 @@ export function localHost(options: LocalHostOptions): Host {
     return parsed.success ? ok(parsed.data) : fail(agentFailed('probe this machine', executed));
   };
 
+  const sweepKeys = async (): Promise<void> => {
+    if (platform !== 'linux' || !(await hasLeftKeys(paths.runs, isLive))) return;
+    const agent = await place();
+    if (!agent.ok) {
+      log.warn('removing the key files of crashed runs', agent.problem);
+      return;
+    }
+    const { node, program } = agent.value;
+    const swept = await execute(node, [program, 'sweep', paths.runs], {
+      env,
+      timeoutMs: SWEEP_TIME,
+    });
+    if (swept.exitCode !== 0)
+      log.warn('removing the key files of crashed runs', agentFailed('sweep', swept));
+  };
+
   return {
     name: 'local',
+    sweepKeys,
     probe,
     async placeAgent() {
       const placed = await place();

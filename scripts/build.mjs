@@ -109,6 +109,11 @@ async function buildAgentFolder(folder) {
   return late;
 }
 
+/** The keychain's native library in a process of its own, outside the application's archive. One file: nothing lies beside it. */
+function buildKeychain(folder) {
+  return program(folder, 'src/main/keys/keychain-helper.ts', 'keychain', { target: 'node24' });
+}
+
 async function buildRenderer(folder) {
   const config = join(root, 'vite.config.renderer.ts');
   if (!existsSync(config)) return;
@@ -139,6 +144,7 @@ async function buildAll(fresh) {
       plugins: [namesAlone],
       logLevel: 'warning',
     }),
+    buildKeychain(join(fresh, 'keychain')),
     buildRenderer(join(fresh, 'renderer')),
     buildIcons(join(fresh, 'icons')),
   ]);

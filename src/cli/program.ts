@@ -64,6 +64,13 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
           version: files.version,
           agentFolder: files.agentFolder,
           nodeRuntime: files.nodeRuntime,
+          keychain: {
+            signal: interrupts.signal,
+            onSilence: () =>
+              output.note(
+                'Waits for the keychain, which has not answered yet: it may ask for its password in a window…',
+              ),
+          },
         }).then((result) => {
           const services = valueOf(result);
           if (unchecked) output.warn(UNCHECKED);

@@ -10,6 +10,7 @@ import { gpuRules } from './jobs/choose-gpus.ts';
 import { narrowingBook } from './jobs/narrowing-book.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
+import type { KeychainPatience } from './keys/keychain-vault.ts';
 import { powerBook } from './keys/power-book.ts';
 import { keyService, type KeyService } from './keys/service.ts';
 import { chosenVault } from './keys/vault-choice.ts';
@@ -51,6 +52,8 @@ export interface ServicesOptions {
   readonly agentFolder: string;
   /** A Node.js 24 program for agents. Without it: one beside the agent, one in the checkout's packages, or this very program. */
   readonly nodeRuntime?: string;
+  /** How long the keychain is waited for, and who is told. */
+  readonly keychain?: KeychainPatience;
   /** What sample data is made of. Without it there is none. */
   readonly sample?: SampleFiles;
 }
@@ -71,17 +74,20 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
   const log = openLog(join(paths.value.logs, 'trainyard.log'));
   const store = openStore(paths.value.database, log);
   const settings = settingRows(store);
+  const { agentFolder } = options;
+  const nodeRuntime =
+    options.nodeRuntime ?? nodeRuntimeFor([agentFolder, join(agentFolder, '../../node_modules')]);
   const keys = keyService({
     rows: keyRows(store),
     uses: keyUseRows(store),
     settings,
-    vaults: chooseVaults(env, paths.value, () => chosenVault(settings)),
+    vaults: chooseVaults(env, paths.value, () => chosenVault(settings), {
+      node: nodeRuntime,
+      ...options.keychain,
+    }),
     endpoints,
     log,
   });
-  const { agentFolder } = options;
-  const nodeRuntime =
-    options.nodeRuntime ?? nodeRuntimeFor([agentFolder, join(agentFolder, '../../node_modules')]);
   const local = localHost({ paths: paths.value, agentFolder, nodeRuntime, env, log });
   await local.sweepKeys();
   const hosts = hostsOf([local]);

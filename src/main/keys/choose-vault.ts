@@ -1,7 +1,7 @@
 import type { KeyCard } from '../../shared/key.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import type { Environment, HomePaths } from '../platform/paths.ts';
-import { keychainVault } from './keychain-vault.ts';
+import { keychainVault, type KeychainVaultOptions } from './keychain-vault.ts';
 import { passphraseVault } from './passphrase-vault.ts';
 import type { Vault } from './vault.ts';
 
@@ -29,6 +29,7 @@ export function chooseVaults(
   env: Environment,
   paths: Pick<HomePaths, 'home' | 'vaultFile'>,
   setting: () => string | null = () => null,
+  keychainOptions: Omit<KeychainVaultOptions, 'home'> = {},
 ): Result<Vaults> {
   const word = env['TRAINYARD_VAULT'] ?? '';
   if (word !== '' && !isKind(word))
@@ -42,7 +43,7 @@ export function chooseVaults(
       }),
     );
   let typed: string | null = null;
-  const keychain = keychainVault({ home: paths.home });
+  const keychain = keychainVault({ home: paths.home, env, ...keychainOptions });
   const passphrase = passphraseVault(paths.vaultFile, env, () => typed);
   const of = (kind: KeyCard['vault']) => (kind === 'passphrase' ? passphrase : keychain);
   const decide = (): readonly [VaultDecision, KeyCard['vault']] => {

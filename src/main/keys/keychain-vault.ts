@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { keyCardSchema, type KeyCard } from '../../shared/key.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import type { Environment } from '../platform/paths.ts';
+import { keychainLoader, type KeychainCalls } from './keychain-process.ts';
 import {
   explainKeychain,
+  keychainLeft,
   keychainLocked,
-  keychainUnavailable,
-  loadKeytar,
+  keychainSilent,
+  PATIENCE,
   type Keytar,
 } from './keytar.ts';
 import type { StoredCard, Vault, VaultStatus } from './vault.ts';
@@ -17,8 +20,6 @@ const SENTINEL = 'sentinel';
 /** Windows keeps at most 2,560 bytes an item; longer values are cut into parts. Characters. */
 const PART = 1_190;
 const MAX_PARTS = 16;
-/** A keychain may show its owner a dialog. Milliseconds. */
-const PATIENCE = 60_000;
 
 const storedCardSchema = z.object({ format: z.literal(1), home: z.string(), card: keyCardSchema });
 
@@ -53,34 +54,76 @@ export function readPart(
   };
 }
 
-export interface KeychainVaultOptions {
+/** How long a keychain is waited for, and who is told. */
+export interface KeychainPatience {
+  /** Called once for each call that has said nothing for a few seconds: a keychain may ask for its password in a window. */
+  readonly onSilence?: () => void;
+  /** Nobody waits any longer. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds. */
+  readonly patience?: number;
+}
+
+export interface KeychainVaultOptions extends KeychainPatience {
   /** The home folder: keys of others in the same keychain are told apart by it. */
   readonly home: string;
-  readonly load?: () => Result<Keytar>;
+  /** The Node.js program in which the library runs where this process is none; null: there is none. */
+  readonly node?: string | null;
+  /** The session that the keychain belongs to: its addresses. This process's where it is left out. */
+  readonly env?: Environment;
+  readonly load?: () => Result<Keytar & Partial<Pick<KeychainCalls, 'leave'>>>;
 }
+
+/** Milliseconds of silence after which it is told. */
+const SILENCE = 3_000;
+/** After it did not answer for a minute the same command does not wait for it again. Milliseconds. */
+const REST = 10_000;
 
 /** The operating system's keychain: Secret Service on Linux, Keychain on macOS, Credential Manager on Windows. */
 export function keychainVault(options: KeychainVaultOptions): Vault {
+  const { onSilence, signal, patience = PATIENCE } = options;
   const home = createHash('sha256').update(options.home).digest('hex').slice(0, 16);
-  const load = options.load ?? loadKeytar;
+  const load = options.load ?? keychainLoader(options.node ?? null, options.env ?? process.env);
+  let restsUntil = 0;
 
   /** One call of the library; its errors and its silence become problems. */
   const call = async <T>(body: (keytar: Keytar) => Promise<T>): Promise<Result<T>> => {
-    const keytar = load();
-    if (!keytar.ok) return keytar;
-    let timer: NodeJS.Timeout | undefined;
+    if (signal?.aborted === true) return fail(keychainLeft);
+    if (performance.now() < restsUntil) return fail(keychainSilent);
+    const loaded = load();
+    if (!loaded.ok) return loaded;
+    const keytar = loaded.value;
+    const end = new AbortController();
     const late = new Promise<Result<T>>((resolve) => {
-      timer = setTimeout(
-        () => resolve(fail(keychainUnavailable('The keychain did not answer within a minute.'))),
-        PATIENCE,
-      );
+      const leave = (why: VaultProblem): void => {
+        resolve(fail(why));
+        keytar.leave?.();
+      };
+      const told = setTimeout(() => onSilence?.(), Math.min(SILENCE, patience));
+      const timer = setTimeout(() => {
+        restsUntil = performance.now() + REST;
+        leave(keychainSilent);
+      }, patience);
+      const onAbort = (): void => leave(keychainLeft);
+      signal?.addEventListener('abort', onAbort);
+      end.signal.addEventListener('abort', () => {
+        clearTimeout(told);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      });
     });
     try {
-      return await Promise.race([body(keytar.value).then((value) => ok(value)), late]);
-    } catch (error) {
-      return fail(explainKeychain(error));
+      const answered = body(keytar).then(
+        (value) => ok(value),
+        (error: unknown) => {
+          const why = explainKeychain(error);
+          if (why === keychainSilent) restsUntil = performance.now() + REST;
+          return fail(why);
+        },
+      );
+      return await Promise.race([answered, late]);
     } finally {
-      clearTimeout(timer);
+      end.abort();
     }
   };
 

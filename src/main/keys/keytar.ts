@@ -8,6 +8,12 @@ export type Keytar = Pick<
   'getPassword' | 'setPassword' | 'deletePassword' | 'findCredentials'
 >;
 
+/** The library could not be loaded where it was to run. */
+export class KeychainNotLoaded extends Error {}
+
+/** A call was left because another one waited too long. */
+export class KeychainLeft extends Error {}
+
 /** How to go on without a keychain: always the user's own choice. */
 export const PASSPHRASE_CHOICE =
   'Or keep keys in a file that a passphrase opens: set TRAINYARD_VAULT=passphrase and TRAINYARD_PASSPHRASE_FILE=<a file that holds the passphrase, readable by you alone>.';
@@ -67,9 +73,32 @@ export const keychainLocked: Problem = problem({
   retryable: true,
 });
 
+/** Milliseconds after which a keychain that says nothing has hung, or waits for somebody. */
+export const PATIENCE = 60_000;
+
+/** It said nothing for {@link PATIENCE}. */
+export const keychainSilent: Problem = keychainUnavailable(
+  'The keychain did not answer within a minute.',
+  'It may ask for its password in a window that nobody sees, on another screen or behind others: answer it there, and try again. If there is none, the keychain service hangs: log out of the desktop and in again, or restart the service (gnome-keyring-daemon, kwalletd).',
+);
+
+export const keychainLeft: Problem = keychainUnavailable(
+  'The keychain was not waited for any longer: the command was interrupted.',
+);
+
 /** What an error of the keychain itself means. Pure. */
 export function explainKeychain(error: unknown): Problem {
   const said = error instanceof Error ? error.message : String(error);
+  if (error instanceof KeychainNotLoaded) return explainLoad(said);
+  // The service took the question and gave no answer in the time that the library grants it.
+  if (error instanceof KeychainLeft || /timeout was reached|timed out|NoReply/i.test(said))
+    return keychainSilent;
+  // What libsecret says where the alias "default" leads to no collection, and none could be made without a window.
+  if (/Object does not exist at path|No such (secret )?collection/i.test(said))
+    return keychainUnavailable(
+      'The keychain service runs, and it has no keyring to keep keys in: there is no default one.',
+      'Make one: open "Passwords and Keys" (seahorse), choose New, Password keyring, and set it as default. Logging in to the desktop with a password makes one too; without a desktop: printf %s PASSWORD | gnome-keyring-daemon --replace --unlock --components=secrets.',
+    );
   if (/locked|interaction is not allowed|dismissed/i.test(said)) return keychainLocked;
   if (/D-?Bus|org\.freedesktop|could not connect/i.test(said))
     return keychainUnavailable(

@@ -2,13 +2,23 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keychainVault, readPart, toParts } from '../../../src/main/keys/keychain-vault.ts';
-import { explainKeychain, explainLoad, type Keytar } from '../../../src/main/keys/keytar.ts';
-import type { StoredCard, VaultStatus } from '../../../src/main/keys/vault.ts';
+import {
+  keychainVault,
+  readPart,
+  toParts,
+  type KeychainVaultOptions,
+} from '../../../src/main/keys/keychain-vault.ts';
+import {
+  explainKeychain,
+  explainLoad,
+  keychainSilent,
+  type Keytar,
+} from '../../../src/main/keys/keytar.ts';
+import type { Vault, VaultStatus } from '../../../src/main/keys/vault.ts';
 import { fail, ok, type Result } from '../../../src/shared/problem.ts';
-import { problemOf, temporaryFolder, valueOf } from '../temp.ts';
+import { COMMAND_LINE } from '../../support/programs.ts';
+import { problemOf, temporaryFolder, valueOf, writeKeyFile } from '../temp.ts';
 import { cardOf } from './vault-suite.ts';
 
 test('a long key is cut into parts that fit every platform', () => {
@@ -125,7 +135,7 @@ describe.skipIf(missing.length > 0)(`a real keyring${reason}`, () => {
     children.push(keyring);
     keyring.stdin.end('a password');
     for (const end = Date.now() + 10_000; Date.now() < end;) {
-      if ((await call<VaultStatus>('state')).state === 'unlocked') return;
+      if ((await open().state()).state === 'unlocked') return;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     throw new Error('the keyring did not open');
@@ -138,21 +148,11 @@ describe.skipIf(missing.length > 0)(`a real keyring${reason}`, () => {
     }
   });
 
-  const program = fileURLToPath(new URL('keychain-program.ts', import.meta.url));
-  const call = async <T>(verb: string, ...rest: string[]): Promise<T> =>
-    callAs<T>('/home-a', verb, ...rest);
-  const callAs = async <T>(owner: string, verb: string, ...rest: string[]): Promise<T> => {
-    const child = spawn(process.execPath, [program, verb, owner, ...rest], {
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-    const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-    if (code !== 0) throw new Error(`${verb} ended with ${code ?? signal}`);
-    return JSON.parse(text) as T;
-  };
-  type Listed = Result<{ cards: StoredCard[]; complete: boolean }>;
+  /** Each vault with a library's process of its own, as each program has it. */
+  const open = (owner = '/home-a', more: Partial<KeychainVaultOptions> = {}): Vault =>
+    keychainVault({ home: owner, env, ...more });
+  const keyOf = (length: number): string => 'aB3+'.repeat(length);
+  const named = (id: string, name: string) => ({ ...cardOf('keychain'), id, name });
   const lock = (): void => {
     const { status } = spawnSync(
       'gdbus',
@@ -173,42 +173,132 @@ describe.skipIf(missing.length > 0)(`a real keyring${reason}`, () => {
   };
 
   test('keeps keys in parts, finds them by their cards, and tells locked from missing', async () => {
-    valueOf(await call<Result<void>>('put', 'id-1', 'lab', '410'));
-    valueOf(await call<Result<void>>('put', 'id-2', 'big', '800'));
-    valueOf(await callAs<Result<void>>('/home-b', 'put', 'id-3', 'other', '1'));
-    expect(valueOf(await call<Result<string>>('get', 'id-1'))).toBe('aB3+'.repeat(410));
-    expect(valueOf(await call<Result<string>>('get', 'id-2'))).toBe('aB3+'.repeat(800));
-    valueOf(await call<Result<void>>('rename', 'id-1', 'bench'));
-    const listed = valueOf(await call<Listed>('list'));
+    const vault = open();
+    valueOf(await vault.put(named('id-1', 'lab'), keyOf(410)));
+    valueOf(await vault.put(named('id-2', 'big'), keyOf(800)));
+    valueOf(await open('/home-b').put(named('id-3', 'other'), keyOf(1)));
+    expect(valueOf(await vault.get('id-1'))).toBe(keyOf(410));
+    expect(valueOf(await vault.get('id-2'))).toBe(keyOf(800));
+    valueOf(await vault.updateCard(named('id-1', 'bench')));
+    const listed = valueOf(await vault.list());
     const shown = listed.cards.map(({ card, ownHome }) => `${card.id} ${card.name} ${ownHome}`);
     expect(shown.sort()).toEqual(['id-1 bench true', 'id-2 big true', 'id-3 other false']);
-    expect(problemOf(await call<Result<string>>('get', 'id-9')).code).toBe('access.key-missing');
-    valueOf(await call<Result<void>>('remove', 'id-2'));
-    expect(problemOf(await call<Result<string>>('get', 'id-2')).code).toBe('access.key-missing');
+    expect(problemOf(await vault.get('id-9')).code).toBe('access.key-missing');
+    valueOf(await vault.remove('id-2'));
+    expect(problemOf(await vault.get('id-2')).code).toBe('access.key-missing');
 
     lock();
-    expect((await call<VaultStatus>('state')).state).toBe('locked');
-    expect(problemOf(await call<Result<string>>('get', 'id-1')).code).toBe(
-      'access.keychain-locked',
-    );
-    expect(problemOf(await call<Result<void>>('put', 'id-1', 'new', '1')).code).toBe(
-      'access.keychain-locked',
-    );
-    expect(problemOf(await call<Result<void>>('rename', 'id-1', 'new')).code).toBe(
-      'access.keychain-locked',
-    );
-    expect(problemOf(await call<Result<void>>('remove', 'id-1')).code).toBe(
-      'access.keychain-locked',
-    );
-    expect(valueOf(await call<Listed>('list'))).toEqual({ cards: [], complete: false });
+    // As the next command finds it.
+    const later = open();
+    expect((await later.state()).state).toBe('locked');
+    const refused = [
+      await later.get('id-1'),
+      await later.put(named('id-1', 'new'), keyOf(1)),
+      await later.updateCard(named('id-1', 'new')),
+      await later.remove('id-1'),
+    ];
+    for (const one of refused)
+      expect(problemOf(one as Result<unknown>).code).toBe('access.keychain-locked');
+    expect(valueOf(await later.list())).toEqual({ cards: [], complete: false });
   }, 60_000);
+
+  const answers = (): void => {
+    children[1]?.kill('SIGCONT');
+  };
+
+  test('one that does not answer is left, told, and not waited for again', async () => {
+    children[1]?.kill('SIGSTOP');
+    try {
+      const told: string[] = [];
+      const vault = open('/home-a', { patience: 1_000, onSilence: () => told.push('silent') });
+      const began = performance.now();
+      const first = await vault.state();
+      // What follows in the same command does not wait again.
+      const then = await vault.list();
+      if (first.state !== 'unavailable') throw new Error(first.state);
+      expect(first.problem).toEqual(keychainSilent);
+      expect(problemOf(then)).toEqual(keychainSilent);
+      expect(told).toEqual(['silent']);
+      expect(performance.now() - began).toBeLessThan(5_000);
+    } finally {
+      answers();
+    }
+  });
+
+  test('a command that waits for one says so, and ends when it is asked to', async () => {
+    const file = join(home, 'key.json');
+    writeKeyFile(file);
+    children[1]?.kill('SIGSTOP');
+    try {
+      for (const [signal, status] of [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const) {
+        const child = spawn(process.execPath, [COMMAND_LINE, 'keys', 'add', file], {
+          env: { ...env, TRAINYARD_HOME: join(home, 'trainyard'), TRAINYARD_VAULT: 'keychain' },
+          stdio: ['ignore', 'ignore', 'pipe'],
+        });
+        let said = '';
+        await new Promise<void>((resolve) => {
+          child.stderr.setEncoding('utf8').on('data', (text: string) => {
+            said += text;
+            if (said.includes('Waits for the keychain')) resolve();
+          });
+          child.once('exit', () => resolve());
+        });
+        const asked = performance.now();
+        child.kill(signal);
+        expect(await once(child, 'close'), said).toEqual([status, null]);
+        expect(performance.now() - asked).toBeLessThan(3_000);
+      }
+    } finally {
+      answers();
+    }
+  }, 60_000);
+
+  test('a service without a default keyring is told with its cure', async () => {
+    const empty = temporaryFolder();
+    mkdirSync(join(empty, 'run'), { mode: 0o700 });
+    const own = {
+      PATH: process.env['PATH'],
+      HOME: empty,
+      XDG_RUNTIME_DIR: join(empty, 'run'),
+      XDG_DATA_HOME: join(empty, 'data'),
+    };
+    const bus = spawn('dbus-daemon', ['--session', '--nofork', '--print-address=1'], {
+      env: own,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [address] = (await once(bus.stdout, 'data')) as [Buffer];
+    const before = env;
+    env = { ...own, DBUS_SESSION_BUS_ADDRESS: address.toString().trim() };
+    const keyring = spawn('gnome-keyring-daemon', ['--foreground', '--components=secrets'], {
+      env,
+      stdio: 'ignore',
+    });
+    children.push(bus, keyring);
+    try {
+      const vault = open();
+      const isTold = (found: VaultStatus): boolean =>
+        'problem' in found && found.problem.message.includes('no keyring to keep keys in');
+      let found = await vault.state();
+      // Until the daemon is on the bus there is no service.
+      for (let tries = 0; tries < 20 && !isTold(found); tries += 1) found = await vault.state();
+      if (found.state !== 'unavailable') throw new Error(found.state);
+      expect(found.problem.message).toContain('there is no default one');
+      expect(found.problem.hint).toContain('seahorse');
+      expect(found.problem.hint).toContain('TRAINYARD_VAULT=passphrase');
+    } finally {
+      env = before;
+    }
+  }, 30_000);
 
   test('a session without a keychain service is told with the way out', async () => {
     const found = await (async () => {
       const before = env;
       env = { PATH: env['PATH'], HOME: home, DBUS_SESSION_BUS_ADDRESS: 'unix:path=/no/such/bus' };
       try {
-        return await call<VaultStatus>('state');
+        return await open().state();
       } finally {
         env = before;
       }

@@ -6,6 +6,7 @@ import { bucketService, type BucketService } from './buckets/service.ts';
 import { hostsOf, type Hosts } from './hosts/hosts.ts';
 import { localHost } from './hosts/local/host.ts';
 import { placeAgent } from './hosts/local/place-agent.ts';
+import { begunRuns } from './jobs/begun-runs.ts';
 import { narrowingBook } from './jobs/narrowing-book.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
@@ -94,6 +95,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     keys,
     powers: powerBook(settings),
     narrowing: narrowingBook(settings),
+    begun: begunRuns(settings),
     endpoints,
     version,
     rows: jobRows(store),

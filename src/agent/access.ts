@@ -3,7 +3,8 @@ import path from 'node:path';
 import { keyTokenSource, type TokenSource } from '../google/access-token.ts';
 import { agentBoundary } from '../google/agent-boundary.ts';
 import { narrowedTokenSource } from '../google/downscope.ts';
-import { inboxSchema, type GrantedToken, type WholeAccess } from '../shared/agent-protocol.ts';
+import { tokensIn, type GrantedToken, type WholeAccess } from '../shared/agent-protocol.ts';
+import type { SealKey } from '../google/sealed.ts';
 import type { RunEventBody } from '../shared/events.ts';
 import type { AccessPurpose, AccessToken, Account, ServiceAccountKey } from '../shared/key.ts';
 import type { RunPlan } from '../shared/plan.ts';
@@ -46,6 +47,8 @@ export function openAccessDesk(options: {
   readonly tokens: readonly GrantedToken[];
   /** Keys by id, for an unattended run; else empty. */
   readonly keys: ReadonlyMap<string, ServiceAccountKey>;
+  /** What opens fresh tokens that were sealed to this agent. */
+  readonly sealKey: SealKey;
   /** Tokens of those keys that cannot be narrowed. */
   readonly whole: readonly WholeAccess[];
   readonly tell: (event: RunEventBody) => void;
@@ -76,8 +79,10 @@ export function openAccessDesk(options: {
   const readInbox = (): void => {
     for (const name of namesIn(inbox).filter((each) => /^[^.].*\.json$/.test(each))) {
       const file = path.join(inbox, name);
-      const parsed = inboxSchema.safeParse(readAndRemove(file));
-      if (parsed.success) take(parsed.data.tokens);
+      const tokens = tokensIn(readAndRemove(file), (sealed) =>
+        options.sealKey.open(sealed, options.plan.id),
+      );
+      if (tokens !== null) take(tokens);
     }
   };
 

@@ -9,6 +9,7 @@ import { keepUnknown } from '../shared/unknown-fields.ts';
 import { RUN_FORMAT, runPlanSchema, type RunPlan } from '../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { RUN } from '../shared/run-directory.ts';
+import { makeSealKey, type SealKey } from '../google/sealed.ts';
 import { openAccessDesk } from './access.ts';
 import { carryJob, uploadAgain } from './carry-job.ts';
 import { carryTransfer } from './carry-transfer.ts';
@@ -60,8 +61,8 @@ export async function carry(directory: string): Promise<number> {
     answer({ started: false, problem: opened.problem });
     return 1;
   }
-  const { run, lock } = opened.value;
-  answer({ started: true, agent: run.agent });
+  const { run, lock, inboxKey } = opened.value;
+  answer({ started: true, agent: run.agent, inboxKey });
   note(`carries ${run.plan.id}, attempt ${run.attempt}`);
   const ending = await carryOn(run, opened.value.uploadsAgain);
   await finish(run, lock, ending);
@@ -77,11 +78,15 @@ function answer(value: StartAnswer): void {
   }
 }
 
-async function open(
-  directory: string,
-  text: string,
-  umask: string,
-): Promise<Result<{ readonly run: Run; readonly lock: HeldLock; readonly uploadsAgain: boolean }>> {
+interface Opened {
+  readonly run: Run;
+  readonly lock: HeldLock;
+  readonly uploadsAgain: boolean;
+  /** Renewals are sealed to it. */
+  readonly inboxKey: string;
+}
+
+async function open(directory: string, text: string, umask: string): Promise<Result<Opened>> {
   const read = readPlan(directory);
   if (!read.ok) return read;
   const plan = read.value;
@@ -89,13 +94,19 @@ async function open(
   const agent = ownIdentity();
   const lock = await takeRunLock(directory, plan, agent);
   if (!lock.ok) return lock;
-  const opened = openRun(directory, plan, secrets, agent, umask);
+  const sealKey = makeSealKey();
+  const opened = openRun(directory, plan, secrets, { agent, umask, sealKey });
   if (!opened.ok) {
     removeFile(path.join(directory, RUN.lock));
     lock.value.release();
     return opened;
   }
-  return ok({ run: opened.value, lock: lock.value, uploadsAgain: secrets.uploadAgain === true });
+  return ok({
+    run: opened.value,
+    lock: lock.value,
+    uploadsAgain: secrets.uploadAgain === true,
+    inboxKey: sealKey.publicKey,
+  });
 }
 
 /** Reads `plan.json`. Errors: `input.plan`, `input.plan-format`. */
@@ -163,9 +174,9 @@ function openRun(
   directory: string,
   plan: RunPlan,
   secrets: AgentSecrets,
-  agent: Run['agent'],
-  umask: string,
+  own: { readonly agent: Run['agent']; readonly umask: string; readonly sealKey: SealKey },
 ): Result<Run> {
+  const { agent, umask, sealKey } = own;
   const at = (name: string): string => path.join(directory, name);
   for (const folder of [
     RUN.control,
@@ -204,6 +215,8 @@ function openRun(
   // A request that an earlier attempt has answered, or that came after its end, is not meant for this one.
   if (history.ended !== null) removeFile(at(RUN.stopRequest));
   const attempt = history.attempts + 1;
+  // Before anything of this attempt runs: nobody else can have announced a key for this agent by then.
+  writeJsonAtomic(at(RUN.inboxKey), { format: 1, agent, key: sealKey.publicKey });
   events.value.append({ kind: 'agent-started', agent, version: agentVersion(), attempt });
   if (events.value.stuck()) {
     events.value.close();
@@ -231,6 +244,7 @@ function openRun(
       tokens: secrets.tokens,
       keys: plan.unattended ? keys : new Map(),
       whole: secrets.whole ?? [],
+      sealKey,
       tell: (event) => events.value.append(event),
     }),
     keys,

@@ -7,6 +7,7 @@ import { hostsOf, type Hosts } from './hosts/hosts.ts';
 import { localHost } from './hosts/local/host.ts';
 import { placeAgent } from './hosts/local/place-agent.ts';
 import { gpuRules } from './jobs/choose-gpus.ts';
+import { begunRuns } from './jobs/begun-runs.ts';
 import { narrowingBook } from './jobs/narrowing-book.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
@@ -96,6 +97,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     keys,
     powers: powerBook(settings),
     narrowing: narrowingBook(settings),
+    begun: begunRuns(settings),
     endpoints,
     version,
     gpuRules: () => gpuRules(env, settings),

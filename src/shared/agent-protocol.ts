@@ -58,15 +58,61 @@ export const agentSecretsSchema = z.strictObject({
 });
 export type AgentSecrets = Readonly<z.infer<typeof agentSecretsSchema>>;
 
-/** A file in `private/inbox/`: fresh tokens. Put in place by rename, 0600, unlinked once read. Name: `<anything>.json`. */
-export const inboxSchema = z.strictObject({
+/** X25519, base64url. */
+const publicKeySchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+const bytesSchema = z.string().regex(/^[A-Za-z0-9_-]+$/);
+
+/** What only one agent can open (src/google/sealed.ts): the sender's ephemeral public key, and AES-256-GCM with its tag at the end. */
+export const sealedSchema = z.strictObject({
+  from: publicKeySchema,
+  nonce: bytesSchema,
+  data: bytesSchema,
+});
+export type Sealed = Readonly<z.infer<typeof sealedSchema>>;
+
+const plainInboxSchema = z.strictObject({
   format: z.literal(1),
   tokens: z.array(grantedTokenSchema),
 });
+
+/**
+ * A file in `private/inbox/`: fresh tokens. Put in place by rename, 0600, unlinked once read. Name: `<anything>.json`. Format 2 is one of format 1,
+ * sealed to the key that the agent made; agents of earlier versions have none.
+ */
+export const inboxSchema = z.discriminatedUnion('format', [
+  plainInboxSchema,
+  z.strictObject({ format: z.literal(2), sealed: sealedSchema }),
+]);
 export type Inbox = Readonly<z.infer<typeof inboxSchema>>;
 
+/** The tokens of an inbox; null where it is none. `open`: what was sealed, or null. Pure. */
+export function tokensIn(
+  inbox: unknown,
+  open: (sealed: Sealed) => string | null,
+): readonly GrantedToken[] | null {
+  const parsed = inboxSchema.safeParse(inbox);
+  if (!parsed.success) return null;
+  if (parsed.data.format === 1) return parsed.data.tokens;
+  const text = open(parsed.data.sealed);
+  if (text === null) return null;
+  const plain = plainInboxSchema.safeParse(JSON.parse(text));
+  return plain.success ? plain.data.tokens : null;
+}
+
+/** `control/inbox-key.json`: the key that renewals are sealed to, announced by the agent before any worker of its attempt runs. */
+export const inboxKeySchema = z.strictObject({
+  format: z.literal(1),
+  agent: processIdentitySchema,
+  key: publicKeySchema,
+});
+
 export const startAnswerSchema = z.discriminatedUnion('started', [
-  z.strictObject({ started: z.literal(true), agent: processIdentitySchema }),
+  /** `inboxKey`: the key of {@link inboxKeySchema}, told past the run directory, where workers may write. */
+  z.strictObject({
+    started: z.literal(true),
+    agent: processIdentitySchema,
+    inboxKey: publicKeySchema.optional(),
+  }),
   z.strictObject({ started: z.literal(false), problem: problemSchema }),
 ]);
 export type StartAnswer = Readonly<z.infer<typeof startAnswerSchema>>;

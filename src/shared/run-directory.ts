@@ -11,6 +11,8 @@ export const RUN = {
   stopRequest: 'control/stop.json',
   private: 'private',
   inbox: 'private/inbox',
+  /** The key that what lies in the inbox is sealed to: {@link inboxKeySchema}. */
+  inboxKey: 'control/inbox-key.json',
   /** The port at which workers ask for tokens, kept over the life of an agent: the environment of those that run names it. */
   tokenPort: 'control/token-port.json',
   /** Path of the worker's key folder on the memory file system, for the sweep after a crash. */

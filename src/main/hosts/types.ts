@@ -56,12 +56,13 @@ export interface Host {
   runDirectory(id: string): string;
   /**
    * Starts an agent for the run, detached. It holds the run's lock when this returns. A stop asked for earlier is forgotten,
-   * unless `keepStop`: then the agent stops what it finds running.
+   * unless `keepStop`: then the agent stops what it finds running. `announced` hears the key that renewals for this agent are sealed to, from
+   * the agent itself; it is not called where the agent came too late to say it, or has none.
    */
   start(
     id: string,
     secrets: AgentSecrets,
-    options?: { readonly keepStop?: boolean },
+    options?: { readonly keepStop?: boolean; readonly announced?: (inboxKey: string) => void },
   ): Promise<Result<ProcessIdentity>>;
   /** The ids of all run directories, oldest first. */
   listRuns(): Promise<Result<readonly string[]>>;

@@ -1,11 +1,13 @@
 import type { GrantedToken } from '../../shared/agent-protocol.ts';
 import { hasEnded, isStaged } from '../../shared/job-status.ts';
-import { ok, type Result } from '../../shared/problem.ts';
+import { fail, ok, type Result } from '../../shared/problem.ts';
 import type { KeyService } from '../keys/service.ts';
 import { sleep, type Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { ACCESS_FILE, accessEnds, isDue, mintTokens, readAccessRecord } from './access.ts';
+import { decidedFor, type BegunRuns } from './begun-runs.ts';
 import type { KnownRun, Runs } from './runs.ts';
+import { inboxFor, refuseChangedPlan } from './seal-tokens.ts';
 import { alarm } from './watch.ts';
 
 /** What a look at a run's access found. */
@@ -31,7 +33,7 @@ const TAKEN_LOOKS = 100;
  * delivers in any case. A run that is over, or whose agent holds its key, is left alone.
  */
 export async function refreshAccess(
-  parts: { readonly keys: KeyService; readonly clock: Clock },
+  parts: { readonly keys: KeyService; readonly clock: Clock; readonly begun: BegunRuns },
   run: KnownRun,
   options: {
     readonly now?: boolean;
@@ -49,7 +51,10 @@ export async function refreshAccess(
   const awaited = view.status.accessAwaited !== null;
   const due = record === null || isDue(record, parts.clock.now());
   if (!awaited && !due && options.now !== true) return nothing;
+  const changed = await refuseChangedPlan(run, parts.begun);
+  if (changed !== null) return fail(changed);
   const minted = await mintTokens(parts.keys, plan.value, parts.clock, {
+    ...decidedFor(parts.begun.read(run.id)),
     staged: isStaged(view.status),
     some: true,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -57,7 +62,7 @@ export async function refreshAccess(
   });
   if (!minted.ok) return minted;
   if (minted.value.granted.length === 0) return nothing;
-  const delivered = await deliver(run, minted.value.granted);
+  const delivered = await deliver(run, minted.value.granted, parts.begun);
   if (!delivered.ok || !delivered.value) return delivered.ok ? nothing : delivered;
   await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(minted.value.record));
   return ok({ delivered: true, expiresAt: accessEnds(minted.value.record) });
@@ -67,13 +72,22 @@ export async function refreshAccess(
  * Puts tokens into the agent's inbox and sees that they do not stay: a run may end at this very moment, and nothing secret is to be left in
  * its directory. Says whether the agent got them.
  */
-async function deliver(run: KnownRun, tokens: readonly GrantedToken[]): Promise<Result<boolean>> {
+async function deliver(
+  run: KnownRun,
+  tokens: readonly GrantedToken[],
+  begun: BegunRuns,
+): Promise<Result<boolean>> {
   const over = async (): Promise<boolean> => {
     const { agent, state } = await run.reader.view();
     return agent === null || hasEnded(state);
   };
   if (await over()) return ok(false);
-  const name = await run.host.deliverTokens(run.id, { format: 1, tokens: [...tokens] });
+  const agent = await run.host.agent(run.id);
+  if (!agent.ok) return agent;
+  if (agent.value === null) return ok(false);
+  const inbox = await inboxFor(run, agent.value, tokens, begun);
+  if (!inbox.ok) return inbox;
+  const name = await run.host.deliverTokens(run.id, inbox.value);
   if (!name.ok) return (await over()) ? ok(false) : name;
   for (let looks = 0; looks < TAKEN_LOOKS; looks += 1) {
     const there = await run.host.statFile(run.id, name.value);
@@ -92,6 +106,7 @@ export interface KeepAccessParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly runs: Runs;
+  readonly begun: BegunRuns;
   /** Functions to call when a run was started: it is looked at at once. */
   readonly wakers: Set<() => void>;
 }

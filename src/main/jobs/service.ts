@@ -20,6 +20,7 @@ import {
   toldOf,
   type Access,
 } from './access.ts';
+import type { BegunRuns } from './begun-runs.ts';
 import { keepAccess, refreshAccess, type AccessNews } from './keep-access.ts';
 import { findKeyOfAccount } from './key-of-account.ts';
 import type { NarrowingBook } from './narrowing-book.ts';
@@ -27,6 +28,7 @@ import { accountsOf } from './power-marks.ts';
 import { readLog, type LogPiece, type ReadLogOptions } from './read-log.ts';
 import { cancelled, goesOn, nothingToUpload, over, running, unreadable } from './refused.ts';
 import { runs, type KnownRun, type PageRequest, type RunsPage } from './runs.ts';
+import { checksumOfPlan, refuseChangedPlan } from './seal-tokens.ts';
 import { prepareJob, type PreparedJob, type SubmitOptions, type SubmitParts } from './submit.ts';
 import {
   findNotebook,
@@ -132,6 +134,7 @@ export interface JobService {
 export interface JobServiceParts extends Omit<SubmitParts, 'clock'> {
   readonly rows: JobIndexReader & JobIndexWriter;
   readonly narrowing: NarrowingBook;
+  readonly begun: BegunRuns;
   readonly log: Log;
   readonly clock?: SubmitParts['clock'];
 }
@@ -148,8 +151,14 @@ export function jobService(given: JobServiceParts): JobService {
     options: { readonly keepStop?: boolean } = {},
   ): Promise<Result<void>> => {
     await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(access.record));
-    const agent = await run.host.start(run.id, access.secrets, options);
+    // Whoever carries it from now on, it is not the agent that was known; where this process ends meanwhile, the new one's announcement counts.
+    parts.begun.note(run.id, { whole: [...access.narrowing.whole], inbox: null });
+    const told: { key: string | null } = { key: null };
+    const announced = (key: string): void => void (told.key = key);
+    const agent = await run.host.start(run.id, access.secrets, { ...options, announced });
     if (!agent.ok) return agent;
+    if (told.key !== null)
+      parts.begun.note(run.id, { inbox: { agent: agent.value, key: told.key } });
     for (const wake of wakers) wake();
     parts.log.info(`started the agent of ${run.id}, pid ${agent.value.pid}`);
     return ok();
@@ -159,6 +168,7 @@ export function jobService(given: JobServiceParts): JobService {
   const begin = async (host: Host, plan: RunPlan, access: Access): Promise<Result<void>> => {
     const made = await host.createRun(plan);
     if (!made.ok) return made;
+    parts.begun.note(plan.id, { plan: await checksumOfPlan({ id: plan.id, host }) });
     const started = await start({ id: plan.id, host }, access);
     if (!started.ok) {
       // A folder that no agent ever took up would only be in the way; where nobody can tell whether one did, it stays.
@@ -178,6 +188,8 @@ export function jobService(given: JobServiceParts): JobService {
     task: Pick<AgentSecrets, 'uploadAgain'>,
     signal: AbortSignal | undefined,
   ): Promise<Result<Started>> => {
+    const changed = await refuseChangedPlan(run, parts.begun);
+    if (changed !== null) return fail(changed);
     const access = await gatherAccess(parts.keys, plan, parts.clock, {
       staged: isStaged(view.status),
       dispensable: true,
@@ -275,10 +287,14 @@ export function jobService(given: JobServiceParts): JobService {
       const plan = await run.value.reader.plan();
       if (!plan.ok) return plan;
       // Without a network it is stopped all the same; its output then waits for access.
-      const access = await gatherAccess(parts.keys, plan.value, parts.clock, {
-        staged: true,
-        dispensable: true,
-      });
+      const changed = await refuseChangedPlan(run.value, parts.begun);
+      const access =
+        changed !== null
+          ? fail(changed)
+          : await gatherAccess(parts.keys, plan.value, parts.clock, {
+              staged: true,
+              dispensable: true,
+            });
       all.touch(id);
       return start(run.value, access.ok ? access.value : NO_ACCESS, { keepStop: true });
     },

@@ -48,8 +48,11 @@ export async function refuseNarrowed(
 ): Promise<readonly string[]> {
   const { email, keyId } = account;
   const refused = agentUses(plan, keyId, purpose).map(async (use) => {
-    const narrowed = await attempt(use, accessWith(plan, email, tokens.narrowed, signal));
-    if (!isRefused(narrowed)) return [];
+    // Twice: a refusal that passes is no reason to hand out more, now and for all renewals.
+    for (let asked = 0; asked < 2; asked += 1) {
+      const narrowed = await attempt(use, accessWith(plan, email, tokens.narrowed, signal));
+      if (!isRefused(narrowed)) return [];
+    }
     const whole = await attempt(use, accessWith(plan, email, tokens.whole, signal));
     return whole.ok ? [use.bucket] : [];
   });

@@ -13,9 +13,14 @@ export interface SettingsWriter {
   set(name: string, value: string): Result<void>;
 }
 
+export interface SettingsPruner {
+  /** Of the settings whose name begins so only the last `count` by name stay. */
+  keepLast(prefix: string, count: number): Result<void>;
+}
+
 const rowSchema = z.object({ value: z.string() });
 
-export function settingRows(store: Store): SettingsReader & SettingsWriter {
+export function settingRows(store: Store): SettingsReader & SettingsWriter & SettingsPruner {
   return {
     get(name) {
       const row = store.use((database): unknown =>
@@ -39,6 +44,15 @@ export function settingRows(store: Store): SettingsReader & SettingsWriter {
             'INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
           )
           .run(name, value);
+      }),
+    keepLast: (prefix, count) =>
+      store.use((database) => {
+        const of = 'substr(name, 1, ?) = ?';
+        database
+          .prepare(
+            `DELETE FROM settings WHERE ${of} AND name <= (SELECT name FROM settings WHERE ${of} ORDER BY name DESC LIMIT 1 OFFSET ?)`,
+          )
+          .run(prefix.length, prefix, prefix.length, prefix, count);
       }),
   };
 }

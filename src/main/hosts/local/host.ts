@@ -214,7 +214,9 @@ export function localHost(
       }
       if (!answer.success) return fail(agentFailed('start the run', executed));
       const said: StartAnswer = answer.data;
-      return said.started ? ok(said.agent) : fail(said.problem);
+      if (!said.started) return fail(said.problem);
+      if (said.inboxKey !== undefined) options.announced?.(said.inboxKey);
+      return ok(said.agent);
     },
     async listRuns() {
       const names = await reading(paths.runs, () => readdir(paths.runs));

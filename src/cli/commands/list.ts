@@ -3,12 +3,8 @@ import type { ListPage } from '../../google/listing.ts';
 import { withinAnswerTime } from '../../main/buckets/answer-time.ts';
 import type { BucketRequest } from '../../main/buckets/service.ts';
 import type { Services } from '../../main/services.ts';
-import {
-  asPrefix,
-  formatGcsAddress,
-  parseGcsAddress,
-  type GcsAddress,
-} from '../../shared/address.ts';
+import { asPrefix, formatGcsAddress, type GcsAddress } from '../../shared/address.ts';
+import { addressOfText, readAddress } from '../../shared/read-address.ts';
 import type { ObjectInfo } from '../../shared/object-info.ts';
 import { areaOf, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
@@ -51,7 +47,7 @@ export function registerList(program: Command, run: Run): void {
     .action((text: string, options: ListOptions) =>
       run(options, async (context) => {
         const { output } = context;
-        const address = valueOf(parseGcsAddress(text));
+        const address = valueOf(addressOfText(text));
         const services = await context.services();
         const key = valueOf(await chooseKey(services, options.key, output));
         const { signal } = context;
@@ -123,6 +119,8 @@ export function registerList(program: Command, run: Run): void {
 /** Neither an object nor anything below: exit 1, as other programs that list. */
 function nothingAt(address: GcsAddress, isOneName: boolean): Problem {
   const text = formatGcsAddress(address);
+  const other = readAddress(text);
+  const doubt = other.ok && other.value.doubt !== null ? `Is ${other.value.doubt} meant? ` : '';
   return problem({
     code: 'storage.nothing-there',
     op: 'list objects',
@@ -130,7 +128,7 @@ function nothingAt(address: GcsAddress, isOneName: boolean): Problem {
     message: isOneName
       ? `There is nothing at ${text}: no object of that name, and none below ${text}/`
       : `There is nothing below ${text}`,
-    hint: `Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
+    hint: `${doubt}Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { ListPage } from '../../google/listing.ts';
 import { withinAnswerTime } from '../../main/buckets/answer-time.ts';
 import type { BucketRequest } from '../../main/buckets/service.ts';
@@ -16,6 +16,7 @@ import { formatBytes, formatTime, plural, printable } from '../format.ts';
 interface ListOptions {
   readonly key?: KeyOption;
   readonly recursive?: boolean;
+  readonly R?: boolean;
   readonly json?: boolean;
 }
 
@@ -43,6 +44,8 @@ export function registerList(program: Command, run: Run): void {
       .description('list objects and prefixes of a bucket, for example gs://bucket/data'),
   )
     .option('-r, --recursive', 'everything below, not only the next level')
+    .addOption(new Option('-R', 'the same as -r').hideHelp())
+    .addOption(new Option('-l', 'size and time, which are always told').hideHelp())
     .option('--json', 'print an array')
     .action((text: string, options: ListOptions) =>
       run(options, async (context) => {
@@ -81,7 +84,7 @@ export function registerList(program: Command, run: Run): void {
         let pageToken: string | null = null;
         do {
           const next: { pageToken?: string } = pageToken === null ? {} : { pageToken };
-          const recursive = options.recursive === true;
+          const recursive = options.recursive === true || options.R === true;
           const listed: Result<ListPage> = await answerOf((asked) =>
             services.buckets.listPage({ ...asked, ...next, address: below, recursive }),
           );

@@ -21,7 +21,7 @@ export const longParts: Readonly<Record<string, number>> = {
   'test/cli/key-life.test.ts': 2,
   'test/cli/left-out.test.ts': 5,
   'test/cli/notebook.test.ts': 1,
-  'test/cli/offline.test.ts': 22,
+  'test/cli/offline.test.ts': 24,
   'test/cli/silent-network.test.ts': 2,
   'test/google/faults.test.ts': 89,
   'test/google/grants-applied.test.ts': 17,

@@ -9,6 +9,7 @@ import { registerCopy } from './commands/copy.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerEmulator } from './commands/emulator.ts';
 import { registerGrant } from './commands/grant.ts';
+import { registerHabits } from './commands/habits.ts';
 import { registerHosts } from './commands/hosts.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerKeys } from './commands/keys.ts';
@@ -140,6 +141,7 @@ export function createProgram(version: string, run: Run): Command {
   registerGrant(program, run);
   registerHosts(program, run);
   registerEmulator(program, run);
+  registerHabits(program, run);
   return program;
 }
 

@@ -1,5 +1,6 @@
 import type { AccessReport, AccessUse, Rung, RungName } from '../shared/access-check.ts';
-import { asPrefix, formatGcsAddress, parseGcsAddress } from '../shared/address.ts';
+import { asPrefix, formatGcsAddress } from '../shared/address.ts';
+import { addressOfText } from '../shared/read-address.ts';
 import { moreThanNeeded } from '../shared/more-than-needed.ts';
 import { areaOf, isOffline, ok, type Result } from '../shared/problem.ts';
 import type { TokenSource } from './access-token.ts';
@@ -57,8 +58,12 @@ export function rungsFor(use: AccessUse, input: WantedInput): readonly RungName[
  * nobody answered: the rest is `not-checked`. An answer that decides nothing (a busy server, a page of a proxy) is `could-not-tell`; without a
  * token it ends there, else the next step is tried. The first rung tells bad input; the ladder then has no other.
  */
-export async function checkAccess(request: CheckRequest): Promise<Ladder> {
-  const { account } = request;
+export async function checkAccess(asked: CheckRequest): Promise<Ladder> {
+  const { account } = asked;
+  const parsed = addressOfText(asked.address, asked.for === 'output' ? 'write' : 'read');
+  // What was pasted in another form is told and granted as gs://bucket/path.
+  const meant = parsed.ok ? formatGcsAddress(parsed.value) : asked.address;
+  const request = `${asked.address}/` === meant ? asked : { ...asked, address: meant };
   const about = {
     address: request.address,
     for: request.for,
@@ -66,7 +71,6 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
     held: [] as string[],
     more: [] as string[],
   };
-  const parsed = parseGcsAddress(request.address);
   if (!parsed.ok)
     return {
       ...about,

@@ -1,4 +1,5 @@
 import { asPrefix, formatGcsAddress, type GcsAddress } from '../shared/address.ts';
+import { readAddress } from '../shared/read-address.ts';
 import type { InputTarget } from '../shared/plan.ts';
 import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { archiveFormatOf } from './archive-format.ts';
@@ -47,6 +48,8 @@ export function decideInput(address: GcsAddress, findings: Findings): Result<Inp
 function nothingThere(address: GcsAddress, marker: boolean): Problem {
   const text = formatGcsAddress(address);
   const whole = address.path === '';
+  const other = readAddress(text);
+  const doubt = other.ok && other.value.doubt !== null ? `Is ${other.value.doubt} meant? ` : '';
   return problem({
     code: 'input.nothing-there',
     op: OP,
@@ -60,7 +63,7 @@ function nothingThere(address: GcsAddress, marker: boolean): Problem {
           : `There is nothing at ${text}: no object of that name, and none below ${text}/`,
     hint: whole
       ? 'Put the data in the bucket first, or check its name.'
-      : `Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
+      : `${doubt}Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
   });
 }
 

@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import { fail, ok, problem, type Result } from './problem.ts';
 
 /**
@@ -68,12 +67,6 @@ export function parseGcsAddress(text: string): Result<GcsAddress> {
 export function formatGcsAddress(address: GcsAddress): string {
   return `${GCS_SCHEME}${address.bucket}/${address.path}`;
 }
-
-/** A `gs://` address as a string, checked. */
-export const gcsAddressSchema = z.string().superRefine((text, context) => {
-  const parsed = parseGcsAddress(text);
-  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem.message });
-});
 
 /** The prefix of everything below a path: with one slash at its end, or empty for the whole bucket. */
 export function asPrefix(path: string): string {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { gcsAddressSchema } from './address.ts';
+import { writtenAddressSchema, type AddressUse } from './read-address.ts';
 
 /**
  * The job file: what a user writes, in YAML or in the form. `docs/job-file.md` explains each field;
@@ -80,8 +80,8 @@ const environmentName = z
       '^(?!(TRAINYARD|TRAINML)_)(?!(CUDA_VISIBLE_DEVICES|CLOUDSDK_CONFIG|GOOGLE_APPLICATION_CREDENTIALS)$)[A-Za-z_][A-Za-z0-9_]*$',
   });
 
-const address = (description: string) =>
-  gcsAddressSchema.meta({
+const address = (description: string, use: AddressUse = 'read') =>
+  writtenAddressSchema(use).meta({
     description,
     pattern: '^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\\r\\n]*)?$',
     examples: ['gs://bucket/path'],
@@ -118,7 +118,7 @@ const excludePattern = z
   .meta({ pattern: '^[^\\u0000\\r\\n]*[^\\s\\u0000][^\\u0000\\r\\n]*$' });
 
 export const outputSpecSchema = z.strictObject({
-  gcs: address('Where results go in Cloud Storage: always a prefix.'),
+  gcs: address('Where results go in Cloud Storage: always a prefix.', 'write'),
   key: bucketKey,
   archive: z
     .boolean()

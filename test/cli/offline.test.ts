@@ -35,6 +35,8 @@ describe('a command line that is wrong', () => {
     [['cp', 'a', 'b'], /neither side is in a bucket/i],
     [['cp', 'gs://aaa/x', 'gs://bbb/y'], /both sides are in buckets/i],
     [['ls', 'https://storage.googleapis.com/b'], /gs:\/\//],
+    [['rsync', '-r', 'gs://aaa/x', './y'], /no rsync.*\n.*trainyard cp/],
+    [['-m', 'cp', '-R', '-n', 'a', 'b'], /-r is not needed.*-n is not.*-m is not/],
     [['hosts', 'check', 'moon'], /moon/],
     [['job', 'latest'], /no jobs yet/],
     [['retry', '2026'], /no job "2026"/],

@@ -7,6 +7,7 @@ import {
   type GrantForm,
   type GrantVariant,
 } from '../../shared/grant.ts';
+import { withoutEdges } from '../../shared/read-address.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 
@@ -49,8 +50,8 @@ export function registerGrant(program: Command, run: Run): void {
         const { plan, text } = valueOf(
           writeGrants(
             {
-              input: options.input ?? null,
-              output: options.output ?? null,
+              input: options.input === undefined ? null : withoutEdges(options.input),
+              output: options.output === undefined ? null : withoutEdges(options.output),
               account: options.account,
               variant: options.variant,
               project: options.project ?? null,

@@ -1,14 +1,10 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { ListPage } from '../../google/listing.ts';
 import { withinAnswerTime } from '../../main/buckets/answer-time.ts';
 import type { BucketRequest } from '../../main/buckets/service.ts';
 import type { Services } from '../../main/services.ts';
-import {
-  asPrefix,
-  formatGcsAddress,
-  parseGcsAddress,
-  type GcsAddress,
-} from '../../shared/address.ts';
+import { asPrefix, formatGcsAddress, type GcsAddress } from '../../shared/address.ts';
+import { addressOfText, readAddress } from '../../shared/read-address.ts';
 import { totalOf, type ObjectInfo } from '../../shared/object-info.ts';
 import { areaOf, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
@@ -20,6 +16,7 @@ import { formatBytes, formatTime, plural, printable } from '../format.ts';
 interface ListOptions {
   readonly key?: KeyOption;
   readonly recursive?: boolean;
+  readonly R?: boolean;
   readonly json?: boolean;
 }
 
@@ -50,11 +47,13 @@ export function registerList(program: Command, run: Run): void {
       .description('list objects and prefixes of a bucket, for example gs://bucket/data'),
   )
     .option('-r, --recursive', 'everything below, not only the next level')
+    .addOption(new Option('-R', 'the same as -r').hideHelp())
+    .addOption(new Option('-l', 'size and time, which are always told').hideHelp())
     .option('--json', 'print an array')
     .action((text: string, options: ListOptions) =>
       run(options, async (context) => {
         const { output } = context;
-        const address = valueOf(parseGcsAddress(text));
+        const address = valueOf(addressOfText(text));
         const services = await context.services();
         const key = valueOf(await chooseKey(services, options.key, output));
         const { signal } = context;
@@ -93,7 +92,7 @@ export function registerList(program: Command, run: Run): void {
         let pageToken: string | null = null;
         do {
           const next: { pageToken?: string } = pageToken === null ? {} : { pageToken };
-          const recursive = options.recursive === true;
+          const recursive = options.recursive === true || options.R === true;
           const listed: Result<ListPage> = await answerOf((asked) =>
             services.buckets.listPage({ ...asked, ...next, address: below, recursive }),
           );
@@ -137,6 +136,8 @@ export function registerList(program: Command, run: Run): void {
 /** Neither an object nor anything below: exit 1, as other programs that list. */
 function nothingAt(address: GcsAddress, isOneName: boolean): Problem {
   const text = formatGcsAddress(address);
+  const other = readAddress(text);
+  const doubt = other.ok && other.value.doubt !== null ? `Is ${other.value.doubt} meant? ` : '';
   return problem({
     code: 'storage.nothing-there',
     op: 'list objects',
@@ -144,7 +145,7 @@ function nothingAt(address: GcsAddress, isOneName: boolean): Problem {
     message: isOneName
       ? `There is nothing at ${text}: no object of that name, and none below ${text}/`
       : `There is nothing below ${text}`,
-    hint: `Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
+    hint: `${doubt}Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
   });
 }
 

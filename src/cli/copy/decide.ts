@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { GCS_SCHEME, parseGcsAddress, type GcsAddress } from '../../shared/address.ts';
+import type { GcsAddress } from '../../shared/address.ts';
+import { addressOfText, withoutEdges } from '../../shared/read-address.ts';
 import { fail, ok, type Problem, type Result } from '../../shared/problem.ts';
 import { usageProblem } from '../exit.ts';
 
@@ -32,7 +33,7 @@ export function decideCopy(source: string, target: string, folder: string): Resu
       ),
     );
   if (fromBucket) {
-    const address = parseGcsAddress(source);
+    const address = addressOfText(source);
     if (!address.ok) return address;
     return ok({
       direction: 'download',
@@ -41,14 +42,14 @@ export function decideCopy(source: string, target: string, folder: string): Resu
       folderMeant: /[/\\]$/.test(target) || target === '.' || target === '..',
     });
   }
-  const address = parseGcsAddress(target);
+  const address = addressOfText(target, 'write');
   if (!address.ok) return address;
   return ok({ direction: 'upload', source: path.resolve(folder, source), target: address.value });
 }
 
 /** Anything with a scheme is meant as an address, so that `gcs://b` and `https://...` are told what is wrong with them. */
 function isAddress(text: string): boolean {
-  return text.startsWith(GCS_SCHEME) || /^(gcs|gs|s3|https?):/.test(text);
+  return addressOfText(text).ok || /^[\W_]*(gc?s|s3|https?):/i.test(withoutEdges(text));
 }
 
 /** The object name for one file: the address itself, or below it where it ends with a slash or is a whole bucket. Pure. */

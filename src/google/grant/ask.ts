@@ -1,6 +1,7 @@
 import type { AccessUse, RungGrant } from '../../shared/access-check.ts';
 import type { GrantBinding } from '../../shared/grant.ts';
-import { asPrefix, parseGcsAddress } from '../../shared/address.ts';
+import { asPrefix } from '../../shared/address.ts';
+import { addressOfText } from '../../shared/read-address.ts';
 import { askForGrant } from '../grants.ts';
 import { belowExpression } from '../resources.ts';
 import { quoteForShell } from './gcloud.ts';
@@ -68,7 +69,7 @@ export function grantFor(
   const own = plan.value.bindings.filter((binding) => binding.purpose === purpose);
   // A role on the whole bucket lists it too.
   const found = own.length > 0 ? own : plan.value.bindings;
-  const parsed = parseGcsAddress(address);
+  const parsed = addressOfText(address, request.for === 'output' ? 'write' : 'read');
   const bindings =
     name === 'folders' && parsed.ok
       ? found.map((binding) => onFolders(binding, asPrefix(parsed.value.path)))

@@ -1,9 +1,11 @@
 import {
   asPrefix,
   formatGcsAddress,
+  GCS_SCHEME,
   parseGcsAddress,
   type GcsAddress,
 } from '../../shared/address.ts';
+import { addressOfText } from '../../shared/read-address.ts';
 import type { GrantVariant, GrantWish } from '../../shared/grant.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { holdsUnseen } from '../../shared/unseen.ts';
@@ -88,7 +90,10 @@ function readAddress(
   variant: GrantVariant,
 ): Result<GcsAddress | null> {
   if (text === null) return ok(null);
-  const parsed = parseGcsAddress(text);
+  // A gs:// address is taken byte for byte: what is granted is what is read in the grant.
+  const parsed = text.startsWith(GCS_SCHEME)
+    ? parseGcsAddress(text)
+    : addressOfText(text, side === 'Output' ? 'write' : 'read');
   if (!parsed.ok)
     return fail({ ...parsed.problem, op: OP, message: `${side}: ${parsed.problem.message}` });
   const refusal = refuseAddress(side, parsed.value, variant);

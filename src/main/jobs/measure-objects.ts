@@ -1,6 +1,6 @@
 import { getObject, listAll } from '../../google/listing.ts';
 import { resolveInput } from '../../google/input.ts';
-import { parseGcsAddress } from '../../shared/address.ts';
+import { addressOfText } from '../../shared/read-address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import { isPacked } from '../../shared/codings.ts';
 import type { Measure } from '../../shared/ipc/new-job.ts';
@@ -24,7 +24,7 @@ export async function measureObjects(
   signal: AbortSignal,
   limits: { readonly pages?: number } = {},
 ): Promise<Result<Measure>> {
-  const address = parseGcsAddress(from.gcs);
+  const address = addressOfText(from.gcs);
   if (!address.ok) return address;
   const card = from.key === null ? ok(null) : await parts.keys.find(from.key);
   if (!card.ok) return card;

@@ -1,5 +1,6 @@
 import { listAll } from '../../google/listing.ts';
-import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
+import { asPrefix, formatGcsAddress } from '../../shared/address.ts';
+import { addressOfText } from '../../shared/read-address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
 import { problem, type Problem } from '../../shared/problem.ts';
@@ -40,7 +41,7 @@ export async function lookForTakenNames(
 ): Promise<readonly Problem[]> {
   const { output, workers } = spec;
   if (output?.layout !== 'exact') return [];
-  const address = parseGcsAddress(output.gcs);
+  const address = addressOfText(output.gcs, 'write');
   if (!address.ok) return [];
   const card = output.key === undefined ? null : await parts.keys.find(output.key);
   if (card?.ok === false) return [];

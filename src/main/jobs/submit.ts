@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { resolveInput } from '../../google/input.ts';
 import type { RetryNews } from '../../google/retry.ts';
-import { parseGcsAddress } from '../../shared/address.ts';
+import { addressOfText } from '../../shared/read-address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import { hasSecret, SECRET_HINT, SECRET_REFUSED } from '../../shared/git.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
@@ -256,7 +256,7 @@ async function planObjects(
   from: { readonly gcs: string; readonly key?: string | undefined },
   { signal, onRetry }: AskOptions,
 ): Promise<Result<Extract<InputPlan, { readonly kind: 'gcs' }>>> {
-  const address = parseGcsAddress(from.gcs);
+  const address = addressOfText(from.gcs);
   if (!address.ok) return address;
   let card: KeyCard | null = null;
   if (from.key !== undefined) {

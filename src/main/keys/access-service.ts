@@ -2,7 +2,7 @@ import { mintToken, mintWithClock } from '../../google/access-token.ts';
 import { checkAccess, oneToken, RUNG_TIME } from '../../google/check-access.ts';
 import { findPower, POWER_SCOPE } from '../../google/power.ts';
 import type { AccessReport, AccessUse, PowerReport } from '../../shared/access-check.ts';
-import { parseGcsAddress } from '../../shared/address.ts';
+import { addressOfText } from '../../shared/read-address.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
 import type { KeyCard, ServiceAccountKey } from '../../shared/key.ts';
 import type { KeyPower } from '../../shared/key-power.ts';
@@ -100,7 +100,7 @@ export function accessService({ keys, settings, endpoints }: AccessParts): Acces
       }
       const card = await keys.find(request.key);
       if (!card.ok) return card;
-      const address = parseGcsAddress(request.address);
+      const address = addressOfText(request.address, request.for === 'output' ? 'write' : 'read');
       if (!address.ok) {
         const ladder = await checkAccess({
           ...request,

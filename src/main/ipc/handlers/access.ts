@@ -1,4 +1,5 @@
 import { writeGrants } from '../../../google/grant/words.ts';
+import { withoutEdges } from '../../../shared/read-address.ts';
 import type { HandlersOf } from '../../../shared/ipc.ts';
 import type { ACCESS_CALLS, PowerMark } from '../../../shared/ipc/access.ts';
 import { fail, ok, problem } from '../../../shared/problem.ts';
@@ -14,7 +15,13 @@ export function accessHandlers(
   const access = accessService(services);
   return {
     'access-grant': async ({ form, ...wish }) => {
-      const written = writeGrants(wish, form);
+      const trimmed = (address: string | null): string | null =>
+        address === null ? null : withoutEdges(address);
+      const { input, output } = wish;
+      const written = writeGrants(
+        { ...wish, input: trimmed(input), output: trimmed(output) },
+        form,
+      );
       if (!written.ok) return written;
       const { text, plan } = written.value;
       return ok({ text, plan });

@@ -5,7 +5,7 @@ import type { KeyCard } from '../../../shared/key.ts';
 import { problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { keyOf } from './key-of.ts';
-import { addressOf, openAddress } from './place.ts';
+import { addressOf, openKept } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { useBookmarkChanges, useBookmarks } from './use-buckets.ts';
 
@@ -13,7 +13,7 @@ import { useBookmarkChanges, useBookmarks } from './use-buckets.ts';
 export function useOpenBookmark() {
   const open = usePlace((store) => store.open);
   return ({ address, key }: BucketBookmark): void => {
-    const opened = openAddress(address, key);
+    const opened = openKept(address, key);
     if (opened.ok) open(opened.place);
   };
 }

@@ -9,7 +9,7 @@ import { AddressBar } from './address-bar.tsx';
 import { BookmarkList, useOpenBookmark } from './bookmarks.tsx';
 import { Browser } from './browser.tsx';
 import './buckets.css';
-import { openAddress, openObject } from './place.ts';
+import { openKept, openObject } from './place.ts';
 import { usePlace } from './place-store.ts';
 import { Transfers } from './transfers.tsx';
 import { useKeyChoices } from './use-buckets.ts';
@@ -91,8 +91,7 @@ function useAddressOfNavigation(
   const key = asksFor === undefined ? chosen : asksFor;
   useEffect(() => {
     if (address === undefined) return;
-    const opened =
-      below === undefined ? openAddress(address, key) : openObject(address, below, key);
+    const opened = below === undefined ? openKept(address, key) : openObject(address, below, key);
     refuse(opened.ok ? null : opened.problem);
     if (opened.ok) open(opened.place);
     go({ screen: 'buckets' });

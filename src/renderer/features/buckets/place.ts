@@ -1,4 +1,5 @@
 import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../../shared/address.ts';
+import { addressOfText, withoutEdges } from '../../../shared/read-address.ts';
 import type { Problem } from '../../../shared/problem.ts';
 
 /** Where the screen is: a prefix at or below the one that the user asked for, which is as far up as it ever looks. */
@@ -19,11 +20,17 @@ export interface Place {
 export type Opened =
   { readonly ok: true; readonly place: Place } | { readonly ok: false; readonly problem: Problem };
 
-/** Reads what the user typed. `gs://` may be left out. Pure. */
+/** Reads what the user typed or pasted. `gs://` may be left out. Pure. */
 export function openAddress(text: string, key: string | null): Opened {
-  const trimmed = text.trim();
-  const whole = /^[a-z]+:/i.test(trimmed) ? trimmed : `gs://${trimmed.replace(/^\/+/, '')}`;
-  const parsed = parseGcsAddress(whole);
+  const read = addressOfText(text);
+  const bare = withoutEdges(text).replace(/^\/+/, '');
+  const parsed = read.ok || /^[a-z]+:/i.test(bare) ? read : addressOfText(`gs://${bare}`);
+  return parsed.ok ? openKept(formatGcsAddress(parsed.value), key) : parsed;
+}
+
+/** Opens an address that Trainyard wrote itself: byte for byte. Pure. */
+export function openKept(address: string, key: string | null): Opened {
+  const parsed = parseGcsAddress(address);
   if (!parsed.ok) return parsed;
   const { bucket, path } = parsed.value;
   const prefix = asPrefix(path);

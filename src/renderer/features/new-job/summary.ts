@@ -1,4 +1,5 @@
-import { asPrefix, parseGcsAddress } from '../../../shared/address.ts';
+import { asPrefix } from '../../../shared/address.ts';
+import { addressOfText } from '../../../shared/read-address.ts';
 import { formatCount } from '../../common/format.ts';
 import type { JobForm } from './form-model.ts';
 
@@ -88,7 +89,7 @@ function tellWorkers(form: JobForm): SummaryLine {
 /** Where the results of a worker go: `gs://bucket/results/name/<job id>/worker-0/`; null while the address is none. */
 export function outputTarget(form: JobForm): string | null {
   if (form.output.type === 'none') return null;
-  const address = parseGcsAddress(form.output.gcs);
+  const address = addressOfText(form.output.gcs, 'write');
   if (!address.ok) return null;
   const base = `gs://${address.value.bucket}/${asPrefix(address.value.path)}`;
   const run =

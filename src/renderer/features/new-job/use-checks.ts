@@ -1,5 +1,5 @@
 import type { AccessReport } from '../../../shared/access-check.ts';
-import { parseGcsAddress } from '../../../shared/address.ts';
+import { addressOfText } from '../../../shared/read-address.ts';
 import { mentionInCommands, type KeyFileMention } from '../../../shared/key-file-mention.ts';
 import { moreThanTheJobNeeds } from '../../../shared/more-than-needed.ts';
 import {
@@ -24,7 +24,7 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
   const { code, input, output } = form;
   const key = (name: string): string | null => (name === '' ? null : name);
   const objectsAt = (at: { readonly gcs: string; readonly key: string }) =>
-    parseGcsAddress(at.gcs).ok ? { gcs: at.gcs, key: key(at.key) } : null;
+    addressOfText(at.gcs).ok ? { gcs: at.gcs, key: key(at.key) } : null;
 
   const codeFolder = useQuestion(
     'new-job-check-folder',
@@ -53,7 +53,7 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
     side: 'input' | 'output',
     at: { readonly gcs: string; readonly key: string } | null,
   ) =>
-    at === null || at.key === '' || !parseGcsAddress(at.gcs).ok
+    at === null || at.key === '' || !addressOfText(at.gcs, side === 'output' ? 'write' : 'read').ok
       ? null
       : { gcs: at.gcs, key: at.key, for: side };
   const codeAccess = useQuestion(
@@ -82,7 +82,7 @@ export function useChecks(form: JobForm, isWrong: (field: FieldName) => boolean)
   );
   const outputCheck = useQuestion(
     'new-job-check-output',
-    output.type === 'gcs' && parseGcsAddress(output.gcs).ok
+    output.type === 'gcs' && addressOfText(output.gcs, 'write').ok
       ? {
           gcs: output.gcs,
           key: key(output.key),

@@ -13,9 +13,10 @@ export async function printProbe(home: string): Promise<void> {
 }
 
 export async function probeHost(home: string): Promise<HostProbe> {
+  const asked = captureEnvironment();
   const [gpus, environment, survival] = await Promise.all([
-    probeGpus(),
-    captureEnvironment(),
+    probeGpus(async () => (await asked).variables['PATH']),
+    asked,
     logoutSurvival(),
   ]);
   return {

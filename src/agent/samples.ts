@@ -68,6 +68,7 @@ function realOf(file: string): string {
 
 /** Appends a {@link Sample} to `logs/samples.jsonl` every two seconds while workers run, and tells when the disk fills up. */
 export function startSampling(run: JobRun): { stop(): Promise<void> } {
+  const loginPath = async () => (await run.environment())['PATH'];
   const file = run.at(RUN.samples);
   const disk = diskCounter(run.directory);
   const end = new AbortController();
@@ -82,7 +83,7 @@ export function startSampling(run: JobRun): { stop(): Promise<void> } {
     let every = EVERY;
     await sleep(FIRST_AFTER, end.signal);
     do {
-      const gpus = run.plan.gpusPerWorker === 0 ? [] : await sampleGpus();
+      const gpus = run.plan.gpusPerWorker === 0 ? [] : await sampleGpus(loginPath);
       const now = look();
       const passed = now.at - before.at;
       const cpu = busyPercent(before.processors, now.processors);

@@ -20,6 +20,7 @@ import { RUN } from '../shared/run-directory.ts';
 import { diskProblem } from './disk-problem.ts';
 import { errorMessage, makeFolder, readAll } from './files.ts';
 import { closeInherited } from './inherited.ts';
+import { foundProxy } from './found-proxy.ts';
 import { withoutControls } from './own-environment.ts';
 import { sweepRuns } from './private-folder.ts';
 
@@ -113,7 +114,7 @@ async function spawnAgent(directory: string, secrets: string): Promise<StartAnsw
   const child = spawn(process.execPath, [program, 'carry', directory], {
     cwd: directory,
     detached: true,
-    env: withoutControls(process.env),
+    env: { ...withoutControls(process.env), ...foundProxy(process.env) },
     stdio: ['pipe', log, log, 'pipe'],
   });
   closeSync(log);

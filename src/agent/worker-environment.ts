@@ -2,6 +2,8 @@ import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { formatGcsAddress } from '../shared/address.ts';
 import { AGENT_VARIABLES } from '../shared/job-spec.ts';
+import { visibleTo } from '../shared/gpu-choice.ts';
+import type { Gpu } from '../shared/gpu.ts';
 import type { InputPlan, JobPlan } from '../shared/plan.ts';
 import { RUN, workerCode, workerOutput } from '../shared/run-directory.ts';
 
@@ -16,8 +18,8 @@ export interface WorkerEnvironmentOptions {
   readonly inherited: Readonly<Record<string, string>>;
   /** Null for `setup`, which runs before the workers, in `code/`. */
   readonly worker: number | null;
-  /** UUIDs of the cards it was granted. */
-  readonly gpus: readonly string[];
+  /** The cards it was granted. */
+  readonly gpus: readonly Pick<Gpu, 'uuid' | 'index'>[];
   readonly cloudSdkConfig: string;
   /** In `key-file` mode. */
   readonly keyFile: string | null;
@@ -29,6 +31,7 @@ export interface WorkerEnvironmentOptions {
 export function workerEnvironment(options: WorkerEnvironmentOptions): Record<string, string> {
   const { plan, directory, worker } = options;
   const code = worker === null ? RUN.code : workerCode(worker);
+  const visible = visibleTo(options.gpus, plan.gpuIds ?? 'uuid');
   const paths = {
     DATA_PATH: dataPath(directory, plan.input),
     OUTPUT_PATH: path.join(directory, worker === null ? RUN.output : workerOutput(worker)),
@@ -65,7 +68,10 @@ export function workerEnvironment(options: WorkerEnvironmentOptions): Record<str
     ...(options.tokenPort === null
       ? {}
       : metadataServer(options.tokenPort, { ...options.inherited, ...plan.env })),
-    CUDA_VISIBLE_DEVICES: options.gpus.join(','),
+    // Where numbers stand they are nvidia-smi's, which CUDA counts so only where it is told to.
+    ...(visible.isNumbered ? { CUDA_DEVICE_ORDER: 'PCI_BUS_ID' } : {}),
+    CUDA_VISIBLE_DEVICES: visible.value,
+    TRAINYARD_GPU_INDEXES: options.gpus.map(({ index }) => index).join(','),
     PWD: path.join(directory, code),
   };
 }

@@ -103,6 +103,8 @@ export function startWorker(
   environment: Readonly<Record<string, string>>,
   /** Instead of the plan's command. */
   notebook: Pick<PlacedNotebook, 'command' | 'secret'> | null = null,
+  /** Stay open in the supervisor: the locks of its cards. */
+  open: readonly number[] = [],
 ): ProcessIdentity {
   setAside(run, worker, start);
   const program = process.argv[1];
@@ -111,9 +113,9 @@ export function startWorker(
     cwd: run.directory,
     detached: true,
     env: withoutControls(process.env),
-    stdio: ['pipe', 'inherit', 'inherit'],
+    stdio: ['pipe', 'inherit', 'inherit', ...open],
   });
-  child.stdin.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
   child.on('error', () => undefined);
   const supervisor = child.pid === undefined ? null : identityOf(child.pid);
   if (supervisor === null)
@@ -133,7 +135,7 @@ export function startWorker(
     stopGraceSeconds: run.plan.stopGraceSeconds,
     gpus: gpus.map(({ uuid, index, name }) => ({ uuid, index, name })),
   };
-  child.stdin.end(JSON.stringify(instruction));
+  child.stdin?.end(JSON.stringify(instruction));
   child.unref();
   return supervisor;
 }

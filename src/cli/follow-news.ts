@@ -1,5 +1,5 @@
 import type { JobStatus, StageStatus, WorkerStatus } from '../shared/job-status.ts';
-import { gpusAwaitedText } from '../shared/gpus-awaited.ts';
+import { gpusAwaitedText, type GpusAwaited } from '../shared/gpus-awaited.ts';
 import { leftOutText } from '../shared/left-out.ts';
 import { STAGES } from '../shared/stages.ts';
 import type { JobView } from '../shared/views.ts';
@@ -71,12 +71,18 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
   if (status.stopRequested && before?.status.stopRequested !== true) step(null, 'stop asked for');
   const cards = status.gpusAwaited;
   if (cards !== null && JSON.stringify(cards) !== JSON.stringify(before?.status.gpusAwaited))
-    step(null, `  ${gpusAwaitedText(cards).message}`);
+    step(null, `  ${printable(gpusLine(cards))}`);
   const awaited = status.accessAwaited;
   const awaitedBefore = before?.status.accessAwaited ?? null;
   if (awaited !== null && awaitedBefore === null) warn(awaited);
   if (awaited === null && awaitedBefore !== null) step(null, '  access renewed');
   return dated.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)).map(({ news }) => news);
+}
+
+/** What is waited for; and, where somebody can do something, what. */
+function gpusLine(cards: GpusAwaited): string {
+  const { message, hint, isToDo } = gpusAwaitedText(cards);
+  return isToDo ? `${message} ${hint}` : message;
 }
 
 /** Whether a stage began, or was taken up with workers that had begun earlier. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { checkAlways } from '../google/trust.ts';
 import { openLog } from '../main/platform/log.ts';
 import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
 import { openServices, type Services } from '../main/services.ts';
@@ -25,11 +26,15 @@ import { findProgramFiles } from './program-files.ts';
 
 /** After the first SIGINT a command has this long to end by itself, milliseconds. */
 const GRACE = 20_000;
+/** Said where certificates were asked not to be checked. */
+const UNCHECKED =
+  'NODE_TLS_REJECT_UNAUTHORIZED=0 does not count here: Trainyard always checks certificates. Name your company’s certificate file in NODE_EXTRA_CA_CERTS instead.';
 /** What a shell says of a program that SIGPIPE ended. */
 const READER_GONE = 141;
 
 /** Runs the command line; `args` without the program's own name. Returns the exit status. */
 export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
+  const unchecked = checkAlways();
   const env = process.env;
   const files = findProgramFiles();
   const output = createOutput(sinkOf(process.stdout), sinkOf(process.stderr), env);
@@ -61,6 +66,7 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
           nodeRuntime: files.nodeRuntime,
         }).then((result) => {
           const services = valueOf(result);
+          if (unchecked) output.warn(UNCHECKED);
           tellEmulated(services.endpoints, output);
           return services;
         })),

@@ -15,6 +15,8 @@ export interface Emulator {
   readonly open: boolean;
   /** A create-only clash answers 403 naming `storage.objects.delete` instead of 412. */
   readonly overwriteAnswers403: boolean;
+  /** Buckets with hierarchical namespace: a new object makes the folders above it. */
+  readonly hierarchical: ReadonlySet<string>;
   /** Answers of the Security Token Service hold `expires_in`. */
   readonly narrowedTokensTellExpiry: boolean;
   readonly store: Store;

@@ -119,6 +119,7 @@ export async function openEmulator(
     project: options.project,
     open: options.open,
     overwriteAnswers403: options.overwriteAnswers403,
+    hierarchical: options.hierarchical,
     narrowedTokensTellExpiry: options.narrowedTokensTellExpiry,
     store,
     folders,

@@ -21,6 +21,8 @@ export interface Options {
   readonly project: string;
   readonly evaluateListPrefix: boolean;
   readonly overwriteAnswers403: boolean;
+  /** Buckets with hierarchical namespace. */
+  readonly hierarchical: ReadonlySet<string>;
   readonly narrowedTokensTellExpiry: boolean;
   readonly requestLog: string | null;
   /** Where every token is written down that is handed out or taken in. */
@@ -51,6 +53,8 @@ An embedded Google on 127.0.0.1: Cloud Storage, OAuth tokens, permissions.
   --project ID              demo-project
   --evaluate-list-prefix    answer the list prefix attribute in policies of buckets
   --overwrite-answers-403   answer a create-only clash by 403 instead of 412
+  --hierarchical BUCKET     a new object of this bucket makes the folders above it, which needs
+                            storage.folders.create on each that is not there
   --sts-tells-expiry        say in answers of /v1/token how long a narrowed token lives
   --fill BUCKET=COUNT       begin with empty objects data/0000000.bin and so on, never kept: for
                             listings of any size
@@ -149,6 +153,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
         project: text,
         'evaluate-list-prefix': flag,
         'overwrite-answers-403': flag,
+        hierarchical: list,
         'sts-tells-expiry': flag,
         'request-log': text,
         'token-log': text,
@@ -202,6 +207,9 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     if (!wanted.ok) return wanted;
     fill.set(bucket, wanted.value);
   }
+  for (const bucket of values.hierarchical ?? [])
+    if (!isBucketName(bucket))
+      return refuse('hierarchical', `--hierarchical ${bucket}: that is not a bucket name.`);
   return ok({
     port: port.value,
     dir: values.dir ?? null,
@@ -214,6 +222,7 @@ export function parseOptions(argv: readonly string[]): Result<Options | 'help'> 
     project,
     evaluateListPrefix: values['evaluate-list-prefix'] === true,
     overwriteAnswers403: values['overwrite-answers-403'] === true,
+    hierarchical: new Set(values.hierarchical ?? []),
     narrowedTokensTellExpiry: values['sts-tells-expiry'] === true,
     requestLog: values['request-log'] ?? null,
     tokenLog: values['token-log'] ?? null,

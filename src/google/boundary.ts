@@ -1,6 +1,15 @@
 import type { InputPlan, OutputPlan } from '../shared/plan.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
-import { isExpressible } from './grants.ts';
+import {
+  belowExpression,
+  bucketResource,
+  CREATED_KINDS,
+  isExpressible,
+  foldersAbove,
+  objectExpression,
+  READ_KINDS,
+  resourceName,
+} from './resources.ts';
 
 /** One rule of a Credential Access Boundary, as the Security Token Service takes it. */
 export interface BoundaryRule {
@@ -25,8 +34,6 @@ export interface BoundaryOf {
 
 const READ = 'inRole:roles/storage.objectViewer';
 const CREATE = 'inRole:roles/storage.objectCreator';
-const objects = (bucket: string, name: string): string =>
-  `projects/_/buckets/${bucket}/objects/${name}`;
 
 /**
  * The boundary of a job's workers: reading what lies at its input (below a prefix also listing with that prefix), and creating below its output
@@ -37,7 +44,7 @@ export function jobBoundary(job: BoundaryOf): Result<AccessBoundary> {
   const add = (bucket: string, name: string, permissions: string, expression: string | null) => {
     if (!isExpressible(bucket) || !isExpressible(name)) return unsafe(bucket, name);
     rules.push({
-      availableResource: `//storage.googleapis.com/projects/_/buckets/${bucket}`,
+      availableResource: `//storage.googleapis.com/${bucketResource(bucket)}`,
       availablePermissions: [permissions],
       ...(expression === null
         ? {}
@@ -53,8 +60,7 @@ export function jobBoundary(job: BoundaryOf): Result<AccessBoundary> {
   }
   if (job.output !== null) {
     const { bucket, prefix } = job.output;
-    const below = `resource.name.startsWith('${objects(bucket, prefix)}')`;
-    const wrong = add(bucket, prefix, CREATE, below);
+    const wrong = add(bucket, prefix, CREATE, createExpression(bucket, prefix));
     if (wrong !== null) return wrong;
   }
   return rules.length > 0 ? ok({ rules }) : nothing();
@@ -62,9 +68,22 @@ export function jobBoundary(job: BoundaryOf): Result<AccessBoundary> {
 
 /** Null: the whole bucket. */
 function readExpression(bucket: string, isFolder: boolean, name: string): string | null {
-  if (!isFolder) return `resource.name == '${objects(bucket, name)}'`;
+  if (!isFolder) return objectExpression(bucket, name, "'");
   if (name === '') return null;
-  return `resource.name.startsWith('${objects(bucket, name)}') || api.getAttribute('storage.googleapis.com/objectListPrefix', '').startsWith('${name}')`;
+  return `${belowExpression(bucket, name, READ_KINDS, "'") ?? ''} || api.getAttribute('storage.googleapis.com/objectListPrefix', '').startsWith('${name}')`;
+}
+
+/** Folders above an output, the nearest: those further up are there. An expression may not grow without end. */
+const FOLDERS_ABOVE = 6;
+
+/** Everything below the prefix, and the folders of this run above it, which a bucket with hierarchical namespace makes with the first object. Null: a name that cannot be expressed. */
+function createExpression(bucket: string, prefix: string): string | null {
+  const below = belowExpression(bucket, prefix, CREATED_KINDS, "'");
+  if (below === null) return null;
+  const above = foldersAbove(prefix)
+    .slice(-FOLDERS_ABOVE)
+    .map((folder) => `resource.name == '${resourceName(bucket, 'folders', folder)}'`);
+  return [below, ...above].join(' || ');
 }
 
 const OTHER_MODES =

@@ -6,7 +6,6 @@ import type { TokenSource } from './access-token.ts';
 import {
   addressWords,
   failed,
-  GRANTABLE,
   notChecked,
   offline,
   pass,
@@ -17,19 +16,16 @@ import {
   verdictOf,
   type NotChecked,
 } from './check-rungs.ts';
+import { tryInput } from './check-input.ts';
 import type { StorageAccess } from './client.ts';
 import { grantFor } from './grant/ask.ts';
 import { wantedInput, type WantedInput } from './grant/wish.ts';
-import { listPage } from './listing.ts';
 import { testBucketPermissions } from './permissions.ts';
-import { readObjectStart } from './read-object.ts';
 import { describeSkew, SKEW_TOLERATED_MS } from './token-refusal.ts';
 import { tryCreate } from './try-create.ts';
 
 /** How long a rung waits for the network, attempts included. Milliseconds: with the start of a program all is told within five seconds. */
 export const RUNG_TIME = 3_000;
-/** Empty pages of a listing that are looked through for a first object. */
-const EMPTY_PAGES = 5;
 
 /** Where tokens come from, one of which was minted just now. */
 export interface MintedSource {
@@ -50,7 +46,7 @@ export interface CheckRequest extends Pick<StorageAccess, 'endpoints' | 'signal'
 
 type Ladder = Omit<AccessReport, 'power'>;
 
-/** The rungs that an address and its use need, after `token`. Pure. */
+/** The rungs that an address and its use may need, after `token`; one object that is there needs no listing. Pure. */
 export function rungsFor(use: AccessUse, input: WantedInput): readonly RungName[] {
   if (use === 'output') return ['permissions', 'create'];
   return input.kind === 'archive' ? ['permissions', 'read'] : ['permissions', 'list', 'read'];
@@ -120,12 +116,9 @@ export async function checkAccess(request: CheckRequest): Promise<Ladder> {
     rungs.push(created);
     if (created.state === 'not-checked') return end('offline');
   } else {
-    const listed = await tryTheListing(request, access, input);
-    if (listed.rung !== null) rungs.push(listed.rung);
-    if (listed.rung?.state === 'not-checked') return end('offline');
-    const read = await tryTheReading(request, access, input, { held, listed });
-    rungs.push(read);
-    if (read.state === 'not-checked') return end('offline');
+    const tried = await tryInput(request, access, input, held);
+    rungs.push(...tried);
+    if (tried.some(({ state }) => state === 'not-checked')) return end('offline');
   }
   return {
     ...about,
@@ -219,103 +212,6 @@ async function askPermissions(
     ),
     held,
   };
-}
-
-interface Listed {
-  /** Null: nothing is listed for this address. */
-  readonly rung: Rung | null;
-  /** The name of the first object; null: none, or not known. */
-  readonly first: string | null;
-}
-
-async function tryTheListing(
-  request: CheckRequest,
-  access: StorageAccess,
-  input: WantedInput,
-): Promise<Listed> {
-  const { bucket, prefix, kind } = input;
-  if (kind === 'archive') return { rung: null, first: null };
-  let pageToken: string | undefined;
-  for (let page = 0; page < EMPTY_PAGES; page += 1) {
-    const listed = await listPage({
-      ...access,
-      bucket,
-      prefix,
-      delimiter: false,
-      pageSize: 1,
-      ...(pageToken === undefined ? {} : { pageToken }),
-    });
-    if (!listed.ok) return { rung: settle('list', request, listed.problem), first: null };
-    const first = listed.value.objects[0]?.name;
-    if (first !== undefined)
-      return { rung: pass('list', `Names below gs://${bucket}/${prefix} are listed.`), first };
-    if (listed.value.nextPageToken === null) break;
-    pageToken = listed.value.nextPageToken;
-  }
-  return {
-    rung: pass(
-      'list',
-      `Listing is allowed. There is nothing below gs://${bucket}/${prefix}.`,
-      kind === 'either'
-        ? ''
-        : 'Check the address for a typing mistake, also in upper and lower case.',
-    ),
-    first: null,
-  };
-}
-
-/** No object is known that could be read. Only a listing that found none says that there is none. */
-function nothingToRead(listed: Listed, mayReadAll: boolean): Rung {
-  const all = ' Google says that all of the bucket may be read.';
-  if (listed.rung?.state === 'pass')
-    return mayReadAll
-      ? pass('read', `There is no object to try.${all}`)
-      : rung('read', 'could-not-tell', 'There is no object to try.');
-  return rung(
-    'read',
-    'could-not-tell',
-    `Without a listing no object is known that could be tried.${mayReadAll ? all : ''}`,
-  );
-}
-
-async function tryTheReading(
-  request: CheckRequest,
-  access: StorageAccess,
-  input: WantedInput,
-  known: { readonly held: readonly string[]; readonly listed: Listed },
-): Promise<Rung> {
-  const { bucket, kind } = input;
-  const { listed, held } = known;
-  const name = listed.first ?? (kind === 'folder' ? null : input.object);
-  if (name === null) return nothingToRead(listed, held.includes('storage.objects.get'));
-  const read = await readObjectStart({ ...access, bucket, name, maxBytes: 1 });
-  if (read.ok) return pass('read', `One byte of gs://${bucket}/${name} was read.`);
-  const { problem } = read;
-  if (listed.first !== null && problem.code === 'storage.object-not-found')
-    return rung('read', 'could-not-tell', 'The object was deleted a moment ago: check again.');
-  // Whether this name is an object's at all is not known.
-  if (kind === 'either' && listed.first === null && GRANTABLE.test(problem.code))
-    return listed.rung?.state !== 'pass'
-      ? nothingToRead(listed, held.includes('storage.objects.get'))
-      : problem.code === 'storage.object-not-found'
-        ? rung(
-            'read',
-            'could-not-tell',
-            `There is neither an object gs://${bucket}/${name} nor anything below it, or the account may not know of it.`,
-            { hint: 'Check the address for a typing mistake, also in upper and lower case.' },
-          )
-        : settle('read', request, problem);
-  if (problem.code.startsWith('access.') && problem.code.endsWith('-refused'))
-    return refused(
-      'read',
-      {
-        ...problem,
-        code: 'access.get-refused',
-        message: `${request.account ?? 'Someone without a credential'} may not read gs://${bucket}/${name} (storage.objects.get)${listed.first === null ? ', or there is no such object: without a listing that is not told' : ''}.`,
-      },
-      grantFor('read', request),
-    );
-  return settle('read', request, problem);
 }
 
 async function tryTheCreation(

@@ -1,6 +1,6 @@
 import type { AccessUse, Rung, RungGrant, RungName, RungState } from '../shared/access-check.ts';
 import { areaOf, isOffline, type Problem } from '../shared/problem.ts';
-import { grantFor } from './grant/ask.ts';
+import { grantFor, type GrantPart } from './grant/ask.ts';
 import type { WantedInput } from './grant/wish.ts';
 
 /** The steps of the ladder as words and states: pure, no request is made here. */
@@ -87,7 +87,15 @@ export function refused(name: RungName, problem: Problem, grant: RungGrant | nul
 
 /** Only refusals that a grant ends name one; the others (billing, a policy of the organisation) have advice of their own. */
 export const GRANTABLE =
-  /^(access\.(list|get|create|delete|request)-refused|input\.bucket-not-found|storage\.object-not-found|access\.credential-needed)$/;
+  /^(access\.(list|get|create|delete|request|storage-folders-create)-refused|input\.bucket-not-found|storage\.object-not-found|access\.credential-needed)$/;
+
+/** What is missing by the permission that a refusal names, whichever step met it. */
+const LACKING: Readonly<Record<string, GrantPart>> = {
+  'access.list-refused': 'list',
+  'access.get-refused': 'read',
+  'access.create-refused': 'create',
+  'access.storage-folders-create-refused': 'folders',
+};
 
 /** What a step comes to whose request failed. Pure. */
 export function settle(
@@ -96,7 +104,8 @@ export function settle(
   problem: Problem,
 ): Rung {
   if (isOffline(problem)) return offline(name, problem);
-  if (GRANTABLE.test(problem.code)) return refused(name, problem, grantFor(name, request));
+  if (GRANTABLE.test(problem.code))
+    return refused(name, problem, grantFor(LACKING[problem.code] ?? name, request));
   const told = areaOf(problem) !== 'storage' && areaOf(problem) !== 'network';
   return told ? failed(name, problem) : unclear(name, problem);
 }

@@ -1,6 +1,6 @@
 import { ENDPOINT_VARIABLES, GOOGLE_ENDPOINTS, type GoogleEndpoints } from '../shared/endpoints.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
-import { isLoopback } from './proxy.ts';
+import { isLoopback } from './routes.ts';
 
 /** The part of the URL class that is used here; the address is checked before it is trusted. */
 function parseUrl(text: string): URL | null {

@@ -7,6 +7,7 @@ import {
   type StorageErrorBody,
 } from './error-body.ts';
 import { askForGrant } from './grants.ts';
+import { kindOfPermission } from './resources.ts';
 import { quoteServer } from './token-refusal.ts';
 
 /** What was asked of Cloud Storage, so that a refusal can name what is missing. */
@@ -116,6 +117,13 @@ function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
       byWords(said, wordsWithoutNames(said.message, context)) ??
       (said.message === '' ? unexplained(who, context) : refusedInWords(who, said, context))
     );
+  if (permission === 'storage.objects.list' && isLookAtObject(context))
+    return {
+      code: 'storage.object-not-found',
+      message: `Nothing is at ${addressOf(context)}: the name is wrong, or there is no such object any more. So Google answers ${who}, who may read and not list (403, ${permission}).`,
+      hint: 'Check the address for a typing mistake, also in upper and lower case; the object may also have been deleted or replaced.',
+    };
+  const folders = kindOfPermission(permission) === 'folders';
   const doing = DOING[permission] ?? `use ${permission} on`;
   const target =
     permission === 'storage.objects.get' ? addressOf(context) : `gs://${context.bucket}`;
@@ -127,9 +135,13 @@ function forbidden(said: StorageErrorBody, context: StorageContext): Fields {
     hint:
       context.email === null
         ? `Name a key that may; one needs this grant: ${askForGrant(permission, context)}`
-        : `${askForGrant(permission, context)} A new grant takes a few minutes to work.`,
+        : `${folders ? 'The bucket has a hierarchical namespace, in which the first object of a folder makes the folder, too. ' : ''}${askForGrant(permission, context)} A new grant takes a few minutes to work.`,
   };
 }
+
+/** One object is asked for. Whoever may read it and not list is told of a missing one by a refusal of the listing. */
+const isLookAtObject = ({ object, permission, email }: StorageContext): boolean =>
+  object !== undefined && permission === 'storage.objects.get' && email !== null;
 
 /** A 403 that names no permission: a hold, a retention policy, a key of Cloud KMS, an address filter, a quota, ... Google's words say what. */
 function refusedInWords(who: string, said: StorageErrorBody, context: StorageContext): Fields {
@@ -274,7 +286,7 @@ function quoted(said: StorageErrorBody): string {
 /**
  * Explains an HTTP status of Cloud Storage. For a refusal the hint holds the exact role and condition to ask for; a 404 covers "missing,
  * or you may not know of it". Retryable: 408, 429, 5xx, and a 403 that only says "too fast".
- * Codes: `access.list-refused`, `access.get-refused`, `access.create-refused`, `access.delete-refused`, `access.credential-needed`,
+ * Codes: `access.list-refused`, `access.get-refused`, `access.create-refused`, `access.delete-refused`, `access.storage-folders-create-refused`, `access.credential-needed`,
  * `access.token-refused`, `access.refused`, `access.scope`, `access.billing`, `access.organization-policy`, `access.service-disabled`, `access.requester-pays`,
  * `input.bucket-not-found`, `storage.object-not-found`, `storage.exists`, `storage.range`, `storage.gone`, `storage.conflict`, `storage.refused`,
  * `network.server-busy`, `network.unexpected-answer`.

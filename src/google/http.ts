@@ -1,7 +1,8 @@
 import { problem, type Problem } from '../shared/problem.ts';
-import { assertOwnListener, EmulatorEndedError, StrangerListensError } from './listener.ts';
+import { fetchFor } from './proxy.ts';
+import { assertOwnListener } from './listener.ts';
+import { explainNetworkError, type ProblemContext } from './network-problem.ts';
 import { waitForNetwork } from './network-time.ts';
-import { fetchFor, isLoopback } from './proxy.ts';
 
 /** One HTTP exchange, whole: for small answers (tokens, listings, metadata), never for an object's bytes. */
 export interface HttpRequest {
@@ -20,11 +21,10 @@ export type HttpResult =
   | { readonly ok: true; readonly answer: HttpAnswer }
   | { readonly ok: false; readonly problem: Problem };
 
-/** What a problem says of itself: the operation and its subject. */
-export interface ProblemContext {
-  readonly op: string;
-  readonly subject: string;
-}
+/** More of an answer than this is read of none: the largest that Google gives, a page of a listing with all its metadata, is a fraction of it. Bytes. */
+const ANSWER_LIMIT = 32 * 1024 * 1024;
+/** Of an answer that is a refusal, this much is read. Bytes. */
+const REFUSAL_LIMIT = 1024 * 1024;
 
 /** Whether a signal is aborted by now: asked anew at each call, which the compiler cannot know of the property alone. */
 export function isAborted(signal: AbortSignal | undefined): boolean {
@@ -37,121 +37,6 @@ export function cancelledProblem(context: ProblemContext): Problem {
     code: 'job.cancelled',
     ...context,
     message: 'It was cancelled before it ended.',
-  });
-}
-
-const UNREACHABLE = new Set([
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'EAI_NODATA',
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'EADDRNOTAVAIL',
-]);
-const TIMED_OUT = new Set([
-  'ETIMEDOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-]);
-const CERTIFICATE = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|HOSTNAME_MISMATCH)/;
-
-/** The first error code in an error, its causes and the errors it stands for. */
-function errorCode(error: unknown, depth = 0): string | null {
-  if (typeof error !== 'object' || error === null || depth > 5) return null;
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  if ('errors' in error && Array.isArray(error.errors))
-    for (const one of error.errors as unknown[]) {
-      const code = errorCode(one, depth + 1);
-      if (code !== null) return code;
-    }
-  return 'cause' in error ? errorCode(error.cause, depth + 1) : null;
-}
-
-/** Google's services answer at a loopback address only where the environment moved them. */
-function isLoopbackHost(host: string): boolean {
-  return URL.canParse(`http://${host}`) && isLoopback(new URL(`http://${host}`).hostname);
-}
-
-function hostOf(address: string): string {
-  return URL.canParse(address) ? new URL(address).host : 'the server';
-}
-
-/**
- * Explains an error that came in place of an HTTP answer.
- * Codes: `network.unreachable`, `network.timeout`, `network.broken`, which are retryable; `network.certificate`, `network.stranger-listens` and
- * `network.emulator-ended`, which are not.
- */
-export function explainNetworkError(
-  error: unknown,
-  address: string,
-  context: ProblemContext,
-): Problem {
-  const host = hostOf(address);
-  if (error instanceof StrangerListensError)
-    return problem({
-      code: 'network.stranger-listens',
-      ...context,
-      message: `Trainyard sent nothing to ${error.host}: another user's program (user number ${String(error.uid)}) listens there.`,
-      hint: 'Environment variables move the addresses of Google to this machine. Start the emulator as yourself and use the addresses that it prints, or unset STORAGE_EMULATOR_HOST and the TRAINYARD_..._ENDPOINT variables.',
-    });
-  if (error instanceof EmulatorEndedError)
-    return problem({
-      code: 'network.emulator-ended',
-      ...context,
-      message: 'The emulated Google of the sample data is not running, so nothing was asked.',
-      hint: 'Start the sample data again, or stop using it to work with the real Google.',
-    });
-  const code = errorCode(error);
-  const name = error instanceof Error ? error.name : '';
-  const detail = code === null ? '' : ` (${code})`;
-  if (name === 'TimeoutError' || (code !== null && TIMED_OUT.has(code)))
-    return problem({
-      code: 'network.timeout',
-      ...context,
-      message: `${host} did not answer in time${detail}.`,
-      hint: 'Check the network connection, then try again.',
-      retryable: true,
-    });
-  if (code === 'ECONNREFUSED') {
-    const emulated = isLoopbackHost(host);
-    return problem({
-      code: 'network.unreachable',
-      ...context,
-      message: emulated
-        ? `Nothing listens at ${host} (ECONNREFUSED).`
-        : `${host} cannot be reached: it refuses the connection, or the proxy does (ECONNREFUSED).`,
-      hint: emulated
-        ? 'Environment variables move the addresses of Google to this machine, and the emulator there may have ended: start it again, or unset STORAGE_EMULATOR_HOST and the TRAINYARD_..._ENDPOINT variables.'
-        : 'Check the network connection of this machine and its proxy settings, then try again.',
-      retryable: true,
-    });
-  }
-  if (code !== null && UNREACHABLE.has(code))
-    return problem({
-      code: 'network.unreachable',
-      ...context,
-      message: `${host} cannot be reached${detail}.`,
-      hint: 'Check the network connection of this machine, its name server and its proxy settings, then try again.',
-      retryable: true,
-    });
-  if (code !== null && CERTIFICATE.test(code))
-    return problem({
-      code: 'network.certificate',
-      ...context,
-      message: `The certificate of ${host} is not trusted${detail}.`,
-      hint: 'A proxy of your organisation may inspect connections: set NODE_EXTRA_CA_CERTS to its certificate file. Also check that the clock of this machine is right.',
-    });
-  return problem({
-    code: 'network.broken',
-    ...context,
-    message: `The connection to ${host} broke${detail}.`,
-    hint: 'Try again; if it goes on, check the network connection.',
-    retryable: true,
   });
 }
 
@@ -174,8 +59,38 @@ export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Pr
 }
 
 /**
- * One exchange, through the proxy of the environment if there is one, with the deadline `timeoutMs` for the whole of it, body included. Redirects are not followed (Google's services send none).
- * Errors: `job.cancelled` when `signal` was aborted, else those of {@link explainNetworkError}. Any HTTP status is an answer.
+ * Reads a body up to a limit and lets go of the rest. What is packed is counted as it is when unpacked, and unpacked piece by piece: a small answer that
+ * stands for gigabytes is left as soon as it is too long.
+ */
+export async function readUpTo(
+  response: Response,
+  limit: number,
+): Promise<{ readonly bytes: Buffer; readonly cut: boolean }> {
+  const pieces: Uint8Array[] = [];
+  if (response.body === null) return { bytes: Buffer.alloc(0), cut: false };
+  let length = 0;
+  // Leaving the loop lets go of the connection.
+  for await (const value of response.body as AsyncIterable<Uint8Array>) {
+    const piece = value.subarray(0, limit - length);
+    pieces.push(piece);
+    length += piece.length;
+    if (piece.length < value.length) return { bytes: Buffer.concat(pieces), cut: true };
+  }
+  return { bytes: Buffer.concat(pieces), cut: false };
+}
+
+const tooLarge = (address: string, context: ProblemContext): Problem =>
+  problem({
+    code: 'network.unexpected-answer',
+    ...context,
+    message: `The answer of ${new URL(address).host} is larger than any that Google gives, and was left.`,
+    hint: 'Something else may answer in place of Google: a proxy, or the sign-in page of a network. Check the network connection, then try again.',
+  });
+
+/**
+ * One exchange, through the proxy that is set for the address, with the deadline `timeoutMs` for the whole of it, body included. Redirects are not
+ * followed (Google's services send none). Errors: `job.cancelled` when `signal` was aborted, `network.unexpected-answer` for one that is too large,
+ * else those of {@link explainNetworkError}. Any HTTP status is an answer.
  */
 export async function exchange(
   address: string,
@@ -200,10 +115,14 @@ export async function exchange(
         signal: AbortSignal.any([signal, deadline.signal]),
         ...(request.body === undefined ? {} : { body: request.body }),
       });
-      const text = await response.text();
-      return { status: response.status, headers: response.headers, text };
+      const { status, headers } = response;
+      const limit = response.ok ? ANSWER_LIMIT : REFUSAL_LIMIT;
+      const { bytes, cut } = await readUpTo(response, limit);
+      return { status, headers, text: bytes.toString('utf8'), cut };
     });
-    return { ok: true, answer };
+    return answer.cut && answer.status < 300
+      ? { ok: false, problem: tooLarge(address, { op, subject }) }
+      : { ok: true, answer };
   } catch (error) {
     return {
       ok: false,

@@ -1,28 +1,15 @@
 import { asPrefix, formatGcsAddress, type GcsAddress } from '../shared/address.ts';
-import type { ArchiveFormat } from '../shared/job-spec.ts';
 import type { InputTarget } from '../shared/plan.ts';
-import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { areaOf, fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
+import { archiveFormatOf } from './archive-format.ts';
 import type { StorageAccess } from './client.ts';
-import { askForGrant, type GrantSubject } from './grants.ts';
+import { askForGrant } from './grants.ts';
 import { getObject, listAll } from './listing.ts';
+import { mayReadBelow } from './may-read-below.ts';
+
+export { archiveFormatOf };
 
 const OP = 'look at the input';
-
-/** Longest first, so that `.tar.gz` is not taken for something that ends in `.gz`. */
-const ENDINGS: readonly (readonly [string, ArchiveFormat])[] = [
-  ['.tar.bz2', 'tar.bz2'],
-  ['.tar.gz', 'tar.gz'],
-  ['.tgz', 'tgz'],
-  ['.tar', 'tar'],
-  ['.zip', 'zip'],
-];
-
-/** The format of an archive by the ending of its name, in either case; null for everything else. A name that is nothing but the ending is none. */
-export function archiveFormatOf(path: string): ArchiveFormat | null {
-  const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
-  const found = ENDINGS.find(([ending]) => name.endsWith(ending) && name.length > ending.length);
-  return found?.[1] ?? null;
-}
 
 /** What lies at an address, as two questions found out. */
 export interface Findings {
@@ -36,19 +23,21 @@ export interface Findings {
   readonly refused?: Problem | null;
 }
 
+/** One address names an object and a folder. Pure. */
+export function addressAmbiguous(address: GcsAddress): Problem {
+  const text = formatGcsAddress(address);
+  return problem({
+    code: 'input.address-ambiguous',
+    op: OP,
+    subject: text,
+    message: `${text} is an object, and there are objects below ${text}/ too. Which of them is meant?`,
+    hint: `For the folder write ${text}/ with the slash. For the single object give it a name of its own (copy or rename it), as this address names both.`,
+  });
+}
+
 /** Decides what an address without an archive ending and without a slash at its end means. Pure. */
 export function decideInput(address: GcsAddress, findings: Findings): Result<InputTarget> {
-  const text = formatGcsAddress(address);
-  if (findings.below && findings.object)
-    return fail(
-      problem({
-        code: 'input.address-ambiguous',
-        op: OP,
-        subject: text,
-        message: `${text} is an object, and there are objects below ${text}/ too. Which of them is meant?`,
-        hint: `For the folder write ${text}/ with the slash. For the single object give it a name of its own (copy or rename it), as this address names both.`,
-      }),
-    );
+  if (findings.below && findings.object) return fail(addressAmbiguous(address));
   if (findings.below) return ok({ kind: 'folder', prefix: asPrefix(address.path) });
   if (findings.object) return ok({ kind: 'object', object: address.path });
   const { refused = null } = findings;
@@ -75,15 +64,6 @@ function nothingThere(address: GcsAddress, marker: boolean): Problem {
   });
 }
 
-/** A refused listing, with what the job will need: the listing itself, and reading what is listed. */
-function listingRefused(refusal: Problem, subject: GrantSubject): Problem {
-  return {
-    ...refusal,
-    op: OP,
-    hint: `Two grants are needed to fetch a folder. ${askForGrant('storage.objects.list', subject)} ${askForGrant('storage.objects.get', subject)} New grants take a few minutes to work.`,
-  };
-}
-
 export interface InputRequest extends StorageAccess {
   readonly address: GcsAddress;
 }
@@ -103,16 +83,7 @@ async function lookBelow(
     pageSize: 2,
   });
   for await (const page of pages) {
-    if (!page.ok)
-      return page.problem.code === 'access.list-refused'
-        ? fail(
-            listingRefused(page.problem, {
-              bucket: address.bucket,
-              prefix,
-              email: access.tokens?.email ?? null,
-            }),
-          )
-        : page;
+    if (!page.ok) return page;
     marker ||= page.value.objects.some((object) => object.name === prefix);
     if (page.value.objects.some((object) => object.name !== prefix))
       return ok({ below: true, marker });
@@ -130,8 +101,6 @@ async function lookAtObject(request: InputRequest): Promise<Result<Single>> {
   switch (found.problem.code) {
     case 'storage.object-not-found':
     case 'input.object-name':
-    // So Google says that there is no object to whoever could read it and may not list.
-    case 'access.list-refused':
       return ok({ object: false, refused: null });
     case 'access.get-refused':
     case 'access.credential-needed':
@@ -139,6 +108,59 @@ async function lookAtObject(request: InputRequest): Promise<Result<Single>> {
     default:
       return found;
   }
+}
+
+/** The listing was refused, not unanswered: it says nothing of an object that can be had without it. */
+const isRefusal = (found: Problem): boolean =>
+  areaOf(found) === 'access' || found.code === 'input.bucket-not-found';
+
+/**
+ * What is to be said where the listing below an address is refused: the grants that are missing, and no others. `single`: what is known of an
+ * object of exactly that name; null where none is meant.
+ */
+async function explainUnlisted(
+  request: InputRequest,
+  refusal: Problem,
+  single: Single | null,
+): Promise<Problem> {
+  if (refusal.code !== 'access.list-refused') return { ...refusal, op: OP };
+  const { address, ...access } = request;
+  const { bucket, path } = address;
+  const prefix = asPrefix(path);
+  const email = access.tokens?.email ?? null;
+  const readable = await mayReadBelow({ ...access, bucket, prefix });
+  const list = askForGrant('storage.objects.list', { bucket, email });
+  const read = askForGrant('storage.objects.get', { bucket, prefix, email });
+  const folder =
+    readable === true
+      ? `To fetch a folder one grant is missing. ${list}`
+      : readable === false
+        ? `To fetch a folder two grants are missing. ${list} ${read}`
+        : `Two grants are needed to fetch a folder; the listing is missing. ${list} ${read}`;
+  const end = 'New grants take a few minutes to work.';
+  const text = formatGcsAddress(address);
+  const whole = formatGcsAddress({ bucket, path: prefix });
+  const who = email ?? 'Someone without a credential';
+  if (single === null)
+    return {
+      ...refusal,
+      op: OP,
+      subject: text,
+      message: `${who} may not list what lies below ${whole} (403, storage.objects.list).`,
+      hint: `${folder} ${end}`,
+    };
+  const about = { ...refusal, op: OP, subject: text };
+  return single.refused === null
+    ? {
+        ...about,
+        message: `There is no object ${text}. Whether there is a folder ${whole} is not known: ${who} may not list it (403, storage.objects.list).`,
+        hint: `Check the address for a typing mistake, also in upper and lower case. ${folder} ${end}`,
+      }
+    : {
+        ...about,
+        message: `${who} may not list what lies below ${whole} (403, storage.objects.list), and may not read an object ${text} (403, storage.objects.get).`,
+        hint: `To fetch the one object ${text} one grant is missing. ${askForGrant('storage.objects.get', { bucket, object: path, email })} ${folder} ${end}`,
+      };
 }
 
 /** The first name that begins with a prefix; null for none. */
@@ -180,8 +202,9 @@ async function explainRefusal(
  * What an input address names: an archive ending is one object, to be unpacked; a `/` at the end (and the whole bucket) is everything below;
  * otherwise something below `path/` means a folder, nothing there means one object, and both is refused with the question.
  *
- * A refusal to read the single object counts as not there, and is told where there is nothing else; a refusal to list is reported with the grants
- * for it. Errors: `access.get-refused`, `access.credential-needed`, `input.nothing-there`, `input.address-ambiguous`, those of `listPage` and `getObject`.
+ * One object needs no listing: where that is refused, an object that is there is taken. A refusal to read the single object counts as not there, and
+ * is told where there is nothing else; a refusal to list is told with the grants that are missing.
+ * Errors: `access.list-refused`, `access.get-refused`, `access.credential-needed`, `input.nothing-there`, `input.address-ambiguous`, those of `listPage` and `getObject`.
  */
 export async function resolveInput(request: InputRequest): Promise<Result<InputTarget>> {
   const { address, ...access } = request;
@@ -195,7 +218,7 @@ export async function resolveInput(request: InputRequest): Promise<Result<InputT
   }
   if (address.path === '' || address.path.endsWith('/')) {
     const looked = await lookBelow(request, address.path);
-    if (!looked.ok) return looked;
+    if (!looked.ok) return fail(await explainUnlisted(request, looked.problem, null));
     return looked.value.below
       ? ok({ kind: 'folder', prefix: address.path })
       : fail(nothingThere(address, looked.value.marker));
@@ -204,8 +227,12 @@ export async function resolveInput(request: InputRequest): Promise<Result<InputT
     lookBelow(request, asPrefix(address.path)),
     lookAtObject(request),
   ]);
-  if (!looked.ok) return looked;
+  if (!looked.ok && !isRefusal(looked.problem)) return looked;
   if (!there.ok) return there;
+  if (!looked.ok)
+    return there.value.object
+      ? ok({ kind: 'object', object: address.path })
+      : fail(await explainUnlisted(request, looked.problem, there.value));
   const { object } = there.value;
   const refused =
     there.value.refused === null || looked.value.below

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { leadsNowhere } from '../shared/endpoints.ts';
-import { isLoopback } from './proxy.ts';
+import { isLoopback } from './routes.ts';
 
 /** Thrown in place of a request to an address of this machine at which another user's program listens. */
 export class StrangerListensError extends Error {

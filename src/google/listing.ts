@@ -152,8 +152,7 @@ export function isObjectName(name: string): boolean {
 
 /**
  * What Cloud Storage tells of one object. Needs `storage.objects.get` on it.
- * Errors: `input.object-name`, `storage.object-not-found`, `access.get-refused` (also for an object that is not there, where the account may
- * not list), and those of `askStorage`.
+ * Errors: `input.object-name`, `storage.object-not-found` (also where the account may read and not list), `access.get-refused`, and those of `askStorage`.
  */
 export async function getObject(request: ObjectRequest): Promise<Result<ObjectInfo>> {
   const { bucket, name, generation } = request;

@@ -2,11 +2,12 @@ import { isBucketName } from '../shared/address.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import type { StorageAccess } from './client.ts';
 import { explainHttpError, type StorageContext } from './http-error.ts';
-import { cancelledProblem, explainNetworkError, isAborted, parseRetryAfter } from './http.ts';
+import { fetchFor } from './proxy.ts';
+import { cancelledProblem, isAborted, parseRetryAfter, readUpTo } from './http.ts';
 import { assertOwnListener } from './listener.ts';
 import { isObjectName, type ObjectRequest } from './listing.ts';
+import { explainNetworkError } from './network-problem.ts';
 import { waitForNetwork } from './network-time.ts';
-import { fetchFor } from './proxy.ts';
 import { withRetry, type Attempt } from './retry.ts';
 
 /** One attempt, its bytes included; milliseconds. */
@@ -27,7 +28,7 @@ export interface ObjectStart {
 }
 
 /**
- * The first bytes of an object, for a look at it, through the proxy of the environment if there is one; whole objects are fetched by
+ * The first bytes of an object, for a look at it, through the proxy that is set for it; whole objects are fetched by
  * src/transfer, with their checksums. Asks for a range, and reads no more than that also where the answer is longer. Needs `storage.objects.get` on it.
  * Errors: `input.object-name`, `storage.object-not-found`, `access.get-refused`, those of `explainHttpError`, `explainNetworkError` and
  * `withRetry`.
@@ -81,7 +82,7 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
         const { bytes } = await readUpTo(answer, REFUSAL_LIMIT);
         return {
           ok: false,
-          problem: explainHttpError(answer.status, Buffer.from(bytes).toString(), context),
+          problem: explainHttpError(answer.status, bytes.toString(), context),
           retryAfterMs: parseRetryAfter(answer.headers.get('retry-after'), Date.now()),
           unauthorized: answer.status === 401,
         };
@@ -105,24 +106,6 @@ export async function readObjectStart(request: ReadStartRequest): Promise<Result
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     ...(request.onRetry === undefined ? {} : { onRetry: request.onRetry }),
   });
-}
-
-/** Reads a body up to a limit and lets go of the rest. */
-async function readUpTo(
-  answer: Response,
-  limit: number,
-): Promise<{ readonly bytes: Uint8Array; readonly cut: boolean }> {
-  const bytes = new Uint8Array(limit);
-  if (answer.body === null) return { bytes: bytes.subarray(0, 0), cut: false };
-  let length = 0;
-  // Leaving the loop lets go of the connection.
-  for await (const value of answer.body as AsyncIterable<Uint8Array>) {
-    const piece = value.subarray(0, limit - length);
-    bytes.set(piece, length);
-    length += piece.length;
-    if (piece.length < value.length) return { bytes, cut: true };
-  }
-  return { bytes: bytes.slice(0, length), cut: false };
 }
 
 /** Whether `bytes 0-65535/100000` leaves something out. */

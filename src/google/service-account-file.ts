@@ -5,7 +5,7 @@ import { ok, type Result } from '../shared/problem.ts';
 import { duplicateField } from './json-scan.ts';
 import { MAKE_A_KEY, refuseKey, type WrongFile } from './key-refusal.ts';
 import { isProjectId } from './project-id.ts';
-import { isLoopback } from './proxy.ts';
+import { isLoopback } from './routes.ts';
 import { readPrivateKey } from './private-key.ts';
 import { readJsonText, MAXIMUM_KEY_FILE_BYTES } from './wrong-files.ts';
 import { wrongJson } from './wrong-json.ts';

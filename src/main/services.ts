@@ -6,6 +6,7 @@ import { bucketService, type BucketService } from './buckets/service.ts';
 import { hostsOf, type Hosts } from './hosts/hosts.ts';
 import { localHost } from './hosts/local/host.ts';
 import { placeAgent } from './hosts/local/place-agent.ts';
+import { gpuRules } from './jobs/choose-gpus.ts';
 import { jobService, type JobService } from './jobs/service.ts';
 import { chooseVaults } from './keys/choose-vault.ts';
 import { powerBook } from './keys/power-book.ts';
@@ -25,6 +26,7 @@ import { settingRows, type SettingsReader, type SettingsWriter } from './store/s
 
 /** Everything that the application and the command line do, without a window. */
 export interface Services {
+  readonly env: Environment;
   readonly paths: HomePaths;
   /** Those of this moment: `src/main/platform/endpoints-in-force.ts`. */
   readonly endpoints: GoogleEndpoints;
@@ -94,6 +96,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     powers: powerBook(settings),
     endpoints,
     version,
+    gpuRules: () => gpuRules(env, settings),
     rows: jobRows(store),
     log,
   });
@@ -112,6 +115,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     log,
   });
   return ok({
+    env,
     paths: paths.value,
     endpoints,
     log,

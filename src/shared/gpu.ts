@@ -1,5 +1,15 @@
 import * as z from 'zod';
 
+const gpuBlockSchema = z.strictObject({
+  /** What stands after `GPU 1 (`. */
+  reason: z.string(),
+  /** A sentence; empty where nothing can be done. */
+  advice: z.string(),
+  /** Nothing can compute on it; else somebody who wants the card although may have it. */
+  final: z.boolean(),
+});
+export type GpuBlock = Readonly<z.infer<typeof gpuBlockSchema>>;
+
 /** One card, or one MIG instance of a card. Memory in MiB. */
 export const gpuSchema = z.strictObject({
   /** `GPU-...` or `MIG-...`: what `CUDA_VISIBLE_DEVICES` is given. */
@@ -19,6 +29,18 @@ export const gpuSchema = z.strictObject({
   processes: z.array(z.int()),
   /** Set where the driver says that nothing computes on the card before it is reset. No job is given such a card. */
   needsReset: z.literal(true).optional(),
+  /** Of a MIG instance: the UUID of its card. */
+  card: z.string().optional(),
+  /** Of {@link processes} no part: programs that draw on it (type G or C+G), which leave it to whoever computes. */
+  desktop: z.array(z.int()).optional(),
+  /** Processes by the name that the driver gives them. */
+  programs: z.record(z.string(), z.string()).optional(),
+  /** Why it is not shown to be free, although no process is told. */
+  blocked: gpuBlockSchema.optional(),
+  /** Its compute mode lets one process at a time use it. */
+  exclusive: z.literal(true).optional(),
+  /** What the driver says of its health, in words: other cards are given first. */
+  remarks: z.array(z.string()).optional(),
 });
 export type Gpu = Readonly<z.infer<typeof gpuSchema>>;
 
@@ -28,6 +50,8 @@ export const gpuProbeSchema = z.discriminatedUnion('kind', [
     kind: z.literal('gpus'),
     driver: z.string().nullable(),
     gpus: z.array(gpuSchema),
+    /** What nvidia-smi says of cards that do not answer, one sentence each. */
+    lost: z.array(z.string()).optional(),
   }),
   /** nvidia-smi is not there. */
   z.strictObject({ kind: z.literal('no-tool') }),

@@ -29,6 +29,8 @@ export const workerKeysSchema = z
   .readonly()
   .exactOptional();
 
+export const GPU_IDS = ['uuid', 'index'] as const;
+
 export const MAX_WORKERS = 1_000;
 
 const keyName = z
@@ -93,6 +95,12 @@ export const inputSpecSchema = z.union([
     .strictObject({
       gcs: address(`Where the input lies in Cloud Storage. ${MEANING}`),
       key: bucketKey,
+      keepCompressed: z
+        .boolean()
+        .optional()
+        .describe(
+          'true: objects that are stored packed (Content-Encoding: gzip) stay packed. Without it their files hold what was packed. An archive is unpacked in any case.',
+        ),
     })
     .describe('Objects of a bucket, fetched before the workers start.'),
   z
@@ -223,6 +231,16 @@ export const jobSpecSchema = z
           .max(64)
           .default(0)
           .describe('Whole cards for each worker; 0 hides the cards from it.'),
+        useBusy: z
+          .boolean()
+          .exactOptional()
+          .describe('true: also cards that others compute on, once no other is free.'),
+        gpuIds: z
+          .enum(GPU_IDS)
+          .exactOptional()
+          .describe(
+            'How CUDA_VISIBLE_DEVICES names the cards of a worker: uuid (the default), or index, for programs that want numbers. TRAINYARD_GPU_INDEXES has the numbers in any case.',
+          ),
       })
       .default({ gpus: 0 })
       .describe('What each worker needs.'),

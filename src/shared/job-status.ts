@@ -216,8 +216,15 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
     case 'access-renewed':
       return { ...status, accessAwaited: null };
     case 'gpus-awaited': {
-      const { needed, free, total, taken } = event;
-      return { ...status, gpusAwaited: { needed, free, total, taken } };
+      const { needed, free, total, taken, useBusy, lost } = event;
+      return {
+        ...status,
+        gpusAwaited: {
+          ...{ needed, free, total, taken },
+          ...(useBusy === undefined ? {} : { useBusy }),
+          ...(lost === undefined ? {} : { lost }),
+        },
+      };
     }
     case 'data-staged': {
       const { objects, bytes, skipped } = event;

@@ -15,6 +15,8 @@ export const notebookRequestSchema = z.strictObject({
   /** A folder of the host, of which the notebook works in a copy; null: an empty one. */
   code: z.string().min(1).max(4_096).nullable(),
   gpus: z.int().min(0).max(64),
+  /** Also cards that others use. */
+  useBusyGpus: z.boolean().exactOptional(),
 });
 export type NotebookRequest = Readonly<z.infer<typeof notebookRequestSchema>>;
 
@@ -46,7 +48,7 @@ export function notebookSpec(request: NotebookRequest): z.ZodSafeParseResult<Job
     name,
     kind: 'notebook',
     host,
-    resources: { gpus },
+    resources: { gpus, ...(request.useBusyGpus === true ? { useBusy: true } : {}) },
     code: { dir: code ?? '.' },
     workers: [NOTEBOOK_COMMAND],
     ...(input === null

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { googleEndpointsSchema } from './endpoints.ts';
 import {
   ARCHIVE_FORMATS,
+  GPU_IDS,
   jobNameSchema,
   jobSpecSchema,
   OUTPUT_LAYOUTS,
@@ -42,6 +43,8 @@ export const inputPlanSchema = z.discriminatedUnion('kind', [
     bucket: z.string(),
     target: inputTargetSchema,
     account,
+    /** Objects that are stored packed (`Content-Encoding: gzip`) stay packed. */
+    keepCompressed: z.boolean().exactOptional(),
   }),
   /** A folder of the host, used in place, never copied or written: `data/` is a link to it. Absolute. */
   z.strictObject({ kind: z.literal('dir'), path: z.string() }),
@@ -92,6 +95,12 @@ export const jobPlanSchema = z.strictObject({
   endpoints: googleEndpointsSchema,
   /** Whole GPUs per worker. */
   gpusPerWorker: z.int().min(0),
+  /** UUIDs of the cards that it may be given, the first ones first. Left out: any. */
+  onlyGpus: z.array(z.string()).optional(),
+  /** Also cards that others use. */
+  useBusyGpus: z.boolean().optional(),
+  /** How `CUDA_VISIBLE_DEVICES` names them; by UUID where it is left out. */
+  gpuIds: z.enum(GPU_IDS).optional(),
   code: codePlanSchema,
   setup: z.string().nullable(),
   /** One command each; a worker's number is its index. */

@@ -1,5 +1,6 @@
 import { lstat, mkdir, readFile, rm, statfs, writeFile, type FileHandle } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
+import type { PathLike } from 'node:fs';
 import { join } from 'node:path';
 import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { crc32c } from './native-crc32c.ts';
@@ -19,7 +20,7 @@ export interface DiskContext {
 /** Of what on the disk an error is: the path that it names, else what was worked on; empty where that is an address. */
 function whereOf(error: unknown, { subject }: DiskContext): string {
   if (error instanceof Error && 'path' in error && typeof error.path === 'string')
-    return error.path;
+    if (!error.path.startsWith('/proc/self/fd/')) return error.path;
   return subject.includes('://') ? '' : subject;
 }
 
@@ -100,46 +101,15 @@ export async function bootId(): Promise<string | null> {
   }
 }
 
-/** Makes the folder that files go to. Throws a {@link DiskFault}. */
-export async function makeDestination(folder: string): Promise<void> {
-  await onDisk({ op: 'make the folder', subject: folder }, async () => {
-    try {
-      await makeFolders(folder);
-    } catch (error) {
-      // What stands in the way of a folder is told so.
-      if (errorCodeOf(error) === 'EEXIST' || errorCodeOf(error) === 'ENOTDIR')
-        throw new DiskFault(
-          problem({
-            code: 'transfer.exists',
-            op: 'download to',
-            subject: folder,
-            message: 'A file is where the folder is needed.',
-            hint: 'Move it away, or download to another folder.',
-          }),
-        );
-      // The folder above is there, and still the system says that it is not: so it is below `/proc`.
-      if (errorCodeOf(error) === 'ENOENT')
-        throw new DiskFault(
-          problem({
-            code: 'transfer.disk-refused',
-            op: 'make the folder',
-            subject: folder,
-            message: `No folder can be made at ${folder}.`,
-            hint: 'Use another folder.',
-          }),
-        );
-      throw error;
-    }
-  });
-}
-
 /**
  * Whether the disk of a folder takes letters of another case, or composed another way, for the same: tried with a file of such a name.
  * Where none can be made, what is usual on this system.
  */
-export async function foldsNames(folder: string): Promise<boolean> {
+export async function foldsNames(folder: {
+  readonly at: (name: string) => PathLike;
+}): Promise<boolean> {
   const mark = randomBytes(8).toString('hex');
-  const name = (letters: string) => join(folder, `.${mark}-${letters}${PARTIAL_SUFFIX}`);
+  const name = (letters: string) => folder.at(`.${mark}-${letters}${PARTIAL_SUFFIX}`);
   const made = name('A\u00e9');
   try {
     await writeFile(made, '', { flag: 'wx' });

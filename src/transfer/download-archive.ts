@@ -40,7 +40,14 @@ async function unpackedEarlier(
     data.generation === object.generation &&
     data.destination === destination;
   return same
-    ? { ...data.report, skipped: data.report.objects, written: [], mapped: [], failed: [] }
+    ? {
+        ...data.report,
+        skipped: data.report.objects,
+        written: [],
+        mapped: [],
+        failed: [],
+        packed: [],
+      }
     : null;
 }
 
@@ -81,5 +88,5 @@ export async function downloadArchive(
     JSON.stringify({ format: 1, object: name, generation, destination, report }),
   );
   await rm(folder, { recursive: true, force: true });
-  return ok({ ...report, skipped: 0, written: [], mapped: [], failed: [] });
+  return ok({ ...report, skipped: 0, written: [], mapped: [], failed: [], packed: [] });
 }

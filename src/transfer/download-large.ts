@@ -1,26 +1,25 @@
 import { createHash } from 'node:crypto';
-import { rm, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
+import { fail, ok, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
-import type { Attempt } from '../google/retry.ts';
+import type { PackedAs } from '../shared/codings.ts';
 import { crc32cCombine } from './crc32c.ts';
 import { checksumOf, diskProblem, DiskFault, onDisk } from './disk.ts';
+import { fetchGaps } from './download-stretches.ts';
 import { mismatch, type FetchTask } from './download-whole.ts';
+import { finishFile } from './finish-file.ts';
 import { openJournal, readJournal, type Journal } from './journal.ts';
 import type { Limiter } from './limiter.ts';
-import { openKept, putInPlace } from './partial-file.ts';
+import { openKept, removePartial } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
-import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
-import { gapsOf, orderly, type Gap, type Segment } from './segments.ts';
-import { isTooSlow, unlessTrickling } from './trickle.ts';
-import { ask, brokenOff, headerOf, refusalOf, type Wire } from './wire.ts';
+import { mediaRequest, wrongBytes } from './receive.ts';
+import { orderly, type Segment } from './segments.ts';
+import type { Wire } from './wire.ts';
 
 /** Objects of this size and more are fetched in stretches that a journal remembers. */
 export const LARGE = 8 * 1024 * 1024;
-/** The longest stretch of one request; several of a large object are under way at once. */
-const STRETCH = 32 * 1024 * 1024;
 
 const headSchema = z.object({
   format: z.literal(1),
@@ -111,99 +110,11 @@ export async function bytesLeftBehind(
   task: Pick<FetchTask, 'object' | 'partial'>,
 ): Promise<number> {
   try {
-    const { blocks, size } = await stat(task.partial);
+    const { blocks, size } = await lstat(task.partial);
     return Math.min(blocks * 512, size, task.object.size);
   } catch {
     return 0;
   }
-}
-
-/** Fetches one stretch, each attempt from where the last one ended. */
-async function fetchStretch(
-  context: LargeContext,
-  task: FetchTask,
-  handle: FileHandle,
-  gap: Gap,
-  stop: { problem: Problem | null },
-  written: (segment: Segment) => Promise<void>,
-): Promise<void> {
-  const { wire, meter } = context;
-  let position = gap.from;
-  while (position < gap.to) {
-    if (stop.problem !== null) return;
-    const from = position;
-    let counted = 0;
-    const part = await ask<'more' | 'done'>(
-      wire,
-      'download',
-      mediaRequest(wire, task.object).subject,
-      () => mediaRequest(wire, task.object, { from: position, to: gap.to - 1 }),
-      async (answer, request): Promise<Attempt<'more' | 'done'>> => {
-        if (answer.statusCode === 404) return changedMidway(request.subject);
-        if (answer.statusCode !== 206 && answer.statusCode !== 200)
-          return refusalOf(wire, request, answer);
-        const whole = position === 0 && gap.to === task.object.size;
-        const range = headerOf(answer, 'content-range') ?? '';
-        if (answer.statusCode === 200 ? !whole : !range.startsWith(`bytes ${position}-`))
-          return wrongBytes(request.subject, 'another part than was asked for', true);
-        const disk = { op: 'write', subject: task.path };
-        counted = 0;
-        try {
-          const received = await receive(unlessTrickling(wire, answer), {
-            handle,
-            position,
-            limit: gap.to - position,
-            disk,
-            onBytes: (count) => {
-              counted += count;
-              meter.bytes(count);
-            },
-            onWritten: async (segment) => {
-              await written(segment);
-              position = segment.position + segment.length;
-              counted -= segment.length;
-            },
-          });
-          if (received === 'too-long')
-            return wrongBytes(request.subject, 'more bytes than were asked for', true);
-          return { ok: true, value: position < gap.to ? 'more' : 'done' };
-        } catch (error) {
-          meter.bytes(-counted);
-          counted = 0;
-          if (error instanceof DiskFault) return diskAttempt(error);
-          // Whatever arrived before the break is kept: with progress that deserves the name the attempts begin anew.
-          if (position > from && !wire.signal.aborted && !isTooSlow(error))
-            return { ok: true, value: 'more' };
-          return brokenOff(wire, request, error);
-        }
-      },
-    );
-    if (!part.ok) {
-      stop.problem ??= part.problem;
-      return;
-    }
-  }
-}
-
-async function fetchGaps(
-  context: LargeContext,
-  task: FetchTask,
-  handle: FileHandle,
-  journal: Journal,
-  have: readonly Segment[],
-): Promise<Result<readonly Segment[]>> {
-  const segments = [...have];
-  const stop: { problem: Problem | null } = { problem: null };
-  const written = async (segment: Segment) => {
-    await journal.append(segment);
-    segments.push(segment);
-  };
-  await Promise.all(
-    gapsOf(have, task.object.size, STRETCH).map((gap) =>
-      context.requests.run(1, () => fetchStretch(context, task, handle, gap, stop, written)),
-    ),
-  );
-  return stop.problem === null ? ok(orderly(segments, task.object.size)) : fail(stop.problem);
 }
 
 async function complete(
@@ -211,8 +122,8 @@ async function complete(
   task: FetchTask,
   handle: FileHandle,
   journalPath: string,
-): Promise<Result<void>> {
-  const { object, path, partial } = task;
+): Promise<Result<PackedAs | null>> {
+  const { object, path } = task;
   const have = await trustedSegments(context, task, journalPath, handle);
   // A segment that is not trusted any more must not be believed next time: the journal is written anew.
   await rm(journalPath, { force: true });
@@ -245,22 +156,21 @@ async function complete(
   if (wrong !== null) {
     context.meter.bytes(-received.length);
     await rm(journalPath, { force: true });
-    await rm(partial, { force: true });
+    await removePartial(task);
     const attempt = wrongBytes<undefined>(mediaRequest(context.wire, object).subject, wrong, true);
-    return attempt.ok ? ok() : fail(attempt.problem);
+    return attempt.ok ? ok(null) : fail(attempt.problem);
   }
-  try {
-    await putInPlace(handle, partial, path, task.replaces);
-  } catch (error) {
-    // Its place is somebody else's: nothing is left to go on with.
-    if (error instanceof DiskFault && error.problem.code === 'transfer.exists') {
-      await rm(partial, { force: true });
-      await rm(journalPath, { force: true });
-    }
-    throw error;
+  const done = await finishFile(context.wire, task, handle, received);
+  // Its place is somebody else's, or it may not be unpacked: nothing is left to go on with.
+  if (!done.ok && NO_USE.includes(done.problem.code)) {
+    context.meter.bytes(-received.length);
+    await removePartial(task);
+    await rm(journalPath, { force: true });
   }
-  return ok();
+  return done;
 }
+
+const NO_USE: readonly string[] = ['transfer.exists', 'transfer.unpacked-too-large'];
 
 /**
  * Fetches one large object: stretches in parallel into the partial file, each piece with its checksum noted in a journal, so that a later
@@ -271,13 +181,13 @@ export async function downloadLarge(
   context: LargeContext,
   task: FetchTask,
   finished: () => Promise<void>,
-): Promise<Result<void>> {
+): Promise<Result<PackedAs | null>> {
   const journal = partialJournalPath(context.journals, context.wire.bucket, task.object, task.path);
   const disk = { op: 'write', subject: task.path };
   try {
+    let done: Result<PackedAs | null>;
     for (let attempt = 1; ; attempt += 1) {
-      const handle = await onDisk(disk, () => openKept(task.partial));
-      let done: Result<void>;
+      const handle = await onDisk(disk, () => openKept(task));
       try {
         done = await complete(context, task, handle, journal);
       } finally {
@@ -289,7 +199,7 @@ export async function downloadLarge(
     await finished();
     await rm(journal, { force: true });
     context.meter.object();
-    return ok();
+    return done;
   } catch (error) {
     if (error instanceof DiskFault) return fail(error.problem);
     if (error instanceof Error && 'syscall' in error) return fail(diskProblem(error, disk));

@@ -1,19 +1,22 @@
-import { lstat, open } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { cancelledProblem } from '../google/http.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
-import { decodeCrc32c } from './crc32c.ts';
+import { layersOf, type PackedAs } from '../shared/codings.ts';
 import { lockDestination, type DestinationLock } from './destination-lock.ts';
-import { bootId, checksumOf, diskProblem, DiskFault, makeDestination, roomFor } from './disk.ts';
+import { openDestination } from './destination.ts';
+import { bootId, diskProblem, DiskFault, roomFor } from './disk.ts';
 import { downloadLarge, LARGE } from './download-large.ts';
 import { refusalReason } from './download-plan.ts';
+import { holdsObject } from './download-state.ts';
 import { downloadWhole } from './download-whole.ts';
 import type { DownloadOptions } from './download.ts';
+import { openTree, type FolderTree } from './folder-tree.ts';
 import { limiter } from './limiter.ts';
 import { listTarget } from './list-target.ts';
-import { dropSecondName, partialId, partialPath } from './partial-file.ts';
+import { dropSecondName, partialId, partialPath, statPlace } from './partial-file.ts';
 import { progressMeter } from './progress.ts';
+import { openUnpackedForms, type UnpackedForms } from './unpacked-forms.ts';
 import { addressOf, openWire } from './wire.ts';
 
 export interface DownloadObjectOptions extends Omit<DownloadOptions, 'target' | 'destination'> {
@@ -27,6 +30,10 @@ export interface DownloadObjectOptions extends Omit<DownloadOptions, 'target' | 
 export interface DownloadedObject extends ObjectInfo {
   /** The file had the object's content already: nothing was fetched. */
   readonly alreadyThere: boolean;
+  /** Of the file. */
+  readonly bytes: number;
+  /** What became of an object that is stored packed, or says so; null for others, and where nothing was fetched. */
+  readonly packed: PackedAs | null;
 }
 
 /**
@@ -41,12 +48,21 @@ export async function downloadObject(
   const subject = addressOf(options.bucket, options.object);
   const wire = await openWire(options);
   let lock: DestinationLock | null = null;
+  let tree: FolderTree | null = null;
+  let forms: UnpackedForms | null = null;
+  const { keepCompressed = false } = options;
   try {
     const locked = await lockDestination(file);
     if (!locked.ok) return locked;
     lock = locked.value;
+    const { onWarning } = options;
     const partial = partialPath(file, partialId(options.journal));
-    const there = await lstat(file).catch(() => null);
+    tree = await openTree(dirname(file), { onExposed: onWarning }).catch((error: unknown) => {
+      // What else is the matter with the folder shows when it is to be made.
+      if (error instanceof DiskFault) throw error;
+      return null;
+    });
+    const there = tree === null ? null : await look(tree, file, partial);
     const inTheWay = (message: string) =>
       fail(
         problem({
@@ -76,26 +92,47 @@ export async function downloadObject(
           hint: 'Fetch it with a program that has the key.',
         }),
       );
+    forms = await openUnpackedForms(options.journal, options.bucket);
     if (there !== null && options.overwrite !== true) {
-      if (there.size === object.size && (await hasChecksum(file, object, wire.signal))) {
-        await dropSecondName(partial, there);
-        return ok({ ...object, alreadyThere: true });
-      }
-      return inTheWay('the file is there already with other content, and nothing is overwritten.');
+      const comparing = { keepCompressed, forms };
+      const held =
+        tree === null
+          ? 'no'
+          : await tree.in('', async (folder) => {
+              const place = { folder, path: file, partial };
+              const found = await holdsObject(place, there, object, comparing, wire.signal);
+              if (found === 'yes') await dropSecondName(place, there);
+              return found;
+            });
+      if (held === 'yes')
+        return ok({ ...object, alreadyThere: true, bytes: there.size, packed: null });
+      return inTheWay(
+        held === 'packed'
+          ? 'the object as it is stored, still packed (Content-Encoding: gzip), is there, and nothing is overwritten.'
+          : 'the file is there already with other content, and nothing is overwritten.',
+      );
     }
-    await makeDestination(dirname(file));
-    const room = await roomFor(dirname(file), { bytes: object.size, files: 1 });
+    tree ??= await openDestination(dirname(file), onWarning);
+    const copies = layersOf(object, keepCompressed) > 0 ? 2 : 1;
+    const room = await roomFor(dirname(file), { bytes: copies * object.size, files: copies });
     if (!room.ok) return room;
     const meter = progressMeter({ bytes: object.size, objects: 1 }, options.onProgress);
-    const task = { object, path: file, partial, replaces: options.overwrite === true };
+    const replaces = options.overwrite === true;
+    const fetched = { object, path: file, partial, replaces, keepCompressed, forms };
     const requests = limiter(wire.concurrency);
     const context = { wire, journals: options.journal, boot: await bootId(), requests, meter };
-    const done =
-      object.size >= LARGE
-        ? await downloadLarge(context, task, () => Promise.resolve())
-        : await downloadWhole(wire, task, meter);
+    const done = await tree.in('', (folder) => {
+      const task = { ...fetched, folder };
+      return object.size >= LARGE
+        ? downloadLarge(context, task, () => Promise.resolve())
+        : downloadWhole(wire, task, meter);
+    });
     meter.end();
-    return done.ok ? ok({ ...object, alreadyThere: false }) : done;
+    if (!done.ok) return done;
+    const placed = await look(tree, file, partial);
+    await tree.confirm();
+    const bytes = placed?.size ?? object.size;
+    return ok({ ...object, alreadyThere: false, bytes, packed: done.value });
   } catch (error) {
     if (wire.signal.aborted) return fail(cancelledProblem({ op: 'download', subject }));
     if (error instanceof DiskFault) return fail(error.problem);
@@ -103,23 +140,13 @@ export async function downloadObject(
       return fail(diskProblem(error, { op: 'download to', subject: basename(file) }));
     throw error;
   } finally {
+    await tree?.close();
+    await forms?.close();
     lock?.release();
     await wire.close();
   }
 }
 
-/** Whether a file of the right size has an object's checksum. Throws what the system refuses. */
-async function hasChecksum(
-  file: string,
-  object: ObjectInfo,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (object.crc32c === '') return false;
-  const handle = await open(file, 'r');
-  try {
-    const sum = await checksumOf(handle, 0, object.size, signal);
-    return sum !== null && sum === decodeCrc32c(object.crc32c);
-  } finally {
-    await handle.close();
-  }
-}
+/** What has the file's name. */
+const look = (tree: FolderTree, path: string, partial: string) =>
+  tree.in('', (folder) => statPlace({ folder, path, partial }));

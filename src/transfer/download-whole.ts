@@ -1,27 +1,36 @@
-import { rm } from 'node:fs/promises';
-import { ok, type Result } from '../shared/problem.ts';
+import type { FileHandle } from 'node:fs/promises';
+import { fail, ok, type Result } from '../shared/problem.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { Attempt } from '../google/retry.ts';
-import { decodeCrc32c } from './crc32c.ts';
-import { onDisk } from './disk.ts';
-import { openFresh, putInPlace } from './partial-file.ts';
+import type { PackedAs } from '../shared/codings.ts';
+import { crc32cCombine, decodeCrc32c } from './crc32c.ts';
+import { DiskFault, onDisk } from './disk.ts';
+import { finishFile, type Stored } from './finish-file.ts';
+import { openFresh, removePartial, type FilePlace } from './partial-file.ts';
 import type { ProgressMeter } from './progress.ts';
-import { changedMidway, diskAttempt, mediaRequest, receive, wrongBytes } from './receive.ts';
-import { unlessTrickling } from './trickle.ts';
-import { addressOf, ask, refusalOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
+import {
+  beginsAt,
+  changedMidway,
+  diskAttempt,
+  mediaRequest,
+  receive,
+  wrongBytes,
+} from './receive.ts';
+import { isTooSlow, unlessTrickling } from './trickle.ts';
+import type { UnpackedForms } from './unpacked-forms.ts';
+import { addressOf, ask, brokenOff, refusalOf, type Wire } from './wire.ts';
 
 /** How often bytes may arrive wrong before it is no accident. */
 export const CHECKSUM_ATTEMPTS = 3;
 
 /** One object and where its file goes. The folder it lies in is there. */
-export interface FetchTask {
+export interface FetchTask extends FilePlace {
   readonly object: ObjectInfo;
-  /** Absolute. */
-  readonly path: string;
-  /** Where it is while it is incomplete: partialPath(). */
-  readonly partial: string;
   /** A file in its place is an older one of ours, and may be replaced. */
   readonly replaces: boolean;
+  /** What is stored packed stays so. */
+  readonly keepCompressed: boolean;
+  readonly forms: UnpackedForms;
 }
 
 /** What does not match between what arrived and what was listed; null where all does. An object may come without a checksum. */
@@ -36,74 +45,113 @@ export function mismatch(
     : null;
 }
 
-async function receiveWhole(
+/** Fetches an object's bytes into an empty file. Each request begins where the last one broke; where bytes are wrong, or ranges are not served, at the beginning. */
+async function fetchWhole(
   wire: Wire,
   task: FetchTask,
-  answer: WireAnswer,
-  request: WireRequest,
-  counted: { bytes: number; wrong: number },
+  handle: FileHandle,
   meter: ProgressMeter,
-): Promise<Attempt<void>> {
-  const { object, path, partial } = task;
-  if (answer.statusCode === 404) {
-    await answer.body.dump();
-    return changedMidway(request.subject);
-  }
-  if (answer.statusCode !== 200) return refusalOf(wire, request, answer);
+): Promise<Result<Stored>> {
+  const { object, path } = task;
   const disk = { op: 'write', subject: path };
-  try {
-    const handle = await onDisk(disk, () => openFresh(partial));
-    try {
-      const received = await receive(unlessTrickling(wire, answer), {
-        handle,
-        position: 0,
-        limit: object.size,
-        disk,
-        onBytes: (count) => {
-          counted.bytes += count;
-          meter.bytes(count);
-        },
-      });
-      const wrong = mismatch(object, received);
-      if (wrong !== null) {
-        counted.wrong += 1;
-        return wrongBytes(request.subject, wrong, counted.wrong < CHECKSUM_ATTEMPTS);
-      }
-      await onDisk(disk, () => putInPlace(handle, partial, path, task.replaces));
-    } finally {
-      await onDisk(disk, () => handle.close());
+  const subject = addressOf(wire.bucket, object.name);
+  let position = 0;
+  let checksum = 0;
+  /** Told to the meter, not yet written. */
+  let counted = 0;
+  let wrong = 0;
+  const startAgain = () => {
+    meter.bytes(-position - counted);
+    position = 0;
+    checksum = 0;
+    counted = 0;
+  };
+  const disbelieve = (what: string): Attempt<'more' | 'done'> => {
+    startAgain();
+    wrong += 1;
+    return wrongBytes(subject, what, wrong < CHECKSUM_ATTEMPTS);
+  };
+  for (;;) {
+    const part = await ask<'more' | 'done'>(
+      wire,
+      'download',
+      subject,
+      () => mediaRequest(wire, object, position === 0 ? undefined : { from: position }),
+      async (answer, request): Promise<Attempt<'more' | 'done'>> => {
+        if (answer.statusCode === 404) {
+          await answer.body.dump();
+          return changedMidway(request.subject);
+        }
+        if (answer.statusCode === 200) startAgain();
+        else if (answer.statusCode !== 206) return refusalOf(wire, request, answer);
+        else if (!beginsAt(answer, position)) return disbelieve('another part than was asked for');
+        const from = position;
+        try {
+          const received = await receive(unlessTrickling(wire, answer), {
+            handle,
+            position,
+            limit: object.size - position,
+            disk,
+            onBytes: (count) => {
+              counted += count;
+              meter.bytes(count);
+            },
+            onWritten: (segment) => {
+              checksum = crc32cCombine(checksum, segment.checksum, segment.length);
+              position += segment.length;
+              counted -= segment.length;
+              return Promise.resolve();
+            },
+          });
+          // Where no length was told, a break looks like the end.
+          if (received !== 'too-long' && position < object.size && position > from)
+            return { ok: true, value: 'more' };
+          const what = mismatch(
+            object,
+            received === 'too-long' ? received : { length: position, checksum },
+          );
+          return what === null ? { ok: true, value: 'done' } : disbelieve(what);
+        } catch (error) {
+          meter.bytes(-counted);
+          counted = 0;
+          if (error instanceof DiskFault) return diskAttempt(error);
+          if (position > from && !wire.signal.aborted && !isTooSlow(error))
+            return { ok: true, value: 'more' };
+          return brokenOff(wire, request, error);
+        }
+      },
+      { bytes: object.size },
+    );
+    if (!part.ok) {
+      startAgain();
+      return part;
     }
-    return { ok: true, value: undefined };
-  } catch (error) {
-    return diskAttempt(error);
+    if (part.value === 'done') return ok({ length: position, checksum });
   }
 }
 
-/** Fetches one object in one request: partial name, checksum on the way, rename. A failed attempt begins again. */
+/** Fetches one object as one stream: partial name, checksum on the way, then its final name. What is incomplete at the end is removed. */
 export async function downloadWhole(
   wire: Wire,
   task: FetchTask,
   meter: ProgressMeter,
-): Promise<Result<void>> {
-  const counted = { bytes: 0, wrong: 0 };
-  const done = await ask<undefined>(
-    wire,
-    'download',
-    addressOf(wire.bucket, task.object.name),
-    () => {
-      meter.bytes(-counted.bytes);
-      counted.bytes = 0;
-      return mediaRequest(wire, task.object);
-    },
-    (answer, request) =>
-      receiveWhole(wire, task, answer, request, counted, meter) as Promise<Attempt<undefined>>,
-    { bytes: task.object.size },
-  );
-  if (done.ok) {
-    meter.object();
-    return ok();
+): Promise<Result<PackedAs | null>> {
+  const disk = { op: 'write', subject: task.path };
+  let done: Result<PackedAs | null>;
+  try {
+    const handle = await onDisk(disk, () => openFresh(task));
+    try {
+      const fetched = await fetchWhole(wire, task, handle, meter);
+      done = fetched.ok ? await finishFile(wire, task, handle, fetched.value) : fetched;
+      if (fetched.ok && !done.ok) meter.bytes(-fetched.value.length);
+    } finally {
+      await onDisk(disk, () => handle.close());
+    }
+  } catch (error) {
+    if (!(error instanceof DiskFault)) throw error;
+    done = fail(error.problem);
   }
-  meter.bytes(-counted.bytes);
-  await rm(task.partial, { force: true }).catch(() => undefined);
+  if (done.ok) meter.object();
+  else await removePartial(task).catch(() => undefined);
   return done;
 }

@@ -7,7 +7,9 @@ import type { Progress } from '../shared/events.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { InputTarget } from '../shared/plan.ts';
 import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
-import { bootId, diskProblem, DiskFault, foldsNames, makeDestination } from './disk.ts';
+import type { PackedObject } from '../shared/codings.ts';
+import { openDestination } from './destination.ts';
+import { bootId, diskProblem, DiskFault, foldsNames } from './disk.ts';
 import { downloadArchive } from './download-archive.ts';
 import {
   downloadFiles,
@@ -22,6 +24,7 @@ import { planDownload } from './download-plan.ts';
 import { listTarget } from './list-target.ts';
 import { NAME_PLATFORM } from './name-mapping.ts';
 import { partialId, partialPath } from './partial-file.ts';
+import { openUnpackedForms } from './unpacked-forms.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
 
 export interface DownloadOptions {
@@ -36,6 +39,8 @@ export interface DownloadOptions {
   readonly journal: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** What is stored packed (`Content-Encoding: gzip`) stays so. Default false. An archive's own bytes are taken out of it in any case. */
+  readonly keepCompressed?: boolean;
   /** Requests at once. Default 16. */
   readonly concurrency?: number;
   /** How long each request is tried again, milliseconds. Default two minutes. */
@@ -44,6 +49,8 @@ export interface DownloadOptions {
   readonly stallMs?: number;
   /** A stream that brings less than a KiB a second for so long is broken off and tried again, milliseconds. Default 60,000. */
   readonly trickleMs?: number;
+  /** Told of a folder that other users may write to: a sentence, and what helps. */
+  readonly onWarning?: ((message: string, hint: string) => void) | undefined;
 }
 
 export interface DownloadReport {
@@ -61,17 +68,33 @@ export interface DownloadReport {
   /** Objects that can be no file; for an archive its entries. */
   readonly refused: readonly { readonly object: string; readonly reason: string }[];
   readonly failed: readonly { readonly object: string; readonly problem: Problem }[];
+  /** Of the objects that this download fetched, those that are stored packed (`Content-Encoding`), or say so. Empty for an archive. */
+  readonly packed: readonly PackedObject[];
 }
 
 /** Puts the listed objects in place below the destination. */
 async function place(
+  context: Omit<DownloadContext, 'tree'>,
+  objects: readonly ObjectInfo[],
+  target: InputTarget,
+  onWarning: DownloadOptions['onWarning'],
+): Promise<Result<Placed>> {
+  const tree = await openDestination(context.destination, onWarning);
+  try {
+    return await placeIn({ ...context, tree }, objects, target);
+  } finally {
+    await tree.close();
+  }
+}
+
+async function placeIn(
   context: DownloadContext,
   objects: readonly ObjectInfo[],
   target: InputTarget,
 ): Promise<Result<Placed>> {
-  await makeDestination(context.destination);
+  const { tree } = context;
   const plan = planDownload(objects, target, {
-    foldsNames: await foldsNames(context.destination),
+    foldsNames: await tree.in('', foldsNames),
     platform: NAME_PLATFORM,
   });
   const done = await downloadFiles(context, plan);
@@ -81,8 +104,9 @@ async function place(
   if (context.journal.resumed) {
     const { destination, partialId: id } = context;
     const keep = new Set(plan.files.map(({ path }) => partialPath(join(destination, path), id)));
-    await removeLeftovers(destination, id, keep, context.wire.signal);
+    await removeLeftovers(tree, id, keep, context.wire.signal);
   }
+  await tree.confirm();
   if (done.value.failed.length === 0) await rm(context.journals, { recursive: true, force: true });
   return done;
 }
@@ -98,9 +122,12 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
     destination,
     boot,
   });
+  const forms = await openUnpackedForms(options.journal, options.bucket);
   try {
-    const context: DownloadContext = {
+    const context: Omit<DownloadContext, 'tree'> = {
       wire,
+      keepCompressed: options.keepCompressed === true && !archive,
+      forms,
       destination,
       journals: join(options.journal, 'partial'),
       partialId: partialId(options.journal),
@@ -108,15 +135,16 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
       boot,
       onProgress: options.onProgress,
     };
-    const { target } = options;
-    if (target.kind !== 'archive') return await place(context, listed.value, target);
+    const { target, onWarning } = options;
+    if (target.kind !== 'archive') return await place(context, listed.value, target, onWarning);
     const object = listed.value[0];
     if (object === undefined) return fail(cancelledProblem({ op: 'download', subject: '' }));
     return await downloadArchive(options, target.format, object, destination, () =>
-      place(context, [object], { kind: 'object', object: object.name }),
+      place(context, [object], { kind: 'object', object: object.name }, undefined),
     );
   } finally {
     await journal.close();
+    await forms.close();
   }
 }
 

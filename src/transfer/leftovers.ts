@@ -1,6 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onDisk } from './disk.ts';
+import { DiskFault, onDisk } from './disk.ts';
+import type { FolderTree } from './folder-tree.ts';
 import { isPartialOf } from './partial-file.ts';
 
 /**
@@ -9,20 +10,30 @@ import { isPartialOf } from './partial-file.ts';
  * Throws a DiskFault.
  */
 export async function removeLeftovers(
-  folder: string,
+  tree: FolderTree,
   id: string,
   keep: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  const folders = [folder];
+  const folders = [''];
   for (let at = folders.pop(); at !== undefined && !signal.aborted; at = folders.pop()) {
-    // In a folder that may not be read the copy has written nothing.
-    const entries = await readdir(at, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) {
-      const path = join(at, entry.name);
-      if (entry.isDirectory()) folders.push(path);
-      else if (entry.isFile() && isPartialOf(entry.name, id) && !keep.has(path))
-        await onDisk({ op: 'remove', subject: path }, () => unlink(path));
-    }
+    const here = at;
+    const below = await tree
+      .in(here, async (folder) => {
+        const found: string[] = [];
+        for (const entry of await readdir(folder.at('.'), { withFileTypes: true })) {
+          const path = join(folder.path, entry.name);
+          if (entry.isDirectory()) found.push(here === '' ? entry.name : `${here}/${entry.name}`);
+          else if (entry.isFile() && isPartialOf(entry.name, id) && !keep.has(path))
+            await onDisk({ op: 'remove', subject: path }, () => unlink(folder.at(entry.name)));
+        }
+        return found;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof DiskFault) throw error;
+        // In a folder that may not be read the copy has written nothing.
+        return [];
+      });
+    folders.push(...below);
   }
 }

@@ -5,16 +5,16 @@ import type { Attempt } from '../google/retry.ts';
 import { crc32cCombine } from './crc32c.ts';
 import { crc32c } from './native-crc32c.ts';
 import { DiskFault, onDisk, type DiskContext } from './disk.ts';
-import { addressOf, type WireRequest, type Wire } from './wire.ts';
+import { addressOf, headerOf, type Wire, type WireAnswer, type WireRequest } from './wire.ts';
 
 /** So much is gathered before it is written. */
 const WRITE_SIZE = 1024 * 1024;
 
-/** The request for an object's stored bytes, of exactly the generation that was listed. `from`..`to` inclusive. */
+/** The request for an object's stored bytes, of exactly the generation that was listed. `from`..`to` inclusive; to its end without `to`. */
 export function mediaRequest(
   wire: Wire,
   object: ObjectInfo,
-  range?: { readonly from: number; readonly to: number },
+  range?: { readonly from: number; readonly to?: number },
 ): WireRequest {
   const name = encodeURIComponent(object.name);
   return {
@@ -27,9 +27,15 @@ export function mediaRequest(
     headers: {
       // Stored bytes: without it the service would unpack objects that are kept compressed, and size and checksum would not match.
       'accept-encoding': 'gzip',
-      ...(range === undefined ? {} : { range: `bytes=${range.from}-${range.to}` }),
+      ...(range === undefined ? {} : { range: `bytes=${range.from}-${range.to ?? ''}` }),
     },
   };
+}
+
+/** Whether an answer 206 begins where it was asked to. One that does not say is taken at its word: the checksum tells in the end. */
+export function beginsAt(answer: WireAnswer, position: number): boolean {
+  const range = headerOf(answer, 'content-range');
+  return range === null || range.startsWith(`bytes ${position}-`);
 }
 
 /** The failure of an object that is not there any more as it was listed. */

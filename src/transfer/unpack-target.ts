@@ -6,7 +6,6 @@ import type { Readable } from 'node:stream';
 import { problem, type Problem } from '../shared/problem.ts';
 import { errorCodeOf, folderMaker, formatBytes, onDisk } from './disk.ts';
 import { entryNameReason } from './entry-name.ts';
-import { makeFolders } from './make-folders.ts';
 
 export interface UnpackLimits {
   /** Bytes written at most. */
@@ -65,11 +64,13 @@ const isInside = (root: string, path: string): boolean => {
 };
 
 /**
- * @param root an empty folder of ours
+ * @param root an empty folder that nobody but us may write to, as the system is given it
+ * @param told its path, for people
  * @param archiveSize bytes, for the ratio
  */
 export function unpackTarget(
   root: string,
+  told: string,
   archive: { readonly path: string; readonly size: number },
   limits: UnpackLimits,
   onBytes: (count: number) => void,
@@ -123,7 +124,7 @@ export function unpackTarget(
       return true;
     } catch (error) {
       if (errorCodeOf(error) !== 'ENOTDIR' && errorCodeOf(error) !== 'EEXIST')
-        return onDisk({ op: 'unpack', subject: join(root, folder) }, () =>
+        return onDisk({ op: 'unpack', subject: join(told, folder) }, () =>
           Promise.reject(error as Error),
         );
       refuse(name, 'a file of the same name is where it needs a folder');
@@ -237,10 +238,4 @@ export function unpackTarget(
       }
     },
   };
-}
-
-/** Makes an empty folder of ours, removing what an interrupted unpacking left. */
-export async function freshFolder(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
-  await makeFolders(path);
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Transform, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -12,10 +13,12 @@ import type { Progress } from '../shared/events.ts';
 import type { ArchiveFormat } from '../shared/job-spec.ts';
 import { fail, ok, problem, type Result } from '../shared/problem.ts';
 import { bunzip2 } from './bunzip2.ts';
+import { openDestination } from './destination.ts';
 import { diskProblem, DiskFault, errorCodeOf, roomToUse } from './disk.ts';
+import type { FolderTree, OpenFolder } from './folder-tree.ts';
 import { progressMeter } from './progress.ts';
+import { beginsAsGzip } from './unpack-object.ts';
 import {
-  freshFolder,
   RATIO_FROM,
   unpackTarget,
   UnpackStop,
@@ -154,6 +157,15 @@ async function unpackTarEntries(
   }
 }
 
+async function isGzip(path: string): Promise<boolean> {
+  const handle = await open(path, 'r');
+  try {
+    return await beginsAsGzip(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
 async function unpackTar(
   path: string,
   format: Exclude<ArchiveFormat, 'zip'>,
@@ -162,16 +174,17 @@ async function unpackTar(
   most: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // An object that is stored packed comes unpacked: `data.tar.gz` may be the tar itself.
+  const plain = format === 'tar' || (format !== 'tar.bz2' && !(await isGzip(path)));
   const extract = tar.extract();
   const file = createReadStream(path, { highWaterMark: 256 * 1024 });
   file.on('data', (part) => read(part.length));
   const options = signal === undefined ? {} : { signal };
   const guard = headerGuard(most, target);
   const { stream } = guard;
-  const flow =
-    format === 'tar'
-      ? pipeline(file, stream, extract, options)
-      : pipeline(file, format === 'tar.bz2' ? bunzip2 : createGunzip(), stream, extract, options);
+  const flow = plain
+    ? pipeline(file, stream, extract, options)
+    : pipeline(file, format === 'tar.bz2' ? bunzip2 : createGunzip(), stream, extract, options);
   const entries = unpackTarEntries(extract as unknown as AsyncIterable<Entry>, target, (size) =>
     guard.entry(size),
   ).catch((error: unknown) => {
@@ -205,22 +218,82 @@ function explain(error: unknown, path: string): Result<never> {
   );
 }
 
-/** Moves everything below `from` into `to`, over nothing that is there. */
-async function moveInto(from: string, to: string): Promise<readonly RefusedEntry[]> {
-  const there = await readdir(to).catch(() => []);
-  if (there.length === 0) {
-    await rm(to, { recursive: true, force: true });
-    await rename(from, to);
-    return [];
+/** What the folder is called in which an archive is unpacked: beside the one that it is for. */
+const stagingName = (destination: string): string => `${basename(destination)}.trainyard-unpacking`;
+
+/**
+ * Makes an empty folder that nobody else may write to, and removes what an interrupted unpacking left under its name. What others may have put
+ * there is left alone, and another name is taken.
+ */
+async function freshStaging(above: OpenFolder, name: string): Promise<string> {
+  for (const one of [name, `${name}-${randomBytes(6).toString('hex')}`]) {
+    const there = await lstat(above.at(one)).catch(() => null);
+    const isOurs =
+      !above.shared ||
+      (there?.isDirectory() === true &&
+        there.uid === process.geteuid?.() &&
+        (there.mode & 0o022) === 0);
+    if (there !== null && !isOurs) continue;
+    await rm(above.at(one), { recursive: true, force: true });
+    try {
+      await mkdir(above.at(one), { mode: 0o700 });
+      return one;
+    } catch (error) {
+      if (errorCodeOf(error) !== 'EEXIST') throw error;
+    }
   }
-  const taken = new Set(there);
+  throw Object.assign(new Error('EEXIST: no folder can be made'), {
+    code: 'EEXIST',
+    syscall: 'mkdir',
+  });
+}
+
+/** The mode that new folders get here: seen by one, because Node.js has no harmless way to ask for the umask. */
+async function usualMode(folder: OpenFolder): Promise<number> {
+  const name = folder.at(`.${randomBytes(8).toString('hex')}`);
+  await mkdir(name);
+  try {
+    return (await lstat(name)).mode & 0o7777;
+  } finally {
+    await rmdir(name);
+  }
+}
+
+/** Moves everything in the staging folder to the destination beside it, over nothing that is there. */
+async function moveInto(
+  above: FolderTree,
+  staging: string,
+  destination: string,
+): Promise<readonly RefusedEntry[]> {
+  const name = basename(destination);
+  const isFree = await above.in('', async (folder) => {
+    await rmdir(folder.at(name)).catch((error: unknown) => {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errorCodeOf(error) ?? ''))
+        throw error;
+    });
+    if ((await lstat(folder.at(name)).catch(() => null)) !== null) return false;
+    await chmod(folder.at(staging), await usualMode(folder));
+    await rename(folder.at(staging), folder.at(name));
+    return true;
+  });
+  if (isFree) return [];
+  const to = await openDestination(destination);
+  try {
+    return await above.in(staging, (from) => to.in('', (target) => moveEntries(from, target)));
+  } finally {
+    await to.close();
+    await above.in('', (folder) => rm(folder.at(staging), { recursive: true, force: true }));
+  }
+}
+
+async function moveEntries(from: OpenFolder, to: OpenFolder): Promise<readonly RefusedEntry[]> {
+  const taken = new Set(await readdir(to.at('.')));
   const refused: RefusedEntry[] = [];
-  for (const name of await readdir(from)) {
+  for (const name of await readdir(from.at('.'))) {
     if (taken.has(name))
       refused.push({ entry: name, reason: 'something of the same name is there' });
-    else await rename(join(from, name), join(to, name));
+    else await rename(from.at(name), to.at(name));
   }
-  await rm(from, { recursive: true, force: true });
   return refused;
 }
 
@@ -236,41 +309,66 @@ export async function unpack(
   destination: string,
   options: UnpackOptions = {},
 ): Promise<Result<UnpackReport>> {
-  const staging = `${destination.replace(/\/+$/, '')}.trainyard-unpacking`;
   const { signal } = options;
+  const whole = resolve(destination);
+  let above: FolderTree | null = null;
   try {
-    await freshFolder(staging);
-    const { size } = await stat(archivePath);
-    const limits = {
-      bytes: await roomToUse(staging),
-      entries: 1_000_000,
-      ratio: 1_000,
-      ...options.limits,
-    };
-    const meter = progressMeter({ bytes: size, objects: 1 }, options.onProgress);
-    const archive = { path: archivePath, size };
-    const read = (count: number) => meter.bytes(count);
-    const target = unpackTarget(staging, archive, limits, () => signal?.throwIfAborted(), signal);
-    if (format === 'zip') {
-      await unpackZip(archivePath, size, target);
-      read(size);
-    } else {
-      const most = Math.max(RATIO_FROM, size * limits.ratio);
-      await unpackTar(archivePath, format, target, read, most, signal);
+    const opened = await openDestination(dirname(whole));
+    above = opened;
+    const staging = await opened.in('', (folder) => freshStaging(folder, stagingName(whole)));
+    try {
+      const unpacked = await opened.in(staging, (folder) =>
+        unpackInto(archivePath, format, folder, options),
+      );
+      const left = await moveInto(opened, staging, whole);
+      return ok({ ...unpacked, refused: [...unpacked.refused, ...left] });
+    } catch (error) {
+      await opened.in('', (folder) => rm(folder.at(staging), { recursive: true, force: true }));
+      throw error;
     }
-    await target.finish();
-    const left = await moveInto(staging, destination);
-    meter.object();
-    meter.end();
-    return ok({
-      files: target.files,
-      bytes: target.bytes,
-      refused: [...target.refused, ...left],
-    });
   } catch (error) {
-    await rm(staging, { recursive: true, force: true });
     if (signal?.aborted === true)
       return fail(cancelledProblem({ op: 'unpack', subject: archivePath }));
     return explain(error, archivePath);
+  } finally {
+    await above?.close();
   }
+}
+
+async function unpackInto(
+  archivePath: string,
+  format: ArchiveFormat,
+  folder: OpenFolder,
+  options: UnpackOptions,
+): Promise<UnpackReport> {
+  const { signal } = options;
+  const { size } = await stat(archivePath);
+  const limits = {
+    bytes: await roomToUse(folder.system),
+    entries: 1_000_000,
+    ratio: 1_000,
+    ...options.limits,
+  };
+  const meter = progressMeter({ bytes: size, objects: 1 }, options.onProgress);
+  const archive = { path: archivePath, size };
+  const read = (count: number) => meter.bytes(count);
+  const target = unpackTarget(
+    folder.system,
+    folder.path,
+    archive,
+    limits,
+    () => signal?.throwIfAborted(),
+    signal,
+  );
+  if (format === 'zip') {
+    await unpackZip(archivePath, size, target);
+    read(size);
+  } else {
+    const most = Math.max(RATIO_FROM, size * limits.ratio);
+    await unpackTar(archivePath, format, target, read, most, signal);
+  }
+  await target.finish();
+  meter.object();
+  meter.end();
+  return { files: target.files, bytes: target.bytes, refused: target.refused };
 }

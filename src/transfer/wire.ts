@@ -2,11 +2,12 @@ import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import type { TokenSource } from '../google/access-token.ts';
 import { explainHttpError } from '../google/http-error.ts';
-import { cancelledProblem, explainNetworkError, parseRetryAfter } from '../google/http.ts';
+import { cancelledProblem, parseRetryAfter } from '../google/http.ts';
 import { assertOwnListener } from '../google/listener.ts';
+import { explainNetworkError } from '../google/network-problem.ts';
 import { withRetry, type Attempt, type AttemptContext } from '../google/retry.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
-import type { Result } from '../shared/problem.ts';
+import { fail, type Result } from '../shared/problem.ts';
 import { unlessTrickling } from './trickle.ts';
 
 /** How many requests are under way at once: many small files are bound by requests, not bytes. */
@@ -71,7 +72,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   const signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
   setMaxListeners(0, signal);
   const { connectionsTo } = await import('./connections.ts');
-  const agent = connectionsTo(endpoints.storage, concurrency);
+  const agent = await connectionsTo(endpoints.storage, concurrency);
   return {
     endpoints,
     tokens,
@@ -148,19 +149,19 @@ export async function refusalOf<T>(
   };
 }
 
-/** The failure that an exception on the way of one attempt is. */
+/**
+ * The failure that an exception on the way of one attempt is; what no network brings about is thrown on. A proxy that finds no way is asked again: a
+ * transfer of hours outlasts it.
+ */
 export function brokenOff<T>(
   wire: Wire,
   request: Pick<WireRequest, 'op' | 'subject'>,
   error: unknown,
 ): Attempt<T> {
   const context = { op: request.op, subject: request.subject };
-  return {
-    ok: false,
-    problem: wire.signal.aborted
-      ? cancelledProblem(context)
-      : explainNetworkError(error, wire.endpoints.storage, context),
-  };
+  if (wire.signal.aborted) return fail(cancelledProblem(context));
+  const problem = explainNetworkError(error, wire.endpoints.storage, context);
+  return fail(problem.code === 'network.proxy-no-way' ? { ...problem, retryable: true } : problem);
 }
 
 export interface AskOptions {
@@ -174,8 +175,8 @@ export interface AskOptions {
 const SLOWEST = 200;
 
 /**
- * Runs attempts by the one retry policy. An exception of an attempt is a network problem; what it meets elsewhere (a disk) it must return
- * as a problem.
+ * Runs attempts by the one retry policy. What an attempt meets elsewhere than on the network (a disk) it must return as a problem. Throws what is a
+ * mistake of this program.
  */
 export function retried<T>(
   wire: Wire,

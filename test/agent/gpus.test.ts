@@ -1,4 +1,6 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { assignGpus, dealGpus } from '../../src/agent/gpu/assign.ts';
@@ -9,19 +11,24 @@ import {
   parseMigInstances,
   parseProcesses,
 } from '../../src/agent/gpu/parse.ts';
+import { readHolders } from '../../src/agent/gpu/machine-locks.ts';
 import { isAlive } from '../../src/agent/identity.ts';
 import { thin } from '../../src/agent/samples.ts';
 import { hostProbeSchema } from '../../src/shared/agent-protocol.ts';
+import { NVIDIA_SMI_FOLDERS } from '../../src/shared/nvidia-smi.ts';
+import { gpusAwaitedText } from '../../src/shared/gpus-awaited.ts';
 import { sampleSchema } from '../../src/shared/gpu.ts';
 import {
   callAgent,
   FAKE_NVIDIA_SMI,
   kill,
   makeWorld,
+  pause,
   until,
   type TestRun,
   type World,
 } from './harness.ts';
+import { placeMachine } from '../support/machine.ts';
 
 const CASES = path.resolve(import.meta.dirname, '../fixtures/nvidia-smi');
 const recorded = (name: string, file: string): string =>
@@ -127,7 +134,10 @@ describe.concurrent('probe', () => {
     const mismatch = await probe('mismatch');
     expect(mismatch.gpus.kind === 'broken' && mismatch.gpus.message).toContain('version mismatch');
   });
-  test('no nvidia-smi', async () => {
+  const isInstalled = NVIDIA_SMI_FOLDERS.some((folder) =>
+    existsSync(path.join(folder, 'nvidia-smi')),
+  );
+  test.skipIf(isInstalled)('no nvidia-smi', async () => {
     const { stdout } = await callAgent(['probe', '/tmp'], {
       PATH: '/nonexistent',
       HOME: '/',
@@ -143,7 +153,7 @@ describe('jobs with GPUs', () => {
   beforeAll(async () => {
     world = await makeWorld();
     machine = path.join(world.root, 'machine');
-    cpSync(path.join(CASES, 'two-cards'), machine, { recursive: true });
+    placeMachine(machine, 'two-cards');
     Object.assign(world.environment, environmentFor(machine));
   });
   afterAll(() => world.remove());
@@ -221,7 +231,8 @@ describe('jobs with GPUs', () => {
       stage: 'waiting',
       problem: { code: 'host.too-few-gpus' },
     });
-    const uuid = /GPU-\S+(?=,)/.exec(recorded('two-cards', 'query.csv'))![0];
+    const query = readFileSync(path.join(machine, 'query.csv'), 'utf8');
+    const uuid = /GPU-\S+(?=,)/.exec(query)![0];
     writeFileSync(path.join(machine, 'processes.csv'), `${uuid}, 4711\n`);
     const one = await world.run({ gpusPerWorker: 1, workers: ['echo "$CUDA_VISIBLE_DEVICES"'] });
     const two = await world.run({ gpusPerWorker: 1, workers: ['true', 'true'] });
@@ -237,6 +248,70 @@ describe('jobs with GPUs', () => {
     expect(await two.ended()).toMatchObject({ state: 'stopped', stage: 'waiting' });
     writeFileSync(path.join(machine, 'processes.csv'), '');
   }, 60_000);
+});
+
+describe('a card is one card for everybody on the machine', () => {
+  const HOLDS = 'while [ ! -e "$TRAINYARD_CHECKPOINT_PATH/go" ]; do sleep 0.05; done';
+  const isRoot = process.getuid?.() === 0;
+
+  test.each([
+    ['another home of the same user', undefined],
+    ['another user', 65_534],
+  ])(
+    '%s waits for it, also while its agent is dead',
+    async (_who, user) => {
+      if (user !== undefined && !isRoot) return;
+      const worlds = [await makeWorld(), await makeWorld({}, user)] as const;
+      try {
+        const machine = path.join(worlds[0].root, 'machine');
+        placeMachine(machine, 'old-driver');
+        for (const { environment } of worlds) Object.assign(environment, environmentFor(machine));
+        await chmod(worlds[0].root, 0o755);
+        const [first, second] = [
+          await worlds[0].run({ gpusPerWorker: 1, workers: [HOLDS] }),
+          await worlds[1].run({ gpusPerWorker: 1, workers: ['true'] }),
+        ];
+        const agent = await first.begin();
+        await first.waitFor('worker-started');
+        await second.begin();
+        const waits = await second.waitFor('gpus-awaited');
+        expect(waits.taken).toMatchObject([
+          { index: 0, run: first.id, holder: userInfo().username },
+        ]);
+        expect(gpusAwaitedText(waits).message).toContain(
+          `the job ${first.id} of ${userInfo().username}`,
+        );
+        kill(agent.pid);
+        await until(() => !isAlive(agent), 'the agent is gone');
+        // It looks every two seconds: what it would take without the agent it would have by now.
+        await pause(2_500);
+        expect(second.events().some(({ kind }) => kind === 'worker-started')).toBe(false);
+        await first.begin();
+        await first.waitFor('worker-adopted');
+        mkdirSync(first.at('checkpoints/worker-0'), { recursive: true });
+        writeFileSync(first.at('checkpoints/worker-0/go'), '');
+        expect(await first.ended(2)).toMatchObject({ state: 'finished' });
+        expect(await second.ended()).toMatchObject({ state: 'finished' });
+      } finally {
+        await Promise.all(worlds.map((world) => world.remove()));
+      }
+    },
+    60_000,
+  );
+
+  test('who takes the name of a card keeps others off it, and no more; a name that only tells is no lock', () => {
+    const line = (name: string): string => `0000: 00000002 00000000 00010000 0001 01 28 ${name}\n`;
+    const table =
+      line('@trainyard-gpu-GPU-1') +
+      line('@trainyard-gpu-GPU-2:65534:20260101-000000-aaaaaa') +
+      line('@trainyard-gpu-GPU-3') +
+      line('@trainyard-gpu-GPU-3:65534:20260101-000000-\u001b[2J') +
+      line('/run/trainyard-gpu-GPU-4');
+    expect([...readHolders(table, 'nobody:x:65534:65534::/:/bin/false\n')]).toEqual([
+      ['GPU-1', { user: null, run: null }],
+      ['GPU-3', { user: 'nobody', run: null }],
+    ]);
+  });
 });
 
 test('samples that grow too many are thinned evenly', async () => {

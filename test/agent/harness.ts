@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, type Dirent } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AgentSecrets, StartAnswer } from '../../src/shared/agent-protocol.ts';
@@ -71,7 +71,11 @@ export async function until(
 
 let serial = 0;
 
-export async function makeWorld(environment: Record<string, string> = {}): Promise<World> {
+/** `user`: the uid that its agents run as; root alone can say another's. */
+export async function makeWorld(
+  environment: Record<string, string> = {},
+  user?: number,
+): Promise<World> {
   const root = await mkdtemp(path.join(tmpdir(), 'trainyard-agent-'));
   const home = path.join(root, 'home');
   const code = path.join(root, 'code');
@@ -93,7 +97,10 @@ export async function makeWorld(environment: Record<string, string> = {}): Promi
     async run(fields = {}) {
       serial += 1;
       const id = `20260101-000000-t${String(serial).padStart(5, '0')}`;
-      const run = await makeRun(id, path.join(home, 'runs', id), code, fields, env);
+      const run = await makeRun(id, path.join(home, 'runs', id), code, fields, env, user);
+      if (user !== undefined)
+        for (const folder of [root, ...(await readdir(root, { recursive: true }))])
+          await chown(path.resolve(root, folder), user, user);
       runs.push(run);
       return run;
     },
@@ -110,6 +117,7 @@ async function makeRun(
   code: string,
   fields: Partial<JobPlan>,
   env: Record<string, string>,
+  user: number | undefined,
 ): Promise<TestRun> {
   const workers = fields.workers ?? ['true'];
   const plan: JobPlan = {
@@ -154,7 +162,7 @@ async function makeRun(
     plan,
     at,
     events,
-    start: (secrets = NO_SECRETS) => startAgent(directory, secrets, env),
+    start: (secrets = NO_SECRETS) => startAgent(directory, secrets, env, AGENT, user),
     async begin(secrets = NO_SECRETS) {
       const answer = await run.start(secrets);
       if (!answer.started) throw new Error(JSON.stringify(answer.problem));
@@ -208,11 +216,13 @@ export function startAgent(
   secrets: AgentSecrets,
   env: Record<string, string>,
   program = AGENT,
+  user?: number,
 ): Promise<StartAnswer> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, 'start', directory], {
       env,
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...(user === undefined ? {} : { uid: user, gid: user }),
     });
     let output = '';
     let errors = '';

@@ -23,6 +23,7 @@ beforeAll(async () => {
       { name: 'lister' },
       { name: 'below' },
       { name: 'blind' },
+      { name: 'reader' },
     ],
     admins: [emailOf('setup')],
     grants: [
@@ -30,6 +31,7 @@ beforeAll(async () => {
       `${narrow}=roles/storage.objectCreator@${BUCKET}`,
       `${narrow}=storage.objects.get@${BUCKET}@resource.name.startsWith("projects/_/buckets/${BUCKET}/objects/data/")`,
       `${emailOf('lister')}=storage.objects.list@${BUCKET}`,
+      `${emailOf('reader')}=storage.objects.get@${BUCKET}`,
       `${emailOf('below')}=storage.objects.list@${BUCKET}@${LIST_DATA.replace("'data/'", "'dat/'")}`,
     ],
     flags: ['--evaluate-list-prefix'],
@@ -99,7 +101,6 @@ describe('what an address lists', () => {
       ['data/a.txt', 'data/deep/b.txt'],
     ],
     [['data/a.txt'], ['data/a.txt']],
-    [['data/a'], []],
   ])('%j, by an account that may list data/ alone', async ([where, ...more], expected) => {
     expect(await names(`gs://${BUCKET}/${where}`, '--key', 'narrow', ...more)).toEqual(expected);
   });
@@ -107,7 +108,6 @@ describe('what an address lists', () => {
   it.each([
     ['', ['both', 'both/', 'dat', 'data-2/', 'data/']],
     ['dat', ['dat']],
-    ['da', []],
     ['both', ['both/d.txt']],
   ])('"%s", by an account that may everything', async (where, expected) => {
     expect(await names(`gs://${BUCKET}/${where}`, '--key', 'setup')).toEqual(expected);
@@ -116,7 +116,26 @@ describe('what an address lists', () => {
   it('one object is told also where the account may only list', async () => {
     await home.json(['keys', 'add', google.keyFiles['lister'] ?? '', '--name', 'lister']);
     expect(await names(`gs://${BUCKET}/dat`, '--key', 'lister')).toEqual(['dat']);
-    expect(await names(`gs://${BUCKET}/da`, '--key', 'lister')).toEqual([]);
+  });
+
+  it('one object is told also where the account may only read', async () => {
+    await home.json(['keys', 'add', google.keyFiles['reader'] ?? '', '--name', 'reader']);
+    expect(await names(`gs://${BUCKET}/dat`, '--key', 'reader')).toEqual(['dat']);
+    const copied = await home.run(['cp', `gs://${BUCKET}/dat`, './dat-copy', '--key', 'reader']);
+    expect(copied, copied.stderr).toMatchObject({ status: 0 });
+    expect(await readFile(path.join(home.folder, 'dat-copy'), 'utf8')).toBe('dat');
+  });
+
+  it.each([
+    ['da', 'setup'],
+    ['da', 'lister'],
+    ['data/a', 'narrow'],
+    ['none/', 'setup'],
+  ])('what is not there ends with 1, in words: %s, by %s', async (where, key) => {
+    const ended = await home.run(['ls', `gs://${BUCKET}/${where}`, '--key', key]);
+    expect(ended).toMatchObject({ status: 1, stdout: '' });
+    expect(ended.stderr).toContain(`There is nothing`);
+    expect(ended.stderr).toContain(`gs://${BUCKET}/${where}`);
   });
 
   it('a listing that is refused says the grant', async () => {

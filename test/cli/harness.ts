@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
+import { jobIdSchema } from '../../src/shared/plan.ts';
 import type { JobView } from '../../src/shared/views.ts';
 import { COMMAND_LINE } from '../support/programs.ts';
 import { makeQuickVault } from '../support/quick-vault.ts';
+import { runViews } from '../support/run-views.ts';
 
 export interface Ended {
   readonly status: number | null;
@@ -116,14 +118,20 @@ export async function makeHome(
     return JSON.parse(ended.stdout) as T;
   };
   const job = (id: string) => json<JobView>(['job', id]);
+  const viewOf = runViews(home, folder);
   const until: TestHome['until'] = async (id, wanted, timeoutMs = 60_000) => {
     const late = Date.now() + timeoutMs;
     for (;;) {
-      const view = await job(id);
-      if (wanted(view)) return view;
-      if (Date.now() > late)
-        throw new Error(`The job did not get there: ${JSON.stringify(view, null, 1)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      // What the command line says counts; it is asked when there is news.
+      const told = await job(id);
+      if (wanted(told)) return told;
+      let view = told;
+      do {
+        if (Date.now() > late)
+          throw new Error(`The job did not get there: ${JSON.stringify(view, null, 1)}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        view = await viewOf(told.id);
+      } while (!wanted(view));
     }
   };
   return {
@@ -141,10 +149,8 @@ export async function makeHome(
       return file;
     },
     remove: async () => {
-      const listed = await run(['jobs', '--json']);
-      const jobs = listed.status === 0 ? (JSON.parse(listed.stdout) as JobView[]) : [];
-      for (const { id, agent } of jobs) {
-        if (agent === null) continue;
+      for (const id of await readdir(path.join(home, 'runs')).catch(() => [])) {
+        if (!jobIdSchema.safeParse(id).success || (await viewOf(id)).agent === null) continue;
         await run(['stop', id, '--detach']);
         await until(id, (view) => view.agent === null, 20_000).catch(() => undefined);
       }

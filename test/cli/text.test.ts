@@ -329,6 +329,24 @@ describe('news of a job', () => {
       'nvidia-smi --gpu-reset',
     );
     expect(gpusAwaitedText({ ...waits, taken: [held] }).hint).toContain('nothing has to be done');
+    // Who they are, as far as it is known, and what can be done.
+    const users = [{ pid: 4711, user: 'maria', program: 'python train.py' }];
+    const known = gpusAwaitedText({ ...waits, taken: [{ ...foreign, users }] });
+    expect(known.message).toContain('GPU 1 (processes 4711: python train.py of maria, 4712)');
+    expect(known.hint).toContain('--use-busy-gpus');
+    const although = gpusAwaitedText({ ...waits, taken: [foreign], useBusy: true });
+    expect(although.hint).not.toContain('--use-busy-gpus');
+    const prohibited = { reason: 'its compute mode is Prohibited', advice: 'Do X.', final: true };
+    const final = gpusAwaitedText({
+      ...waits,
+      taken: [{ ...foreign, processes: [], blocked: prohibited }],
+      lost: ['GPU 3 does not answer.'],
+    });
+    expect(final.message).toContain('GPU 1 (its compute mode is Prohibited). GPU 3 does not');
+    expect(final.hint).toBe('It starts by itself once enough are free. Do X.');
+    expect(
+      gpusAwaitedText({ ...waits, taken: [{ ...foreign, holder: 'maria' }] }).message,
+    ).toContain('GPU 1 (a job of maria)');
     expect(gpusAwaitedText({ ...waits, taken: [] }).message).toBe(
       'Waits for 2 GPUs; 0 of 2 are free.',
     );

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from '@playwright/test';
+import { placeMachine } from '../support/machine.ts';
 import { COMMAND_LINE } from '../support/programs.ts';
 import { expect, test } from './support/test.ts';
 import { startBucketWorld } from './support/bucket-world.ts';
@@ -47,7 +48,7 @@ test('a job on a card: the rail and the charts show the machine; what is missing
     const folder = join(profile.home, '..', 'work');
     const machine = join(profile.home, '..', 'machine');
     await mkdir(folder);
-    await cp(join(FIXTURES, 'nvidia-smi', 'two-cards'), machine, { recursive: true });
+    placeMachine(machine, 'two-cards');
     await writeFile(join(machine, 'processes.csv'), '');
     const go = join(profile.home, '..', 'go');
     await writeFile(join(folder, 'job.yaml'), job(go));

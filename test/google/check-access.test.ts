@@ -14,6 +14,7 @@ import { rsaKey } from './keys.ts';
 const IN = 'input-data-bucket';
 const OUT = 'artifacts-bucket';
 const READ = `resource.name.startsWith("projects/_/buckets/${IN}/objects/data/")`;
+const HNS = 'folders-bucket';
 const WRITE = `resource.name.startsWith("projects/_/buckets/${OUT}/objects/results/")`;
 const signal = new AbortController().signal;
 const POWERLESS: PowerReport = { state: 'nothing-found', findings: [], asked: [] };
@@ -22,6 +23,7 @@ const grants: readonly string[] = [
   ['exact', 'roles/storage.objectViewer', IN, READ],
   ['exact', 'storage.objects.list', IN],
   ['exact', 'roles/storage.objectCreator', OUT, WRITE],
+  ['exact', 'roles/storage.objectCreator', HNS, WRITE.replace(OUT, HNS)],
   ['no-list', 'roles/storage.objectViewer', IN, READ],
   ['no-get', 'storage.objects.list', IN],
   ['wide', 'roles/storage.objectUser', IN],
@@ -39,7 +41,8 @@ beforeAll(async () => {
   world = await startGrantWorld({
     accounts: ['exact', 'no-list', 'no-get', 'nobody', 'wide', 'owner', 'ruler'],
     grants,
-    buckets: [IN, OUT],
+    flags: ['--hierarchical', HNS],
+    buckets: [IN, OUT, HNS],
   });
   for (const name of [
     'data/a.bin',
@@ -47,6 +50,8 @@ beforeAll(async () => {
     'data/set.tar.gz',
     'data-private/secret',
     'one.bin',
+    'both',
+    'both/below',
   ])
     await world.put(IN, name);
 });
@@ -106,7 +111,7 @@ describe('the ladder for an input', () => {
 
   it('fails at the listing where only objects may be read, and asks for exactly that', async () => {
     const report = await check(`gs://${IN}/data/`, 'input', { name: 'no-list' });
-    expect(states(report.rungs)).toMatchObject({ list: 'fail', read: 'could-not-tell' });
+    expect(states(report.rungs)).toMatchObject({ list: 'fail', read: 'pass' });
     expect(report.verdict).toBe('fail');
     const { grant, hint, code } = one(report.rungs, 'list');
     expect(code).toBe('access.list-refused');
@@ -132,8 +137,34 @@ describe('the ladder for an input', () => {
     expect(states(report.rungs)).toMatchObject({
       permissions: 'could-not-tell',
       list: 'fail',
-      read: 'could-not-tell',
+      read: 'fail',
     });
+    expect(one(report.rungs, 'read').grant?.bindings).toMatchObject([{ purpose: 'read' }]);
+    expect(one(report.rungs, 'read').hint).toContain(READ);
+  });
+
+  it('reads one object without a listing, as a job does, and asks for none', async () => {
+    const report = await check(`gs://${IN}/data/a.bin`, 'input', { name: 'no-list' });
+    expect(states(report.rungs)).toEqual({
+      address: 'pass',
+      token: 'pass',
+      permissions: 'could-not-tell',
+      read: 'pass',
+    });
+    expect(report.verdict).toBe('pass');
+    const typo = await check(`gs://${IN}/data/a.bim`, 'input', { name: 'no-list' });
+    expect(states(typo.rungs)).toMatchObject({ list: 'fail', read: 'pass' });
+    expect(one(typo.rungs, 'list').message).toContain(`no object gs://${IN}/data/a.bim.`);
+    expect(one(typo.rungs, 'list').hint).toContain('One object needs no listing');
+  });
+
+  it('refuses what is an object and a folder, as a job does', async () => {
+    const report = await check(`gs://${IN}/both`, 'input', { name: 'wide' });
+    expect(one(report.rungs, 'list')).toMatchObject({
+      state: 'fail',
+      code: 'input.address-ambiguous',
+    });
+    expect(report.verdict).toBe('fail');
   });
 
   it('reads one archive without a listing, and says so where it is refused or missing', async () => {
@@ -150,7 +181,8 @@ describe('the ladder for an input', () => {
     expect(one(missing.rungs, 'read').message).toMatch(/or there is no such object/);
     const gone = await check(`gs://${IN}/data/none.tar.gz`, 'input', { name: 'exact' });
     expect(one(gone.rungs, 'read').message).toMatch(/There is no object .* or .* may not know/);
-    expect(one(gone.rungs, 'read').grant?.bindings).toHaveLength(1);
+    // No grant is missing.
+    for (const { rungs } of [missing, gone]) expect(one(rungs, 'read').grant).toBeNull();
   });
 
   it('tells one object and an empty place from a folder', async () => {
@@ -235,6 +267,20 @@ describe('the ladder for an output', () => {
     expect(grant?.bindings).toMatchObject([{ purpose: 'write', bucket: OUT }]);
     expect(hint).toContain(`objects/elsewhere/")`);
     expect(await world.names(OUT)).toEqual([]);
+  });
+
+  it('asks for folders alone where objects may be created and folders not', async () => {
+    const report = await check(`gs://${HNS}/results/`, 'output', { name: 'exact' });
+    const { state, code, grant, hint } = one(report.rungs, 'create');
+    expect([state, code]).toEqual(['fail', 'access.storage-folders-create-refused']);
+    const condition = `resource.name.startsWith("projects/_/buckets/${HNS}/folders/results/")`;
+    expect(grant?.bindings.map((binding) => binding.condition?.expression)).toEqual([condition]);
+    expect(hint).toContain('storage.folders.create');
+    expect(hint).toContain(condition);
+    expect(hint).not.toContain('/objects/');
+    await world.put(HNS, 'results/there');
+    const later = await check(`gs://${HNS}/results/`, 'output', { name: 'exact' });
+    expect(later.verdict).toBe('pass');
   });
 
   it('says that a name cannot be granted where it cannot', async () => {
@@ -386,6 +432,20 @@ describe('a service that answers, and decides nothing,', () => {
       state: 'could-not-tell',
       code: 'network.server-busy',
     });
+    expect(statusOf({ ...report, power: POWERLESS })).toBe(4);
+  });
+
+  it.each([
+    ['list', 'input'],
+    ['media', 'input'],
+    ['upload-start', 'output'],
+  ] as const)('by a 400 to %s is no success', async (operation, use) => {
+    await world.emulator.setFaults([
+      { operation, fault: { kind: 'status', status: 400 }, answered: 'any' },
+    ]);
+    const address = use === 'input' ? `gs://${IN}/data/` : `gs://${OUT}/results/`;
+    const report = await check(address, use, { name: 'exact' });
+    expect(report.verdict).toBe('could-not-tell');
     expect(statusOf({ ...report, power: POWERLESS })).toBe(4);
   });
 

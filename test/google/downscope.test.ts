@@ -3,6 +3,7 @@ import { parseExpression } from '../../src/emulator/iam/expression.ts';
 import { jobBoundary } from '../../src/google/boundary.ts';
 import { downscope } from '../../src/google/downscope.ts';
 import { isExpressible } from '../../src/google/grants.ts';
+import { foldersAbove } from '../../src/google/resources.ts';
 import { GOOGLE_ENDPOINTS } from '../../src/shared/endpoints.ts';
 import type { InputPlan } from '../../src/shared/plan.ts';
 import { problemOf, valueOf } from '../main/temp.ts';
@@ -45,7 +46,7 @@ describe('the boundary of a job', () => {
             availabilityCondition: {
               title: 'this job alone',
               expression:
-                "resource.name.startsWith('projects/_/buckets/out/objects/results/job/1/')",
+                "resource.name.startsWith('projects/_/buckets/out/objects/results/job/1/') || resource.name.startsWith('projects/_/buckets/out/folders/results/job/1/') || resource.name == 'projects/_/buckets/out/folders/results/' || resource.name == 'projects/_/buckets/out/folders/results/job/'",
             },
           },
         ],
@@ -90,17 +91,27 @@ describe('the boundary of a job', () => {
   const boundaryOf = (name: string) =>
     jobBoundary({ input: null, output: { bucket: 'out', prefix: name } });
 
-  test('whatever the name, it is one test of exactly that name', () => {
+  test('whatever the name, it is tests of exactly that name and of the folders above it', () => {
     fc.assert(
       fc.property(text.filter(isExpressible), (name) => {
         const made = valueOf(boundaryOf(name));
         const source = made.rules[0]?.availabilityCondition?.expression ?? '';
+        const test = (kind: 'startsWith' | 'equals', text: string) => ({
+          kind,
+          value: { kind: 'resource', attribute: 'name' },
+          text: `projects/_/buckets/out/${text}`,
+        });
         expect(parseExpression(source)).toEqual({
           ok: true,
           expression: {
-            kind: 'startsWith',
-            value: { kind: 'resource', attribute: 'name' },
-            text: `projects/_/buckets/out/objects/${name}`,
+            kind: 'or',
+            terms: [
+              test('startsWith', `objects/${name}`),
+              test('startsWith', `folders/${name}`),
+              ...foldersAbove(name)
+                .slice(-6)
+                .map((folder) => test('equals', `folders/${folder}`)),
+            ],
           },
         });
       }),

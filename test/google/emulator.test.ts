@@ -175,13 +175,39 @@ describe.each([
     );
   });
 
-  test('the hosted service’s own recipe cannot list: the two grants are asked for', async () => {
+  test('the hosted service’s own recipe cannot list: that one grant is asked for', async () => {
     const refused = await resolve('hosted-recipe', `gs://${BUCKET}/data`);
     if (refused.ok) throw new Error('It was listed.');
     expect(refused.problem.code).toBe('access.list-refused');
     expect(refused.problem.hint).toContain('custom role that holds only storage.objects.list');
     expect(refused.problem.hint).toContain(emailOf('hosted-recipe'));
-    expect(refused.problem.hint).toContain(below);
+    // What is there already is not asked for.
+    expect(refused.problem.hint).not.toContain(below);
+    const nobody = await resolve('nobody', `gs://${BUCKET}/data/`);
+    expect(nobody.ok ? '' : nobody.problem.hint).toContain(
+      'custom role that holds only storage.objects.list',
+    );
+    expect(nobody.ok ? '' : nobody.problem.hint).toContain(below);
+  });
+
+  test('one object comes without a listing; of one that is not there no grant is asked for that could open it', async () => {
+    for (const object of ['data/a.txt', 'data/both'])
+      expect(await resolve('hosted-recipe', `gs://${BUCKET}/${object}`)).toEqual({
+        ok: true,
+        value: { kind: 'object', object },
+      });
+    const absent = await resolve('hosted-recipe', `gs://${BUCKET}/data/b.txt`);
+    if (absent.ok) throw new Error('It was found.');
+    expect(absent.problem.message).toContain(`There is no object gs://${BUCKET}/data/b.txt.`);
+    expect(absent.problem.hint).not.toContain('startsWith');
+    expect(await code(resolve('hosted-recipe', `gs://${BUCKET}/data/none.tar.gz`))).toBe(
+      'input.nothing-there',
+    );
+    const outside = await resolve('hosted-recipe', `gs://${BUCKET}/data-private/secret`);
+    if (outside.ok) throw new Error('It was read.');
+    expect(outside.problem.hint).toContain(
+      `resource.name == "projects/_/buckets/${BUCKET}/objects/data-private/secret"`,
+    );
   });
 
   test('a refusal to read the single object counts as not there, and is told where nothing else is', async () => {

@@ -40,6 +40,7 @@ const told = (plan: GrantPlan) =>
 
 const READ = 'resource.name.startsWith("projects/_/buckets/input-data-bucket/objects/data/")';
 const WRITE = 'resource.name.startsWith("projects/_/buckets/artifacts-bucket/objects/results/")';
+const MAKE = `${WRITE} || ${WRITE.replace('/objects/', '/folders/')}`;
 const BOTH = { input: 'gs://input-data-bucket/data/', output: 'gs://artifacts-bucket/results/' };
 
 describe('the least grants', () => {
@@ -47,7 +48,7 @@ describe('the least grants', () => {
     expect(told(planned(BOTH))).toEqual([
       ['read', 'roles/storage.objectViewer', 'input-data-bucket', READ],
       ['list', 'trainyardObjectLister', 'input-data-bucket', null],
-      ['write', 'roles/storage.objectCreator', 'artifacts-bucket', WRITE],
+      ['write', 'roles/storage.objectCreator', 'artifacts-bucket', MAKE],
     ]);
     expect(planned(BOTH).customRole?.permissions).toEqual(['storage.objects.list']);
   });
@@ -73,7 +74,7 @@ describe('the least grants', () => {
     expect(told(plan)[0]?.[3]).toBe(
       `resource.name == "projects/_/buckets/input-data-bucket/objects/data" || ${READ}`,
     );
-    expect(told(plan)[2]?.[3]).toBe(WRITE);
+    expect(told(plan)[2]?.[3]).toBe(MAKE);
     expect(plan.notes.join(' ')).toContain('has no slash at its end');
   });
 
@@ -218,7 +219,7 @@ describe('the script for gcloud', () => {
         url: 'gs://artifacts-bucket',
         role: 'roles/storage.objectCreator',
         member: `serviceAccount:${ACCOUNT}`,
-        condition: { title: 'trainyard-output', expression: WRITE },
+        condition: { title: 'trainyard-output', expression: MAKE },
       },
     ]);
   });
@@ -278,6 +279,13 @@ describe('nothing that is typed', () => {
           const closed = text.endsWith('/') ? text : `${text}/`;
           const root = purpose === 'list' ? '' : `projects/_/buckets/${bucket}/objects/`;
           const tests = testsIn(parsed.expression);
+          if (purpose === 'write') {
+            const kinds = ['objects', 'folders'];
+            expect(tests).toEqual(
+              kinds.map((kind) => ['startsWith', `projects/_/buckets/${bucket}/${kind}/${closed}`]),
+            );
+            continue;
+          }
           const wanted = { equals: root + text, startsWith: root + closed };
           expect(tests).not.toEqual([]);
           expect(Object.entries(wanted)).toEqual(expect.arrayContaining([...tests]));

@@ -34,7 +34,11 @@ let home: TestHome;
 beforeAll(async () => {
   world = await startGrantWorld({
     accounts: [...CASES.map(({ variant, form }) => accountOf(variant, form)), ...OTHERS],
-    flags: ['--role', 'trainyardObjectLister=storage.objects.list', '--evaluate-list-prefix'],
+    // In the output's bucket the first object of a folder makes the folder: with a hierarchical namespace the grants must do, too.
+    flags: [
+      ...['--role', 'trainyardObjectLister=storage.objects.list', '--evaluate-list-prefix'],
+      ...['--hierarchical', OUT],
+    ],
     buckets: [IN, `${IN}-2`, OUT, `${OUT}-2`],
   });
   for (const bucket of [IN, `${IN}-2`])
@@ -228,7 +232,9 @@ it('one object, one archive, the same bucket twice, a whole bucket and an odd na
   expect(await verdict('lone-archive', `gs://${IN}/data/`, 'input')).toBe('fail');
 
   await grant('same-bucket', { input: `gs://${IN}/data`, output: `gs://${IN}/results` });
-  expect(await verdict('same-bucket', `gs://${IN}/data`, 'input')).toBe('pass');
+  expect(await verdict('same-bucket', `gs://${IN}/data/`, 'input')).toBe('pass');
+  // An object and a folder: a job asks which is meant.
+  expect(await verdict('same-bucket', `gs://${IN}/data`, 'input')).toBe('fail');
   expect(await verdict('same-bucket', `gs://${IN}/results`, 'output')).toBe('pass');
   expect(await verdict('same-bucket', `gs://${IN}/data`, 'output')).toBe('fail');
   expect(await reads('same-bucket', IN, 'data-private/secret')).toBe(false);

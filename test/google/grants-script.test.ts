@@ -92,7 +92,10 @@ describe('the reader of `--condition` in these tests', () => {
       ),
     );
     expect(used.length).toBeGreaterThan(3);
-    expect(taken.map(({ argument }) => argument)).toEqual(expect.arrayContaining(used));
+    // Of a condition on objects and folders each test, and `||` between two, were recorded.
+    const folders = / \|\| resource\.name\.startsWith\("[^"]*\/folders\/[^"]*"\)/;
+    const known = used.map((argument) => argument.replace(folders, ''));
+    expect(taken.map(({ argument }) => argument)).toEqual(expect.arrayContaining(known));
     expect(refused.length).toBeGreaterThan(3);
   });
 });

@@ -208,6 +208,17 @@ test('what an administrator needs of a refusal is quoted', () => {
   expect(project.hint).not.toContain('storage.objects');
 });
 
+test('an object that is not there is told so to whoever may read it and not list', () => {
+  const asked = { ...context, object: 'data/a.txt', permission: 'storage.objects.get' };
+  const missing = explainHttpError(403, denied('storage.objects.list'), asked);
+  expect(missing.code).toBe('storage.object-not-found');
+  expect(missing.hint).not.toContain('Ask for');
+  const written = { ...asked, permission: 'storage.objects.create' };
+  expect(explainHttpError(403, denied('storage.objects.list'), written).code).toBe(
+    'access.list-refused',
+  );
+});
+
 test('a refusal asks for the permission that Google names, not for the one that was thought of', () => {
   for (const [named, code] of [
     ['storage.folders.create', 'access.storage-folders-create-refused'],

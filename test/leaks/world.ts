@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -8,6 +8,7 @@ import type { JobView } from '../../src/shared/views.ts';
 import { makeHome, type Ended } from '../cli/harness.ts';
 import { mintFor } from '../cli/mint.ts';
 import { emailOf, startEmulator } from '../emulator/start.ts';
+import { placeMachine } from '../support/machine.ts';
 import { makeQuickVault } from '../support/quick-vault.ts';
 import { openMarks, pemOf } from './marks.ts';
 
@@ -42,9 +43,7 @@ export async function openLeakWorld() {
   const at = (...names: string[]) => path.join(folder, ...names);
   for (const name of ['user', 'tmp', 'cache', 'config', 'data', 'state', 'runtime', 'google'])
     await mkdir(at(name), { mode: 0o700 });
-  await cp(path.join(ROOT, 'test/fixtures/nvidia-smi/two-cards'), at('machine'), {
-    recursive: true,
-  });
+  placeMachine(at('machine'), 'two-cards');
   const trainer = emailOf('trainer');
   const google = await startEmulator({
     dir: at('google'),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { usersOf } from '../../src/renderer/features/hosts/card-users.ts';
+import { isForJobs, usersOf, withCard } from '../../src/renderer/features/hosts/card-users.ts';
 import { initialStatus } from '../../src/shared/job-status.ts';
 import type { JobView } from '../../src/shared/views.ts';
 
@@ -28,4 +28,13 @@ it('a card says both whose jobs and which processes of others are on it', () => 
   // 11 comes from a worker of ours; of 30 nothing is known.
   expect(others).toEqual(['process 20: maria, python serve.py', 'process 30']);
   expect(usersOf({ ...gpu, processes: [] }, [], [])).toEqual({ jobs: [], others: [] });
+});
+
+it('cards are chosen for jobs one by one, and all of them are no choice', () => {
+  const [a, b] = [{ uuid: 'GPU-a' }, { uuid: 'GPU-b' }] as const;
+  const part = { uuid: 'MIG-c', card: 'GPU-b' };
+  expect(withCard([a, b], null, a, false)).toEqual(['GPU-b']);
+  expect(withCard([a, b], ['GPU-b'], b, false)).toEqual([]);
+  expect(withCard([a, b], ['GPU-b'], a, true)).toBeNull();
+  expect([isForJobs(part, ['GPU-b']), isForJobs(part, ['GPU-a'])]).toEqual([true, false]);
 });

@@ -33,6 +33,7 @@ const gcs = fc
   )
   .map(([bucket, path]) => `gs://${bucket}/${path}`);
 const bucket = fc.record({ gcs, key });
+const packed = fc.record({ gcs, key, keepCompressed: fc.constant(true) });
 const dir = fc.stringMatching(/^\/[A-Za-z0-9 _.äß-]{1,30}$/).map((path) => ({ dir: path }));
 const variable = fc
   .stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,20}$/)
@@ -42,7 +43,14 @@ const spec: fc.Arbitrary<JobSpec> = fc
   .record({
     name,
     host: fc.constant('local'),
-    resources: fc.record({ gpus: fc.integer({ min: 0, max: 64 }) }),
+    resources: fc.record(
+      {
+        gpus: fc.integer({ min: 0, max: 64 }),
+        useBusy: fc.constant(true),
+        gpuIds: fc.constant('index'),
+      },
+      { requiredKeys: ['gpus'] },
+    ),
     code: fc.oneof(
       dir,
       bucket,
@@ -57,7 +65,7 @@ const spec: fc.Arbitrary<JobSpec> = fc
     setup: fc.option(command, { nil: undefined }),
     workers: fc.array(command, { minLength: 1, maxLength: 5 }),
     env: fc.dictionary(variable, text, { noNullPrototype: true }),
-    input: fc.option(fc.oneof(dir, bucket), { nil: undefined }),
+    input: fc.option(fc.oneof(dir, bucket, packed), { nil: undefined }),
     output: fc.option(
       fc.record({
         gcs,

@@ -143,6 +143,7 @@ describe('objects of other kinds', { timeout: 300_000 }, () => {
     await world.put(IN, 'data/gzip/large.txt', large, '&contentEncoding=gzip');
     const wanted = {
       ...(await options('')),
+      keepCompressed: true,
       target: { kind: 'folder', prefix: 'data/gzip/' } as const,
     };
     const report = value(await download(wanted));

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { endpointsFromEnvironment } from '../../src/google/endpoints.ts';
-import { isLoopback, proxySettings } from '../../src/google/proxy.ts';
 import { download } from '../../src/transfer/download.ts';
 import { upload } from '../../src/transfer/upload.ts';
 import { startEmulator, type RunningEmulator } from '../emulator/start.ts';
@@ -111,29 +110,5 @@ describe('a proxy', { timeout: 60_000 }, () => {
     const { up } = await there(AWAY, false);
     expect(value(up).failed[0]?.problem.code).toMatch(/^network\./);
     expect(JSON.stringify(up)).not.toContain('hunter2');
-  });
-});
-
-describe('settings of proxies', () => {
-  it('are read as other programs read them', () => {
-    expect(proxySettings({})).toBeNull();
-    expect(proxySettings({ HTTPS_PROXY: '', NO_PROXY: 'x' })).toBeNull();
-    expect(proxySettings({ HTTPS_PROXY: 'socks5://x:1' })).toBeNull();
-    expect(proxySettings({ HTTPS_PROXY: 'proxy:3128' })).toMatchObject({
-      httpsProxy: 'http://proxy:3128',
-      httpProxy: undefined,
-    });
-    expect(proxySettings({ https_proxy: 'http://a:1', HTTPS_PROXY: 'http://b:1' })).toMatchObject({
-      httpsProxy: 'http://a:1',
-    });
-    expect(proxySettings({ HTTP_PROXY: 'http://a:1', NO_PROXY: '.example.org' })?.noProxy).toBe(
-      'localhost,127.0.0.1,::1,[::1],.example.org',
-    );
-  });
-  it('know this machine', () => {
-    expect(['localhost', '127.0.0.1', '127.8.0.1', '[::1]'].every(isLoopback)).toBe(true);
-    expect(
-      ['127.evil.example', 'localhost.example', 'x.localhost', '10.0.0.1'].some(isLoopback),
-    ).toBe(false);
   });
 });

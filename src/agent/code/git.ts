@@ -1,5 +1,17 @@
 import { execFile } from 'node:child_process';
 import type { CodeState } from '../../shared/events.ts';
+import {
+  CONFIG_LISTING,
+  gitEnvironment,
+  gitWords,
+  guardedEnvironment,
+  guardsFor,
+  hasSecret,
+  SECRET_HINT,
+  SECRET_REFUSED,
+  STATUS,
+  withoutSecrets,
+} from '../../shared/git.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { byteNameOf, type ByteName } from './byte-name.ts';
 
@@ -13,23 +25,6 @@ export const NO_CODE_STATE: CodeState = {
   unpushed: null,
 };
 
-/** git that asks nobody, locks nothing that it need not, and takes no repository from the environment. */
-export function gitEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
-  return {
-    ...Object.fromEntries(
-      Object.entries(environment).filter(
-        ([name]) => !/^GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX)$/.test(name),
-      ),
-    ),
-    GIT_OPTIONAL_LOCKS: '0',
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_SSH_COMMAND: environment['GIT_SSH_COMMAND'] ?? 'ssh -o BatchMode=yes',
-    LC_ALL: 'C',
-  };
-}
-
 interface GitAnswer {
   readonly ok: boolean;
   readonly output: string;
@@ -39,6 +34,7 @@ interface GitAnswer {
 function git(
   parameters: readonly string[],
   options: {
+    /** The whole of it. */
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly signal?: AbortSignal | undefined;
     readonly timeout?: number;
@@ -51,7 +47,7 @@ function git(
       'git',
       ['-c', 'core.fsmonitor=false', ...parameters],
       {
-        env: gitEnvironment(options.environment),
+        env: options.environment,
         maxBuffer: MAX_OUTPUT,
         timeout: options.timeout ?? 0,
         encoding: options.encoding ?? 'utf8',
@@ -63,16 +59,33 @@ function git(
   });
 }
 
+/** Asks git about a folder without running anything that the folder's own configuration names. */
+async function looker(
+  folder: string,
+): Promise<(parameters: readonly string[], encoding?: BufferEncoding) => Promise<GitAnswer>> {
+  const ask = (
+    parameters: readonly string[],
+    environment: Readonly<Record<string, string | undefined>>,
+    encoding: BufferEncoding = 'utf8',
+  ): Promise<GitAnswer> =>
+    git(['-C', folder, ...parameters], { environment, timeout: STATE_TIME, encoding });
+  const listed = await ask(CONFIG_LISTING, guardedEnvironment(process.env));
+  // Without its configuration it is no repository that git would read, or git is too old to tell: nothing is asked.
+  if (!listed.ok) return () => Promise.resolve({ ok: false, output: '', error: listed.error });
+  const environment = guardedEnvironment(process.env, guardsFor(listed.output));
+  return (parameters, encoding) => ask(parameters, environment, encoding);
+}
+
 /** Commit, branch, dirty, unpushed of a folder; nulls where it is no checkout, or git is missing or refuses. */
 export async function readCodeState(folder: string): Promise<CodeState> {
-  const ask = (...parameters: string[]): Promise<GitAnswer> =>
-    git(['-C', folder, ...parameters], { environment: process.env, timeout: STATE_TIME });
+  const look = await looker(folder);
+  const ask = (...parameters: string[]): Promise<GitAnswer> => look(parameters);
   const head = await ask('rev-parse', '--verify', '--quiet', 'HEAD');
   const commit = head.output.trim();
   if (!head.ok || commit === '') return NO_CODE_STATE;
   const [branch, changes, ahead] = await Promise.all([
     ask('symbolic-ref', '--short', '--quiet', 'HEAD'),
-    ask('status', '--porcelain', '--', '.'),
+    look(STATUS),
     ask('rev-list', '--count', 'HEAD', '--not', '--remotes'),
   ]);
   return {
@@ -85,17 +98,18 @@ export async function readCodeState(folder: string): Promise<CodeState> {
 
 /** Files below `folder` that git tracks although a rule ignores them; relative. Empty where git cannot tell. */
 export async function trackedButIgnored(folder: string): Promise<readonly ByteName[]> {
-  const answer = await git(
-    ['-C', folder, 'ls-files', '-z', '--cached', '--ignored', '--exclude-standard'],
-    { environment: process.env, timeout: STATE_TIME, encoding: 'latin1' },
+  const look = await looker(folder);
+  const answer = await look(
+    ['ls-files', '-z', '--cached', '--ignored', '--exclude-standard'],
+    'latin1',
   );
   const names = answer.ok ? answer.output.split('\0').filter((name) => name !== '') : [];
   return names.map((name) => byteNameOf(Buffer.from(name, 'latin1')));
 }
 
 /**
- * Clones a repository at a branch, tag or commit into a folder that is not there yet, with submodules left out.
- * Errors: `input.git-url`, `input.git-ref`, `host.no-git`, `host.git-clone`, `job.cancelled`.
+ * Clones a repository at a branch, tag or commit into a folder that is not there yet, without its submodules.
+ * Errors: `input.git-url`, `input.git-ref`, `host.no-git`, `host.git-clone`, `job.cancelled`. What git says goes to `log`, without passwords.
  */
 export async function cloneRepository(options: {
   readonly url: string;
@@ -103,13 +117,17 @@ export async function cloneRepository(options: {
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  readonly log?: (line: string) => void;
 }): Promise<Result<CodeState>> {
-  const { url, ref, folder, environment, signal } = options;
+  const { url, ref, folder, signal, log = () => undefined } = options;
+  const environment = gitEnvironment(options.environment);
+  const shownUrl = withoutSecrets(url);
   const refuse = (
     code: 'input.git-url' | 'input.git-ref' | 'host.no-git' | 'host.git-clone' | 'job.cancelled',
     message: string,
     hint: string,
-  ) => fail(problem({ code, op: 'clone the code', subject: url, message, hint }));
+  ) => fail(problem({ code, op: 'clone the code', subject: shownUrl, message, hint }));
+  if (hasSecret(url)) return refuse('input.git-url', SECRET_REFUSED, SECRET_HINT);
   if (url.startsWith('-'))
     return refuse(
       'input.git-url',
@@ -118,17 +136,23 @@ export async function cloneRepository(options: {
     );
   if (ref?.startsWith('-') === true)
     return refuse('input.git-ref', `"${ref}" is no branch, tag or commit.`, 'Correct code.ref.');
-  const clone = await git(['clone', '--quiet', '--no-checkout', '--', url, folder], {
-    environment,
-    signal,
-  });
+  /** What git had to say is kept whole. */
+  const told = (answer: GitAnswer): GitAnswer => {
+    for (const line of withoutSecrets(answer.error).split('\n'))
+      if (line.trim() !== '') log(`git: ${line.trimEnd()}`);
+    return answer;
+  };
+  log(`git clone ${shownUrl}`);
+  const clone = told(
+    await git(['clone', '--quiet', '--no-checkout', '--', url, folder], { environment, signal }),
+  );
   if (signal.aborted) return refuse('job.cancelled', 'The clone was stopped.', '');
   if (!clone.ok)
     return clone.error.includes('ENOENT')
       ? refuse('host.no-git', 'git is not installed on this machine.', 'Install git, then retry.')
       : refuse(
           'host.git-clone',
-          `git could not clone ${url}: ${lastLine(clone.error)}`,
+          `git could not clone ${shownUrl}: ${gitWords(clone.error)}`,
           'Check the address, and that this machine may read the repository without being asked for a password.',
         );
   const inside = (...parameters: string[]): Promise<GitAnswer> =>
@@ -137,15 +161,17 @@ export async function cloneRepository(options: {
   if (target === null)
     return refuse(
       'input.git-ref',
-      ref === null ? `${url} has no commit.` : `${url} has no branch, tag or commit "${ref}".`,
+      ref === null
+        ? `${shownUrl} has no commit.`
+        : `${shownUrl} has no branch, tag or commit "${ref}".`,
       'Correct code.ref, or push it first.',
     );
-  const checkout = await inside('checkout', '--quiet', '--detach', target);
+  const checkout = told(await inside('checkout', '--quiet', '--detach', target));
   if (!checkout.ok)
     return refuse(
       'host.git-clone',
-      `git could not check out ${target}: ${lastLine(checkout.error)}`,
-      '',
+      `git could not check out ${target}: ${gitWords(checkout.error)}`,
+      'Check room and permissions, and that the programs are there which the repository needs (git-lfs).',
     );
   return ok({ commit: target, branch: ref, dirty: false, unpushed: false });
 }
@@ -166,8 +192,4 @@ async function firstCommit(
     if (found.ok) return found.output.trim();
   }
   return null;
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
 }

@@ -4,6 +4,7 @@ import type { Account } from '../../shared/key.ts';
 import type { InputTarget } from '../../shared/plan.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
+import { packedLines } from '../../shared/codings.ts';
 import { download, type DownloadReport } from '../../transfer/download.ts';
 import { makeFolder, writeJsonAtomic } from '../files.ts';
 import type { Run } from '../run.ts';
@@ -73,10 +74,21 @@ function tellMapped(
   });
 }
 
+/**
+ * Tells of a folder that other users may write to: of a transfer, whose folder its user chose. A job's folders lie in the home, which is closed to
+ * others.
+ */
+export const warningsOf = (run: Run): ((message: string, hint: string) => void) | undefined =>
+  run.plan.kind === 'transfer'
+    ? (message, hint) => run.events.append({ kind: 'warning', message, hint })
+    : undefined;
+
 export interface InputSource {
   readonly bucket: string;
   readonly target: InputTarget;
   readonly account: Account | null;
+  /** What is stored packed stays so. */
+  readonly keepCompressed?: boolean;
 }
 
 /**
@@ -117,12 +129,20 @@ export async function fetchObjects(
     target: from.target,
     destination,
     journal,
+    keepCompressed: from.keepCompressed === true,
     signal,
     onProgress: progressTeller(run, 'staging', what),
+    onWarning: warningsOf(run),
   });
   if (!report.ok) return report;
-  const { objects, mapped, refused, failed } = report.value;
+  const { objects, mapped, refused, failed, packed } = report.value;
   tellMapped(run, what, mapped);
+  for (const line of packedLines(packed, NAMED)) noteInStageLog(run, `${what}: ${line}`);
+  for (const message of packedLines(
+    packed.filter(({ as }) => as !== 'unpacked'),
+    NAMED,
+  ))
+    run.events.append({ kind: 'warning', message, hint: '' });
   const left = {
     refused: refused.map(({ object, reason }) => ({ name: object, reason })),
     failed: failed.map(({ object, problem: cause }) => ({ name: object, problem: cause })),

@@ -10,7 +10,7 @@ import type { JobRun } from '../run.ts';
 import { startSampling } from '../samples.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 import { prepareWorker, readWorker, standingOf, startWorker, type Standing } from '../workers.ts';
-import { openGpuLocks } from '../gpu/locks.ts';
+import { openGpuLocks, type GpuLocks } from '../gpu/locks.ts';
 import { openTokenServer } from '../token-server/open.ts';
 import type { TokenServer } from '../token-server/server.ts';
 import { tellOwnCredentials } from '../own-credentials.ts';
@@ -71,10 +71,10 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
   );
   try {
     // The cards of workers that run already are still theirs.
-    found.forEach((standing, worker) => {
+    for (const [worker, standing] of found.entries()) {
       const started = standing.kind === 'running' ? readWorker(run, worker).started : null;
-      if (started !== null) locks.take(started.gpus.map((gpu) => gpu.uuid));
-    });
+      if (started !== null) await locks.adopt(started.gpus.map((gpu) => gpu.uuid));
+    }
     const granted: Result<Grants> =
       toStart.length === 0 ? ok(new Map()) : await waitForGpus(run, toStart, locks);
     // Also where the others cannot start, those that run are followed to their end.
@@ -84,7 +84,7 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
     const sampling = startSampling(run);
     const notebook = run.plan.kind === 'notebook' ? watchNotebook(run) : null;
     try {
-      const exits = await startAndFollow(run, found, prepare(run, toStart, granted, tokens));
+      const exits = await startAndFollow(run, found, prepare(run, toStart, granted, tokens, locks));
       const refusal = (await notebook?.end()) ?? null;
       if (refusal !== null) return { ok: false, problem: refusal, stage: 'running' };
       if (!exits.ok) return { ...exits, stage: 'running' };
@@ -104,6 +104,7 @@ export async function runWorkers(run: JobRun): Promise<Ran> {
 interface Prepared {
   readonly grants: Grants;
   readonly handed: Handed;
+  readonly locks: Pick<GpuLocks, 'descriptorsOf'>;
 }
 
 function prepare(
@@ -111,6 +112,7 @@ function prepare(
   toStart: readonly number[],
   granted: Result<Grants>,
   tokens: Result<TokenServer | null>,
+  locks: Prepared['locks'],
 ): Result<Prepared> {
   if (!granted.ok) return granted;
   if (!tokens.ok) return tokens;
@@ -118,7 +120,7 @@ function prepare(
     toStart.length === 0
       ? ok({ cloudSdkConfig: '', keyFile: null, tokenPort: null })
       : handOver(run, tokens.value);
-  return handed.ok ? ok({ grants: granted.value, handed: handed.value }) : handed;
+  return handed.ok ? ok({ grants: granted.value, handed: handed.value, locks }) : handed;
 }
 
 /**
@@ -177,7 +179,7 @@ async function prepareAndStart(
   run: JobRun,
   worker: number,
   start: number,
-  { grants, handed }: Prepared,
+  { grants, handed, locks }: Prepared,
 ): Promise<void> {
   await prepareWorker(run, worker);
   const inherited = await run.environment();
@@ -188,17 +190,18 @@ async function prepareAndStart(
     directory: run.directory,
     inherited,
     worker,
-    gpus: gpus.map((gpu) => gpu.uuid),
+    gpus,
     ...handed,
   });
+  const open = locks.descriptorsOf(gpus.map((gpu) => gpu.uuid));
   if (run.plan.kind !== 'notebook') {
-    startWorker(run, worker, start, gpus, environment);
+    startWorker(run, worker, start, gpus, environment, null, open);
     return;
   }
   const jupyter = await findJupyter(run);
   if (!jupyter.ok) throw new Error(jupyter.problem.message);
   const placed = await placeNotebook(run, jupyter.value, environment);
-  startWorker(run, worker, start, gpus, placed.environment, placed);
+  startWorker(run, worker, start, gpus, placed.environment, placed, open);
 }
 
 function tellLost(

@@ -1,11 +1,12 @@
-import path from 'node:path';
 import type { Gpu } from '../../shared/gpu.ts';
+import { eligibleGpus, whyFewer, type GpuChoice } from '../../shared/gpu-choice.ts';
 import type { TakenGpu } from '../../shared/gpus-awaited.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { sleep } from '../files.ts';
 import { assignGpus, dealGpus } from '../gpu/assign.ts';
-import type { GpuLocks } from '../gpu/locks.ts';
+import type { GpuHolder, GpuLocks } from '../gpu/locks.ts';
 import { probeGpus } from '../gpu/nvidia-smi.ts';
+import { usersOf } from '../gpu/owners.ts';
 import type { JobRun } from '../run.ts';
 import { cancelled } from '../ending.ts';
 
@@ -32,17 +33,28 @@ export async function waitForGpus(
     if (run.stop.asked.aborted) return fail(cancelled(run));
     const looked =
       needed === 0
-        ? ok({ free: [], chosen: [], taken: [], total: 0 })
+        ? ok({ free: [], chosen: [], taken: [], total: 0, lost: [] })
         : await look(run, needed, locks);
     if (!looked.ok) return looked;
-    const { free, chosen, taken, total } = looked.value;
-    if (chosen !== null && locks.take(chosen.map((gpu) => gpu.uuid))) {
+    const { free, chosen, taken, total, lost } = looked.value;
+    if (chosen !== null && (await locks.take(chosen.map((gpu) => gpu.uuid)))) {
+      tellRemarks(run, chosen);
       run.events.append({ kind: 'stage-ended', stage: 'waiting' });
       return ok(dealGpus(workers, chosen, each));
     }
-    const awaited = { needed, free: free.length, total, taken };
+    const awaited = {
+      needed,
+      free: free.length,
+      total,
+      taken,
+      ...(run.plan.useBusyGpus === true ? { useBusy: true } : {}),
+      ...(lost.length === 0 ? {} : { lost: [...lost] }),
+    };
     const now = {
-      cards: JSON.stringify({ ...awaited, taken: taken.map((gpu) => ({ ...gpu, processes: [] })) }),
+      cards: JSON.stringify({
+        ...awaited,
+        taken: taken.map((gpu) => ({ ...gpu, processes: [], users: [] })),
+      }),
       processes: JSON.stringify(taken.map(({ processes }) => processes)),
       at: performance.now(),
     };
@@ -62,12 +74,13 @@ interface Look {
   readonly chosen: readonly Gpu[] | null;
   readonly taken: TakenGpu[];
   readonly total: number;
+  readonly lost: readonly string[];
 }
 
 async function look(run: JobRun, needed: number, locks: GpuLocks): Promise<Result<Look>> {
   const refuse = (code: 'host.no-gpus' | 'host.too-few-gpus', message: string, hint: string) =>
     fail(problem({ code, op: 'take GPUs', subject: 'this machine', message, hint }));
-  const probe = await probeGpus();
+  const probe = await probeGpus(async () => (await run.environment())['PATH']);
   if (probe.kind !== 'gpus')
     return refuse(
       'host.no-gpus',
@@ -76,26 +89,54 @@ async function look(run: JobRun, needed: number, locks: GpuLocks): Promise<Resul
         : `The job needs ${needed} GPUs, and nvidia-smi cannot work: ${probe.message}`,
       'Install or repair the NVIDIA driver (try `nvidia-smi`), then retry; or set resources.gpus to 0.',
     );
-  const { gpus } = probe;
-  if (gpus.length < needed)
+  const choice: GpuChoice = {
+    each: run.plan.gpusPerWorker,
+    only: run.plan.onlyGpus ?? null,
+  };
+  const locked = locks.taken();
+  const eligible = eligibleGpus(probe.gpus, choice);
+  const { free, chosen } = assignGpus(probe.gpus, needed, locked, {
+    ...choice,
+    useBusy: run.plan.useBusyGpus === true,
+  });
+  if (eligible.length < needed)
     return refuse(
       'host.too-few-gpus',
-      `The job needs ${needed} GPUs; this machine has ${gpus.length}: ${gpus.map((gpu) => gpu.name).join(', ')}.`,
+      `The job needs ${needed} GPUs; this machine has ${eligible.length}: ${eligible.map((gpu) => gpu.name).join(', ')}.${whyFewer(probe, choice)}`,
       'Use fewer workers or fewer GPUs for each.',
     );
-  const locked = locks.taken();
-  const { free, chosen } = assignGpus(gpus, needed, locked);
-  const taken = gpus
+  const taken = eligible
     // Its own cards, of workers that it took up, are no news.
-    .filter((gpu) => !free.includes(gpu) && locked.get(gpu.uuid) !== run.directory)
-    .map(({ index, uuid, processes, needsReset }): TakenGpu => {
-      const holder = locked.get(uuid);
-      return {
-        index,
-        run: holder === undefined ? null : path.basename(holder),
-        processes: [...processes],
-        needsReset: needsReset === true,
-      };
-    });
-  return ok({ free, chosen, taken, total: gpus.length });
+    .filter((gpu) => !free.includes(gpu) && locked.get(gpu.uuid)?.isOwn !== true)
+    .map((gpu) => takenGpu(gpu, locked.get(gpu.uuid)));
+  return ok({ free, chosen, taken, total: eligible.length, lost: probe.lost ?? [] });
+}
+
+function takenGpu(
+  { index, processes, needsReset, blocked, programs }: Gpu,
+  holder: GpuHolder | undefined,
+): TakenGpu {
+  const users = holder === undefined ? usersOf(processes, programs ?? {}) : [];
+  return {
+    index,
+    run: holder?.run ?? null,
+    processes: [...processes],
+    needsReset: needsReset === true,
+    ...(users.length === 0 ? {} : { users }),
+    ...(holder === undefined || (holder.run !== null && holder.user === null)
+      ? {}
+      : { holder: holder.user }),
+    ...(blocked === undefined ? {} : { blocked }),
+  };
+}
+
+/** A card with errors is given where no other is free; its user should know. */
+function tellRemarks(run: JobRun, chosen: readonly Gpu[]): void {
+  for (const { index, name, remarks = [] } of chosen)
+    if (remarks.length > 0)
+      run.events.append({
+        kind: 'warning',
+        message: `GPU ${index} (${name}), which the job was given, ${remarks.join(', and ')}.`,
+        hint: 'Results may be wrong, or the job may end with an error of the card. A reset of the card, or its administrator, helps: see nvidia-smi -q.',
+      });
 }

@@ -100,17 +100,12 @@ function printReport(output: Output, report: AccessReport): void {
   }
 }
 
-/** 0 where nothing was refused, 2 for an address that is none, 3 refused, 4 where the network kept what decides from being told. Pure. */
+/** 0 where what decides passed, 2 for an address that is none, 3 refused, 4 where something that decides could not be told. Pure. */
 export function statusOf(report: AccessReport): ExitStatus {
   switch (report.verdict) {
     case 'pass':
       return 0;
     case 'could-not-tell':
-      return report.rungs.some(
-        ({ name, code }) => name !== 'permissions' && code?.startsWith('network.') === true,
-      )
-        ? 4
-        : 0;
     case 'offline':
       return 4;
     case 'fail':

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Run } from '../context.ts';
 import type { CopyOptions } from '../copy/copy.ts';
 import { withKeyOptions } from '../credential.ts';
@@ -10,6 +10,12 @@ export function registerCopy(program: Command, run: Run): void {
       .command('cp <source> <target>')
       .description('copy between a bucket and this machine, for example gs://bucket/data ./data'),
   )
+    .option(
+      '--keep-compressed',
+      'leave objects that are stored packed (Content-Encoding: gzip) packed; without it they are unpacked',
+    )
+    // As `gcloud storage cp` calls it.
+    .addOption(new Option('--do-not-decompress').hideHelp().implies({ keepCompressed: true }))
     .option('--json', 'print the report as JSON')
     .action((source: string, target: string, options: CopyOptions) =>
       run(options, async (context) => {

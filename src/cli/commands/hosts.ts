@@ -2,15 +2,34 @@ import type { Command } from 'commander';
 import type { HostProbe } from '../../shared/agent-protocol.ts';
 import type { Gpu } from '../../shared/gpu.ts';
 import type { Run } from '../context.ts';
-import { valueOf } from '../exit.ts';
+import { keepOnlyGpus, readOnlyGpus } from '../../main/jobs/choose-gpus.ts';
+import { readVisibleGpus } from '../../shared/gpu-choice.ts';
+import { ProblemExit, usageProblem, valueOf } from '../exit.ts';
 import { formatBytes, printable } from '../format.ts';
 import { table, type Output } from '../output.ts';
 
-/** `trainyard hosts check local`. */
+/** `trainyard hosts check local`, `trainyard hosts gpus local 0,1`. */
 export function registerHosts(program: Command, run: Run): void {
-  program
-    .command('hosts')
-    .description('the machines that jobs run on')
+  const hosts = program.command('hosts').description('the machines that jobs run on');
+  hosts
+    .command('gpus <host> [cards]')
+    .description('show or choose which GPUs jobs may be given: numbers or UUIDs, or "all"')
+    .option('--json', 'print an object')
+    .action((name: string, cards: string | undefined, options: { readonly json?: boolean }) =>
+      run(options, async (context) => {
+        const services = await context.services();
+        const host = valueOf(services.hosts.get(name));
+        const { gpus } = valueOf(await host.probe());
+        const known = gpus.kind === 'gpus' ? gpus.gpus : [];
+        if (cards !== undefined)
+          valueOf(keepOnlyGpus(services.settings, chosenCards(cards, known)));
+        const only = readOnlyGpus(services.settings);
+        if (options.json === true) context.output.json({ host: name, only });
+        else for (const line of describeChoice(only, known)) context.output.line(line);
+        return 0;
+      }),
+    );
+  hosts
     .command('check <host>')
     .description('show GPUs, disk and agent of a host, and whether logging out would end a job')
     .option('--json', 'print an object')
@@ -24,6 +43,34 @@ export function registerHosts(program: Command, run: Run): void {
         return 0;
       }),
     );
+}
+
+/** UUIDs; null: all. */
+function chosenCards(text: string, gpus: readonly Gpu[]): readonly string[] | null {
+  if (text === 'all') return null;
+  if (text === 'none') return [];
+  const { uuids, endsAt } = readVisibleGpus(text, 'PCI_BUS_ID', gpus);
+  if (endsAt === null) return uuids;
+  throw new ProblemExit(
+    usageProblem(
+      `"${endsAt}" is no GPU of this machine.`,
+      'Name some by numbers or UUIDs, with commas between them, such as 0,1; or all, or none. `nvidia-smi -L` lists them.',
+    ),
+  );
+}
+
+function describeChoice(only: readonly string[] | null, gpus: readonly Gpu[]): readonly string[] {
+  if (only === null) return ['Jobs may be given every GPU.'];
+  if (only.length === 0) return ['Jobs are given no GPU.'];
+  return [
+    'Jobs may be given these GPUs alone:',
+    ...only.map((uuid) => {
+      const gpu = gpus.find((each) => each.uuid === uuid);
+      return gpu === undefined
+        ? `  ${printable(uuid)} (not there now)`
+        : `  ${gpu.index}: ${printable(gpu.name)} (${printable(uuid)})`;
+    }),
+  ];
 }
 
 function describeProbe(probe: HostProbe, output: Output): readonly string[] {
@@ -46,6 +93,7 @@ function describeProbe(probe: HostProbe, output: Output): readonly string[] {
   else
     lines.push(
       `${title('GPUs')}driver ${probe.gpus.driver ?? 'unknown'}`,
+      ...(probe.gpus.lost ?? []).map((text) => `${title('')}${printable(text)}`),
       '',
       ...gpuTable(probe.gpus.gpus, output),
     );
@@ -69,7 +117,9 @@ function gpuTable(gpus: readonly Gpu[], output: Output): readonly string[] {
       gpu.name,
       `${mebibytes(gpu.memoryUsed)} of ${mebibytes(gpu.memoryTotal)}`,
       gpu.utilization === null ? '?' : `${gpu.utilization} %`,
-      gpu.needsReset === true ? 'needs a reset' : String(gpu.processes.length),
+      gpu.needsReset === true
+        ? 'needs a reset'
+        : printable(gpu.blocked?.reason ?? String(gpu.processes.length)),
       gpu.uuid,
     ]),
     (text) => output.paint('bold', text, output.stdout),

@@ -3,9 +3,14 @@ import type { ListPage } from '../../google/listing.ts';
 import { withinAnswerTime } from '../../main/buckets/answer-time.ts';
 import type { BucketRequest } from '../../main/buckets/service.ts';
 import type { Services } from '../../main/services.ts';
-import { asPrefix, formatGcsAddress, parseGcsAddress } from '../../shared/address.ts';
+import {
+  asPrefix,
+  formatGcsAddress,
+  parseGcsAddress,
+  type GcsAddress,
+} from '../../shared/address.ts';
 import type { ObjectInfo } from '../../shared/object-info.ts';
-import { areaOf, ok, type Result } from '../../shared/problem.ts';
+import { areaOf, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import type { Run } from '../context.ts';
 import { chooseKey, withKeyOptions, type KeyOption } from '../credential.ts';
 import { ProblemExit, valueOf } from '../exit.ts';
@@ -32,8 +37,8 @@ type Entry =
     };
 
 /**
- * `trainyard ls gs://b/p`: what lies below the address, each page as soon as it is there; where nothing does, the one object of that name.
- * Names that only begin like it are others.
+ * `trainyard ls gs://b/p`: what lies below the address, each page as soon as it is there; where nothing does, or it may not be listed, the one object
+ * of that name. Names that only begin like it are others. Exit 1 where there is neither; an empty bucket is no failure.
  */
 export function registerList(program: Command, run: Run): void {
   withKeyOptions(
@@ -54,14 +59,14 @@ export function registerList(program: Command, run: Run): void {
         /** Asks, for as long as somebody at a terminal waits. */
         const answerOf = async <T>(
           ask: (request: Omit<BucketRequest, 'address'>) => Promise<Result<T>>,
-        ): Promise<T> => {
+        ): Promise<Result<T>> => {
           const about = { op: 'list objects', subject: text, timeMs: ANSWER_TIME };
           const result = await withinAnswerTime(
             { ...about, signal, onRetry: waiting.onRetry },
             (bounds) => ask({ key, reason: 'list', ...bounds }),
           );
           waiting.arrived();
-          return listedOrHint(result, key);
+          return result;
         };
         const entries: Entry[] = [];
         let seen = 0;
@@ -76,26 +81,57 @@ export function registerList(program: Command, run: Run): void {
           bytes += page.objects.reduce((sum, object) => sum + object.size, 0);
         };
         const below = { ...address, path: asPrefix(address.path) };
+        const isOneName = below.path !== address.path;
         let pageToken: string | null = null;
         do {
-          const next = pageToken === null ? {} : { pageToken };
+          const next: { pageToken?: string } = pageToken === null ? {} : { pageToken };
           const recursive = options.recursive === true;
-          const page: ListPage = await answerOf((asked) =>
+          const listed: Result<ListPage> = await answerOf((asked) =>
             services.buckets.listPage({ ...asked, ...next, address: below, recursive }),
           );
+          // One object that may be read needs no listing.
+          if (!listed.ok && isOneName && areaOf(listed.problem) === 'access') {
+            const object = await answerOf((asked) =>
+              services.buckets.object({ ...asked, address }),
+            );
+            if (object.ok) {
+              take({ objects: [object.value], prefixes: [] });
+              break;
+            }
+          }
+          const page: ListPage = listedOrHint(listed, key);
           take(page);
           pageToken = page.nextPageToken;
         } while (pageToken !== null && !signal.aborted);
-        if (seen === 0 && below.path !== address.path && !signal.aborted) {
-          const object = await answerOf((asked) => findObject(services, { ...asked, address }));
+        if (seen === 0 && isOneName && !signal.aborted) {
+          const object = listedOrHint(
+            await answerOf((asked) => findObject(services, { ...asked, address })),
+            key,
+          );
           if (object !== null) take({ objects: [object], prefixes: [] });
         }
+        if (seen === 0 && address.path !== '' && !signal.aborted)
+          throw new ProblemExit(nothingAt(address, isOneName));
         if (options.json === true && !context.signal.aborted) output.json(entries);
         else if (objects > 0) output.note(`${plural(objects, 'object')}, ${formatBytes(bytes)}`);
-        else if (seen === 0 && output.stderr.isTTY) output.note(`There is nothing at ${text}.`);
+        else if (seen === 0) output.note(`The bucket ${formatGcsAddress(address)} is empty.`);
         return 0;
       }),
     );
+}
+
+/** Neither an object nor anything below: exit 1, as other programs that list. */
+function nothingAt(address: GcsAddress, isOneName: boolean): Problem {
+  const text = formatGcsAddress(address);
+  return problem({
+    code: 'storage.nothing-there',
+    op: 'list objects',
+    subject: text,
+    message: isOneName
+      ? `There is nothing at ${text}: no object of that name, and none below ${text}/`
+      : `There is nothing below ${text}`,
+    hint: `Check the address for a typing mistake, also in upper and lower case: \`trainyard ls gs://${address.bucket}/\` shows what is there.`,
+  });
 }
 
 /** The one object of a name, asked for by itself, and where that is refused looked for in the listing; null where there is none. */
@@ -127,12 +163,12 @@ async function findObject(
 /** What was found, or the end of the command; where no credential was sent, it is said how to send one. */
 function listedOrHint<T>(result: Result<T>, key: string | null): T {
   if (result.ok) return result.value;
-  const { problem } = result;
-  if (key !== null || areaOf(problem) !== 'access') throw new ProblemExit(problem);
+  const found = result.problem;
+  if (key !== null || areaOf(found) !== 'access') throw new ProblemExit(found);
   const how = 'Name a key with --key NAME (see `trainyard keys list`)';
-  const named = problem.hint.replace(/^Name a key( that may| \(see `trainyard keys list`\))?/, how);
+  const named = found.hint.replace(/^Name a key( that may| \(see `trainyard keys list`\))?/, how);
   throw new ProblemExit({
-    ...problem,
+    ...found,
     hint: named.includes(how) ? named : `${named}\n${how}: no credential was sent.`.trim(),
   });
 }

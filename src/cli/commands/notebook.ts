@@ -23,6 +23,7 @@ interface StartOptions {
   readonly output?: string;
   readonly code?: string;
   readonly gpus: string;
+  readonly useBusyGpus?: boolean;
   readonly browser?: boolean;
   readonly follow?: boolean;
   readonly json?: boolean;
@@ -51,6 +52,7 @@ export function registerNotebook(program: Command, run: Run): void {
     )
     .option('--code <folder>', 'a folder, of which the notebook works in a copy')
     .option('--gpus <count>', 'whole cards', '0')
+    .option('--use-busy-gpus', 'also cards that others compute on, once no other is free')
     .option('--browser', 'open it in the browser; the default at a terminal with a display')
     .option('--no-browser', 'only print its address')
     .option('--follow', 'stay, and keep its access fresh')
@@ -126,6 +128,7 @@ async function start(context: Context, options: StartOptions): Promise<ExitStatu
         output: options.output ?? null,
         code: options.code ?? null,
         gpus: Number(options.gpus),
+        ...(options.useBusyGpus === true ? { useBusyGpus: true } : {}),
       },
       {
         baseFolder: context.folder,

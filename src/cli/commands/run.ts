@@ -6,6 +6,7 @@ import { accessService } from '../../main/keys/access-service.ts';
 import type { Services } from '../../main/services.ts';
 import type { JobPlan } from '../../shared/plan.ts';
 import { formatGcsAddress } from '../../shared/address.ts';
+import { withoutSecrets } from '../../shared/git.ts';
 import { markLines } from '../confirm-power.ts';
 import type { Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
@@ -18,19 +19,30 @@ import { tellWaiting } from '../waiting.ts';
 import { readJobFile } from '../read-job-file.ts';
 import { jobJson } from './jobs.ts';
 
+interface RunOptions {
+  readonly useBusyGpus?: boolean;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+}
+
 /** `trainyard run JOB.yaml [--detach]`: checks, submits, follows. */
 export function registerRun(program: Command, run: Run): void {
   program
     .command('run <job-file>')
     .description('check a job file, start the job and follow it')
+    .option('--use-busy-gpus', 'also use GPUs that others compute on, once no other is free')
     .option('-d, --detach', 'print the id and go back to the shell')
     .option('--json', 'print one JSON document')
-    .action((file: string, options: { readonly detach?: boolean; readonly json?: boolean }) =>
+    .action((file: string, options: RunOptions) =>
       run(options, async (context) => {
         const { output } = context;
         const jobFile = path.resolve(context.folder, file);
         const jobText = valueOf(await readJobFile(jobFile, file, context.signal));
-        const spec = valueOf(parseJobFile(jobText, { path: file }));
+        const written = valueOf(parseJobFile(jobText, { path: file }));
+        const spec =
+          options.useBusyGpus === true
+            ? { ...written, resources: { ...written.resources, useBusy: true } }
+            : written;
         const services = await context.services();
         const waiting = tellWaiting(output);
         const begun = await services.jobs.submit(spec, {
@@ -96,7 +108,10 @@ export function describePlan(plan: JobPlan, output: Output): void {
   output.note(`Job ${output.paint('bold', plan.id)} (${plan.name}) on ${plan.host}`);
   row('code', codeText(plan.code));
   const gpus = plan.gpusPerWorker === 0 ? 'no GPU' : plural(plan.gpusPerWorker, 'GPU');
-  row('workers', `${plan.workers.length}, ${gpus} each`);
+  const although = plan.useBusyGpus === true ? ', also ones that others use' : '';
+  row('workers', `${plan.workers.length}, ${gpus} each${although}`);
+  if (plan.onlyGpus !== undefined)
+    row('cards', plan.onlyGpus.length === 0 ? 'none' : plan.onlyGpus.join(', '));
   if (plan.input !== null)
     row(
       'input',
@@ -121,7 +136,7 @@ function codeText(code: JobPlan['code']): string {
     case 'dir':
       return code.path;
     case 'git':
-      return `${code.url} ${code.ref ?? ''}`;
+      return `${withoutSecrets(code.url)} ${code.ref ?? ''}`;
     case 'gcs':
       return `${code.address} (${inputText(code)})`;
   }

@@ -6,11 +6,12 @@ import { diskProblem } from '../../transfer/disk.ts';
 import type { LockAnswer } from '../../transfer/lock.ts';
 import { makeFolders } from '../../transfer/make-folders.ts';
 import { takeOwnLock } from '../../transfer/own-lock.ts';
+import { UNPACKED_FORMS } from '../../transfer/unpacked-forms.ts';
 
 /** The place of one copy's journals, so that it goes on where it stopped when it is started again. */
 export interface Claim {
   readonly folder: string;
-  /** Ends the claim; with `finished` the journals go, too. */
+  /** Ends the claim; with `finished` the journals go, too, but for what unpacked objects are known by: a second copy asks for it. */
   release(finished: boolean): Promise<void>;
 }
 
@@ -65,9 +66,12 @@ async function claim(folder: string, target: string): Promise<Result<Claim>> {
     folder,
     release: async (finished) => {
       try {
-        if (finished) await rm(folder, { recursive: true, force: true });
-        // Where nothing was begun there is nothing to go on with.
-        else await rmdir(folder).catch(() => undefined);
+        if (finished)
+          for (const name of await readdir(folder))
+            if (name !== UNPACKED_FORMS)
+              await rm(path.join(folder, name), { recursive: true, force: true });
+        // Where nothing was begun, or nothing is kept, there is nothing to go on with.
+        await rmdir(folder).catch(() => undefined);
       } finally {
         taken.lock.remove();
       }

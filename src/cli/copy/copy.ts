@@ -14,6 +14,7 @@ import { copyToBucket } from './upload.ts';
 
 export interface CopyOptions {
   readonly key?: KeyOption;
+  readonly keepCompressed?: boolean;
   readonly json?: boolean;
 }
 
@@ -35,7 +36,10 @@ export async function runCopy(
   );
   const bucketSide = copy.direction === 'download' ? copy.source : copy.target;
   const localSide = copy.direction === 'download' ? copy.target : copy.source;
-  const sides = [`${copy.direction} ${formatGcsAddress(bucketSide)}`, localSide] as const;
+  const keepCompressed = options.keepCompressed === true;
+  // Packed and unpacked files of the same objects are two copies.
+  const what = keepCompressed ? `${copy.direction} packed` : copy.direction;
+  const sides = [`${what} ${formatGcsAddress(bucketSide)}`, localSide] as const;
   const claim = valueOf(await claimJournals(services.paths.home, ...sides));
   const common = {
     endpoints: services.endpoints,
@@ -43,6 +47,7 @@ export async function runCopy(
     onRetry: waiting.onRetry,
     journal: claim.folder,
     signal,
+    onWarning: (message: string, hint: string) => output.warn(message, hint),
     onProgress: (progress: Progress) => {
       if (progress.bytes > 0 || progress.objects > 0) waiting.arrived();
       output.live(progressText('copying', progress));
@@ -52,7 +57,7 @@ export async function runCopy(
   try {
     copied =
       copy.direction === 'download'
-        ? await copyFromBucket({ ...common, copy })
+        ? await copyFromBucket({ ...common, copy, keepCompressed })
         : await copyToBucket({ ...common, copy });
   } finally {
     waiting.arrived();

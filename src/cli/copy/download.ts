@@ -16,10 +16,14 @@ export interface DownloadCopyOptions {
   readonly endpoints: GoogleEndpoints;
   readonly tokens: TokenSource | null;
   readonly copy: Extract<Copy, { readonly direction: 'download' }>;
+  /** What is stored packed stays so. */
+  readonly keepCompressed: boolean;
   /** The place of the journals, see claim.ts. */
   readonly journal: string;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /** Told of a folder that other users may write to. */
+  readonly onWarning: (message: string, hint: string) => void;
   /** Told of each wait before the source is asked about again. */
   readonly onRetry: (news: RetryNews) => void;
 }
@@ -42,8 +46,10 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
     tokens,
     bucket: copy.source.bucket,
     journal: options.journal,
+    keepCompressed: options.keepCompressed,
     signal,
     onProgress: options.onProgress,
+    onWarning: options.onWarning,
   };
   if (file !== null && target.kind === 'object') {
     const started = performance.now();
@@ -52,13 +58,23 @@ export async function copyFromBucket(options: DownloadCopyOptions): Promise<Resu
     const seconds = (performance.now() - started) / 1000;
     return ok({
       objects: 1,
-      bytes: done.value.size,
+      bytes: done.value.bytes,
       seconds,
       skipped: done.value.alreadyThere ? 1 : 0,
       written: [{ object: target.object, path: file }],
       mapped: [],
       refused: [],
       failed: [],
+      packed:
+        done.value.packed === null
+          ? []
+          : [
+              {
+                object: target.object,
+                contentEncoding: done.value.contentEncoding ?? '',
+                as: done.value.packed,
+              },
+            ],
     });
   }
   const done = await download({ ...common, target, destination: folder });

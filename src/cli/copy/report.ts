@@ -1,5 +1,6 @@
 import { exitStatusOf, type Problem } from '../../shared/problem.ts';
 import type { ExitStatus } from '../exit.ts';
+import { packedLines, type PackedObject } from '../../shared/codings.ts';
 import { formatBytes, formatCount, formatSeconds, plural, printable } from '../format.ts';
 import type { Output } from '../output.ts';
 
@@ -27,6 +28,8 @@ export interface CopyReport {
   readonly failed: readonly (Named & { readonly problem: Problem })[];
   /** Of a copy of a folder to a bucket: folders without anything in them, of which a bucket has none. */
   readonly emptyFolders?: number;
+  /** Of a copy from a bucket: those of the objects fetched that are stored packed, or say so. */
+  readonly packed?: readonly PackedObject[];
 }
 
 export type Named = { readonly object: string } | { readonly path: string };
@@ -66,6 +69,8 @@ export function tellReport(output: Output, report: CopyReport, json: boolean): E
     );
     if (problem.hint !== '') output.note(`  ${printable(problem.hint)}`);
   }
+  for (const line of packedLines(report.packed ?? [], MAX_TOLD))
+    output.note(`${output.paint('yellow', 'Note:')} ${printable(line)}`);
   const { emptyFolders = 0 } = report;
   if (emptyFolders > 0)
     output.note(

@@ -20,7 +20,7 @@ export type Principal =
 export type Resource =
   | { readonly kind: 'project' }
   | { readonly kind: 'bucket'; readonly bucket: string; readonly listPrefix?: string }
-  | { readonly kind: 'object'; readonly bucket: string; readonly name: string };
+  | { readonly kind: 'object' | 'folder'; readonly bucket: string; readonly name: string };
 
 export interface AccessRules {
   readonly admins: ReadonlySet<string>;
@@ -55,6 +55,13 @@ function subjectOf(resource: Resource, evaluateListPrefix: boolean): Subject {
         service: STORAGE,
         listPrefix: evaluateListPrefix ? (resource.listPrefix ?? null) : null,
       };
+    case 'folder':
+      return {
+        name: `projects/_/buckets/${resource.bucket}/folders/${resource.name}`,
+        type: `${STORAGE}/Folder`,
+        service: STORAGE,
+        listPrefix: null,
+      };
     case 'object':
       return {
         name: `projects/_/buckets/${resource.bucket}/objects/${resource.name}`,
@@ -65,9 +72,9 @@ function subjectOf(resource: Resource, evaluateListPrefix: boolean): Subject {
   }
 }
 
-/** What lies in managed folders: objects, and listings of a prefix. */
+/** What lies in managed folders: objects, folders, and listings of a prefix. */
 function pathOf(resource: Resource): string | null {
-  if (resource.kind === 'object') return resource.name;
+  if (resource.kind === 'object' || resource.kind === 'folder') return resource.name;
   return resource.kind === 'bucket' ? (resource.listPrefix ?? null) : null;
 }
 
@@ -135,6 +142,7 @@ const WHAT = {
   project: 'Google Cloud project',
   bucket: 'Google Cloud Storage bucket',
   object: 'Google Cloud Storage object',
+  folder: 'Google Cloud Storage folder',
 } as const;
 
 /** The refusal of a permission in Google's words: 401 for a caller without a token, else 403. */

@@ -79,6 +79,26 @@ export function failedPrecondition(
   return null;
 }
 
+/** In a bucket with hierarchical namespace: the refusal of the first folder above an object that is not there and may not be made; null for none. */
+function refuseFolders(
+  { hierarchical, store, rules }: Emulator,
+  principal: Principal,
+  { bucket, name }: { readonly bucket: string; readonly name: string },
+): ErrorReply | null {
+  if (!hierarchical.has(bucket)) return null;
+  const names = store.names(bucket);
+  const parts = name.split('/').slice(0, -1);
+  const missing = parts
+    .map((_, index) => `${parts.slice(0, index + 1).join('/')}/`)
+    .filter((folder) => !names.some((known) => known.startsWith(folder)));
+  for (const folder of missing) {
+    const resource = { kind: 'folder' as const, bucket, name: folder };
+    const refusal = authorize(rules, principal, 'storage.folders.create', resource);
+    if (refusal !== null) return refusal;
+  }
+  return null;
+}
+
 /** What a write to a name needs: create, the preconditions, and delete where it replaces an object. */
 export function mayWrite(
   emulator: Emulator,
@@ -91,6 +111,8 @@ export function mayWrite(
     if (emulator.store.bucket(target.bucket) === null) return noSuchBucket();
     const refusal = authorize(emulator.rules, principal, 'storage.objects.create', object);
     if (refusal !== null) return refusal;
+    const unmade = refuseFolders(emulator, principal, target);
+    if (unmade !== null) return unmade;
     const overwrite = 'storage.objects.delete';
     if (failedPrecondition(conditions, existing) !== null)
       return emulator.overwriteAnswers403 &&

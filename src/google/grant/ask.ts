@@ -1,5 +1,8 @@
 import type { AccessUse, RungGrant } from '../../shared/access-check.ts';
 import type { GrantBinding } from '../../shared/grant.ts';
+import { asPrefix, parseGcsAddress } from '../../shared/address.ts';
+import { askForGrant } from '../grants.ts';
+import { belowExpression } from '../resources.ts';
 import { quoteForShell } from './gcloud.ts';
 import { planGrants } from './plan.ts';
 
@@ -23,9 +26,21 @@ export function sentenceOf(binding: GrantBinding, account: string): string {
   return `Ask for ${what} on the bucket gs://${bucket} for ${account}${how}. A new grant takes some minutes to work.`;
 }
 
+/** What is missing. `folders`: making folders, of what creating needs in a bucket with hierarchical namespace. */
+export type GrantPart = 'list' | 'read' | 'create' | 'folders' | 'all';
+
+/** Of a grant to create, the part on folders: the other is there. */
+function onFolders(binding: GrantBinding, prefix: string): GrantBinding {
+  const { bucket, condition } = binding;
+  const expression = belowExpression(bucket, prefix, ['folders']);
+  return condition === null || expression === null
+    ? binding
+    : { ...binding, condition: { ...condition, expression } };
+}
+
 /** The grant that a rung lacks; null without an account to grant it to. Pure. */
 export function grantFor(
-  name: 'list' | 'read' | 'create' | 'all',
+  name: GrantPart,
   request: {
     readonly address: string;
     readonly for: AccessUse;
@@ -47,12 +62,26 @@ export function grantFor(
       bindings: [],
       command: '',
     };
-  const purpose = { list: 'list', read: 'read', create: 'write', all: null }[name];
+  const purpose = { list: 'list', read: 'read', create: 'write', folders: 'write', all: null }[
+    name
+  ];
   const own = plan.value.bindings.filter((binding) => binding.purpose === purpose);
   // A role on the whole bucket lists it too.
-  const bindings = own.length > 0 ? own : plan.value.bindings;
+  const found = own.length > 0 ? own : plan.value.bindings;
+  const parsed = parseGcsAddress(address);
+  const bindings =
+    name === 'folders' && parsed.ok
+      ? found.map((binding) => onFolders(binding, asPrefix(parsed.value.path)))
+      : found;
   return {
-    sentence: bindings.map((binding) => sentenceOf(binding, account)).join(' '),
+    sentence:
+      name === 'folders' && parsed.ok
+        ? askForGrant('storage.folders.create', {
+            bucket: parsed.value.bucket,
+            prefix: asPrefix(parsed.value.path),
+            email: account,
+          })
+        : bindings.map((binding) => sentenceOf(binding, account)).join(' '),
     bindings: [...bindings],
     command: grantCommand(request.for, address, account),
   };

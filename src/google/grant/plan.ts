@@ -1,6 +1,7 @@
 import type { GrantBinding, GrantPlan, GrantWish } from '../../shared/grant.ts';
 import { ok, type Result } from '../../shared/problem.ts';
 import { objectCondition, prefixCondition } from '../grants.ts';
+import { CREATED_KINDS, foldersAbove } from '../resources.ts';
 import { checkWish, type CheckedWish, type WantedInput } from './wish.ts';
 
 /** The role that holds nothing but the listing; made in the bucket's project. */
@@ -118,9 +119,9 @@ function outputBinding(
         ? null
         : {
             title: 'trainyard-output',
-            expression: certain(prefixCondition(bucket, prefix)),
+            expression: certain(prefixCondition(bucket, prefix, CREATED_KINDS)),
           },
-    why: `to create new objects ${prefix === '' ? 'anywhere in the bucket' : `below ${prefix}`}; it can neither read, overwrite nor delete any`,
+    why: `to create new objects ${prefix === '' ? 'anywhere in the bucket' : `below ${prefix}`}, and in a bucket with hierarchical namespace the folders that they lie in; it can neither read, overwrite nor delete any`,
   };
 }
 
@@ -143,7 +144,7 @@ function notesOf(wish: CheckedWish, bindings: readonly GrantBinding[]): string[]
     notes.push(
       variant === 'managed-folder'
         ? `gs://${input.bucket}/${input.object} has no slash at its end: it is taken for the folder. One object has no managed folder; for it take the variant custom-role.`
-        : `gs://${input.bucket}/${input.object} has no slash at its end: the grant covers the object of that name and the folder. With a slash it covers the folder alone.`,
+        : `gs://${input.bucket}/${input.object} has no slash at its end: the grant covers the object of that name and the folder. Where it is one object, leave the grant for listing out: one object is not listed. With a slash it covers the folder alone.`,
     );
   if (input?.kind === 'folder' && input.prefix === '')
     notes.push(
@@ -152,6 +153,11 @@ function notesOf(wish: CheckedWish, bindings: readonly GrantBinding[]): string[]
   if (output?.prefix === '')
     notes.push(
       `gs://${output.bucket}/ is the whole bucket: objects can be created anywhere in it. A folder would be less.`,
+    );
+  const above = output === null ? undefined : foldersAbove(output.prefix).at(-1);
+  if (output !== null && above !== undefined)
+    notes.push(
+      `Where gs://${output.bucket}/ has a hierarchical namespace the folder ${above} must be there already.`,
     );
   notes.push('A new grant takes some minutes to work.');
   return notes;

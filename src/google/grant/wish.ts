@@ -7,7 +7,7 @@ import {
 import type { GrantVariant, GrantWish } from '../../shared/grant.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { holdsUnseen } from '../../shared/unseen.ts';
-import { archiveFormatOf } from '../input.ts';
+import { archiveFormatOf } from '../archive-format.ts';
 import { isExpressible } from '../grants.ts';
 import { isProjectId } from '../project-id.ts';
 

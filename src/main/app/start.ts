@@ -5,14 +5,17 @@ import {
   dialog,
   nativeTheme,
   Notification,
+  session,
   shell,
   type BrowserWindow,
 } from 'electron';
+import { checkAlways } from '../../google/trust.ts';
 import { hasEnded } from '../../shared/job-status.ts';
 import { fail, problem } from '../../shared/problem.ts';
 import type { AskedPlace, Preferences } from '../../shared/ipc/application.ts';
 import type { JobView } from '../../shared/views.ts';
 import { HANGING_WINDOW, lostWindow } from './crashes.ts';
+import { followDesktopProxies } from './desktop-proxies.ts';
 import { environmentForChildren } from './environment.ts';
 import { keepTray, tellOnceOfHiding, type TrayKeeper } from './following.ts';
 import { watchLeaving } from './leave.ts';
@@ -83,6 +86,9 @@ async function startWith(
   process.on('uncaughtException', (error) => log.error('uncaught exception', error));
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', error));
 
+  if (checkAlways())
+    log.warn('NODE_TLS_REJECT_UNAUTHORIZED=0 does not count: certificates are checked', null);
+  followDesktopProxies(session.defaultSession);
   const services = await openServices({
     env: environmentForChildren(process.env),
     version: app.getVersion(),

@@ -55,6 +55,10 @@ const COMMANDS: readonly (readonly [said: RegExp, inTheWindow: string])[] = [
   [new RegExp(`Follow it with: trainyard logs ${ID} -f`), 'Its logs follow it'],
   [new RegExp(`(: |, then: |; try: )\`?trainyard (retry|resume) ${ID}\`?`, 'g'), '$1press Retry'],
   [new RegExp(`(: |, then: |; try: )\`?trainyard upload ${ID}\`?`, 'g'), '$1press Upload again'],
+  [
+    /take it as it is stored: `trainyard cp --keep-compressed`, or keepCompressed: true in the input of a job/,
+    'tick “Keep packed objects packed” at the input of the job, or fetch it on the command line as it is stored',
+  ],
   [/\(`?trainyard keys remove`?\)/g, 'in Keys'],
   [/\(see `?trainyard keys list`?\)/g, '(Keys lists them)'],
   [/: see `?trainyard keys list`?/g, ', as Keys lists them'],

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { hasSecret, SECRET_HINT, SECRET_REFUSED } from '../../shared/git.ts';
 import { allowedAt, didYouMean, fieldsBelow, showPath, type FieldPath } from './job-file-words.ts';
 
 /** A mistake at a field. `at`: whether the field's name or its value is the place to show. */
@@ -159,6 +160,8 @@ export function refusals(value: unknown): readonly Mistake[] {
       `Jobs cannot run on "${host}" yet: hosts behind SSH and clusters are not there yet. Allowed: local, this machine.`,
     );
   const code = value['code'];
+  if (isMapping(code) && typeof code['git'] === 'string' && hasSecret(code['git']))
+    refuse(['code', 'git'], `${SECRET_REFUSED} ${SECRET_HINT}`);
   if (isMapping(code))
     for (const field of ['git', 'ref'] as const) {
       const text = code[field];

@@ -9,6 +9,8 @@ export const ALLOWED: Readonly<Record<string, string>> = {
   host: 'the name of a host: local',
   resources: 'a mapping such as { gpus: 1 }',
   'resources.gpus': 'a whole number from 0 to 64: the cards of each worker',
+  'resources.useBusy': 'true or false: also cards that others use',
+  'resources.gpuIds': 'uuid or index: how CUDA_VISIBLE_DEVICES names the cards',
   code: 'a mapping: { dir: FOLDER }, { git: ADDRESS, ref: BRANCH-TAG-OR-COMMIT } or { gcs: gs://BUCKET/PATH, key: NAME }',
   'code.dir': 'the path of a folder',
   'code.git': 'the address of a git repository',

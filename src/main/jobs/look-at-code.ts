@@ -1,4 +1,16 @@
 import type { CodeState } from '../../shared/events.ts';
+import {
+  CONFIG_LISTING,
+  gitEnvironment,
+  gitWords,
+  guardedEnvironment,
+  guardsFor,
+  hasSecret,
+  SECRET_HINT,
+  SECRET_REFUSED,
+  STATUS,
+  withoutSecrets,
+} from '../../shared/git.ts';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
 import { execute, type Executed } from '../platform/execute.ts';
 import type { Environment } from '../platform/paths.ts';
@@ -9,43 +21,40 @@ const REMOTE_TIME = 20_000;
 
 const NO_STATE: CodeState = { commit: null, branch: null, dirty: null, unpushed: null };
 
-/** git that asks nobody, locks nothing that it need not, and takes no repository from the environment. */
+/** Runs git with exactly this environment. */
 function git(
   parameters: readonly string[],
   options: { readonly env: Environment; readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<Executed> {
-  const env = Object.fromEntries(
-    Object.entries(options.env).filter(
-      ([name]) => !/^GIT_(DIR|WORK_TREE|INDEX_FILE|PREFIX)$/.test(name),
-    ),
-  );
   return execute('git', ['-c', 'core.fsmonitor=false', ...parameters], {
     ...options,
-    env: {
-      ...env,
-      GIT_OPTIONAL_LOCKS: '0',
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_SSH_COMMAND: env['GIT_SSH_COMMAND'] ?? 'ssh -o BatchMode=yes',
-      LC_ALL: 'C',
-    },
+    // Outside of any repository, whose configuration would count.
+    cwd: '/',
     maxOutput: 1_000_000,
   });
 }
 
-/** Commit, branch, uncommitted changes and unpushed commits of a folder; nulls where it is no checkout, or git is missing or refuses. */
+/**
+ * Commit, branch, uncommitted changes and unpushed commits of a folder; nulls where it is no checkout, or git is missing or refuses. Nothing that the
+ * folder's own configuration names is run.
+ */
 export async function lookAtCheckout(
   folder: string,
   env: Environment,
   signal: AbortSignal,
 ): Promise<CodeState> {
-  const ask = (...parameters: string[]): Promise<Executed> =>
-    git(['-C', folder, ...parameters], { env, signal, timeoutMs: STATE_TIME });
+  const askWith = (guarded: Environment, parameters: readonly string[]): Promise<Executed> =>
+    git(['-C', folder, ...parameters], { env: guarded, signal, timeoutMs: STATE_TIME });
+  const listed = await askWith(guardedEnvironment(env), CONFIG_LISTING);
+  if (listed.exitCode !== 0) return NO_STATE;
+  const guarded = guardedEnvironment(env, guardsFor(listed.stdout));
+  const ask = (...parameters: string[]): Promise<Executed> => askWith(guarded, parameters);
   const head = await ask('rev-parse', '--verify', '--quiet', 'HEAD');
   const commit = head.stdout.trim();
   if (head.exitCode !== 0 || commit === '') return NO_STATE;
   const [branch, changes, ahead] = await Promise.all([
     ask('symbolic-ref', '--short', '--quiet', 'HEAD'),
-    ask('status', '--porcelain', '--', '.'),
+    ask(...STATUS),
     ask('rev-list', '--count', 'HEAD', '--not', '--remotes'),
   ]);
   return {
@@ -71,15 +80,16 @@ export async function lookAtRepository(
       problem({
         code: 'input.code-git',
         op: 'look at the repository',
-        subject: url,
+        subject: withoutSecrets(url),
         message,
         hint,
       }),
     );
+  if (hasSecret(url)) return refuse(SECRET_REFUSED, SECRET_HINT);
   if (url.startsWith('-') || ref?.startsWith('-') === true)
     return refuse('It begins with "-", which git would take for an option.', 'Write it without.');
   const answer = await git(['ls-remote', '--', url, ref ?? 'HEAD'], {
-    env,
+    env: gitEnvironment(env),
     signal,
     timeoutMs: REMOTE_TIME,
   });
@@ -94,7 +104,7 @@ export async function lookAtRepository(
       }),
     );
   if (answer.exitCode !== 0) {
-    const said = answer.stderr.trim().split('\n').at(-1) ?? '';
+    const said = gitWords(answer.stderr);
     return refuse(
       answer.timedOut ? 'The repository did not answer in time.' : `git could not read it: ${said}`,
       'Check the address. A private repository needs an SSH key or a credential helper that works without asking.',

@@ -41,6 +41,8 @@ export interface Resolved {
   /** The application's version. */
   readonly application: string;
   readonly endpoints: GoogleEndpoints;
+  /** UUIDs of the cards of which it is given some; null or left out: any. */
+  readonly onlyGpus?: readonly string[] | null;
   /** With absolute paths. */
   readonly code: CodePlan;
   readonly input: InputPlan | null;
@@ -66,6 +68,9 @@ export function makePlan(spec: JobSpec, resolved: Resolved): Result<JobPlan> {
     application: resolved.application,
     endpoints: resolved.endpoints,
     gpusPerWorker: spec.resources.gpus,
+    ...(resolved.onlyGpus ? { onlyGpus: [...resolved.onlyGpus] } : {}),
+    ...(spec.resources.useBusy === true ? { useBusyGpus: true } : {}),
+    ...(spec.resources.gpuIds === undefined ? {} : { gpuIds: spec.resources.gpuIds }),
     code: resolved.code,
     setup: spec.setup ?? null,
     workers: spec.workers,

@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { resolveInput } from '../../google/input.ts';
 import type { RetryNews } from '../../google/retry.ts';
 import { parseGcsAddress } from '../../shared/address.ts';
-import type { HostProbe } from '../../shared/agent-protocol.ts';
 import type { GoogleEndpoints } from '../../shared/endpoints.ts';
+import { hasSecret, SECRET_HINT, SECRET_REFUSED } from '../../shared/git.ts';
 import type { JobSpec } from '../../shared/job-spec.ts';
 import type { Account, KeyCard } from '../../shared/key.ts';
 import type { CodePlan, InputPlan, JobPlan } from '../../shared/plan.ts';
@@ -15,12 +15,15 @@ import type { KeyService } from '../keys/service.ts';
 import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
+import { NO_RULES, planGpus, type ChosenGpus, type GpuRules } from './choose-gpus.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
 import { warnOfKeyFile } from './look-for-key-file.ts';
 import { moreThanJobNeeds } from './more-than-job-needs.ts';
 import { lookForTakenNames } from './output-taken.ts';
 import { tryNarrowed } from './try-narrowed.ts';
 import { refuseUnconfirmed } from './unconfirmed.ts';
+
+export { refuseGpus } from './choose-gpus.ts';
 
 export interface SubmitParts {
   readonly hosts: Hosts;
@@ -31,6 +34,8 @@ export interface SubmitParts {
   /** The application's version. */
   readonly version: string;
   readonly clock: Clock;
+  /** Of which cards jobs choose; without it of all. */
+  readonly gpuRules?: () => GpuRules;
 }
 
 export interface SubmitOptions {
@@ -75,7 +80,7 @@ export async function prepareJob(
 
   const outputKey = spec.output?.key;
   const [gpus, code, input, output, taken, keyFile, ...workers] = await Promise.all([
-    checkGpus(host, spec, signal),
+    checkGpus(host, spec, parts.gpuRules?.() ?? NO_RULES, signal),
     options.emptyCode === true
       ? ok<CodePlan>({ kind: 'empty' })
       : planCode(parts, host, spec, { ...options, signal }),
@@ -119,6 +124,7 @@ export async function prepareJob(
     createdAt: isoTime(parts.clock),
     application: parts.version,
     endpoints: { ...parts.endpoints },
+    onlyGpus: gpus.value.only,
     code: code.value,
     input: input.value,
     outputAccount: output.value,
@@ -138,9 +144,13 @@ export async function prepareJob(
     tryNarrowed(plan.value, tokens, signal),
     moreThanJobNeeds(plan.value, tokens, isMarked, signal),
   ]);
-  const told = [...taken, keyFile, access.value.missing, ...narrowed].filter(
-    (each) => each !== null,
-  );
+  const told = [
+    ...gpus.value.warnings,
+    ...taken,
+    keyFile,
+    access.value.missing,
+    ...narrowed,
+  ].filter((each) => each !== null);
   return ok({ host, plan: plan.value, access: access.value, warnings: told, more });
 }
 
@@ -195,6 +205,16 @@ async function planCode(
   spec: JobSpec,
   options: AskOptions,
 ): Promise<Result<CodePlan>> {
+  if ('git' in spec.code && hasSecret(spec.code.git))
+    return fail(
+      problem({
+        code: 'input.git-url',
+        op: 'check the job',
+        subject: 'code.git',
+        message: SECRET_REFUSED,
+        hint: SECRET_HINT,
+      }),
+    );
   if ('git' in spec.code)
     return ok({ kind: 'git', url: spec.code.git, ref: spec.code.ref ?? null });
   if ('gcs' in spec.code) return planObjects(parts, spec.code, options);
@@ -216,7 +236,10 @@ async function planInput(
     const there = await checkFolder(host, path, 'input.input-folder', 'input.dir');
     return there.ok ? ok({ kind: 'dir', path }) : there;
   }
-  return planObjects(parts, input, options);
+  const planned = await planObjects(parts, input, options);
+  return planned.ok && input.keepCompressed === true
+    ? ok({ ...planned.value, keepCompressed: true })
+    : planned;
 }
 
 /** What lies at an address of code or input. */
@@ -269,50 +292,13 @@ async function checkFolder(
   );
 }
 
-async function checkGpus(host: Host, spec: JobSpec, signal: AbortSignal): Promise<Result<void>> {
-  if (spec.resources.gpus === 0) return ok();
+async function checkGpus(
+  host: Host,
+  spec: JobSpec,
+  rules: GpuRules,
+  signal: AbortSignal,
+): Promise<Result<ChosenGpus>> {
+  if (spec.resources.gpus === 0) return ok({ only: null, warnings: [] });
   const probe = await host.probe(signal);
-  if (!probe.ok) return probe;
-  const refusal = refuseGpus(spec, probe.value);
-  return refusal === null ? ok() : fail(refusal);
-}
-
-/** Why a host has not the cards that a job asks for, with what is there; null when it has. Pure. */
-export function refuseGpus(
-  spec: Pick<JobSpec, 'resources' | 'workers' | 'host'>,
-  probe: HostProbe,
-): Problem | null {
-  const each = spec.resources.gpus;
-  const asked = each * spec.workers.length;
-  const about = { op: 'check the job', subject: spec.host, code: 'host.gpus' } as const;
-  const cpu = 'To run it without a card, ask for 0 GPUs.';
-  const count = (cards: number): string => (cards === 1 ? '1 GPU' : `${cards} GPUs`);
-  const wish =
-    spec.workers.length === 1
-      ? `The job asks for ${count(asked)}`
-      : `The job asks for ${count(asked)} (${each} for each of ${spec.workers.length} workers)`;
-  switch (probe.gpus.kind) {
-    case 'no-tool':
-      return problem({
-        ...about,
-        message: `${wish}; this machine has no NVIDIA driver (there is no nvidia-smi).`,
-        hint: cpu,
-      });
-    case 'broken':
-      return problem({
-        ...about,
-        message: `${wish}; nvidia-smi does not work here: ${probe.gpus.message}`,
-        hint: `Mend the driver (a restart helps after an update). ${cpu}`,
-      });
-    case 'gpus': {
-      const { gpus } = probe.gpus;
-      if (gpus.length >= asked) return null;
-      const there = gpus.length === 0 ? 'none' : gpus.map(({ name }) => name).join(', ');
-      return problem({
-        ...about,
-        message: `${wish}; this machine has ${gpus.length === 0 ? 'none' : `${count(gpus.length)}: ${there}`}.`,
-        hint: `Ask for fewer, or give the job fewer workers. ${cpu}`,
-      });
-    }
-  }
+  return probe.ok ? planGpus(spec, probe.value, rules) : probe;
 }

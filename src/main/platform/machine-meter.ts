@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { availableMemory, busyPercent, processorTimes } from '../../shared/machine.ts';
 import {
-  ANSWERED_WITH_WARNING,
   GPU_QUERY,
   GPU_QUERY_OLD,
+  NVIDIA_SMI_FOLDERS,
   parseCards,
 } from '../../shared/nvidia-smi.ts';
 import type { Meter } from '../../shared/ipc/hosts.ts';
@@ -77,18 +78,37 @@ export function machineMeter(
   };
 }
 
-/** What nvidia-smi says of the cards; null where it is not there or does not work. */
-function ask(
+/** What nvidia-smi says of the cards, also where it ends with an error over one of them; null where it is not there or does not work. */
+async function ask(
   env: Readonly<Record<string, string | undefined>>,
   withMig: boolean,
 ): Promise<string | null> {
+  for (const folder of ['', ...NVIDIA_SMI_FOLDERS]) {
+    const output = await askProgram(join(folder, 'nvidia-smi'), env, withMig);
+    if (output !== undefined) return output;
+  }
+  return null;
+}
+
+/** Undefined: there is no such program. */
+function askProgram(
+  program: string,
+  env: Readonly<Record<string, string | undefined>>,
+  withMig: boolean,
+): Promise<string | null | undefined> {
   return new Promise((resolve) => {
     execFile(
-      'nvidia-smi',
+      program,
       [`--query-gpu=${withMig ? GPU_QUERY : GPU_QUERY_OLD}`, '--format=csv,noheader,nounits'],
       { timeout: TIME_LIMIT, killSignal: 'SIGKILL', env: { ...env, LC_ALL: 'C' } },
       (error, output) =>
-        resolve(error === null || error.code === ANSWERED_WITH_WARNING ? output : null),
+        resolve(
+          error?.code === 'ENOENT'
+            ? undefined
+            : error === null || (typeof error.code === 'number' && error.killed !== true)
+              ? output
+              : null,
+        ),
     );
   });
 }

@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { shortCommand, userName } from '../../shared/process-words.ts';
+
+export { shortCommand, userName } from '../../shared/process-words.ts';
 
 /** Who runs a process, and what: as the kernel tells everybody on Linux. Elsewhere nothing is known. */
 export interface ProcessOwner {
@@ -15,23 +17,6 @@ export interface ProcessOwner {
 /** A process tree is not deeper; a pid that was used anew could lead in a circle. */
 const DEEPEST = 64;
 
-/** What a program's text follows: `-c`, `-lc`, `-e`, `--eval`. Other words that look like it hide what comes next as well. */
-const BEFORE_TEXT = /^(-[A-Za-z]{0,3}[cep]|--eval|--print)$/;
-
-/** The program of a command line, and its first argument that is no option; nothing of a program's text. Pure. */
-export function shortCommand(words: readonly string[]): string | null {
-  const [program, ...rest] = words;
-  if (program === undefined || program === '') return null;
-  const at = rest.findIndex((word) => word !== '' && !word.startsWith('-'));
-  const first = rest[at];
-  const parts =
-    first === undefined || BEFORE_TEXT.test(rest[at - 1] ?? '') ? [program] : [program, first];
-  return parts
-    .map((part) => path.posix.basename(part))
-    .join(' ')
-    .slice(0, 80);
-}
-
 /** The parent's pid in the text of `/proc/PID/stat`; null where there is none. The name before it may hold anything. Pure. */
 export function parentFromStat(text: string): number | null {
   const parent = Number(
@@ -41,12 +26,6 @@ export function parentFromStat(text: string): number | null {
       .split(' ')[1],
   );
   return Number.isInteger(parent) && parent > 0 ? parent : null;
-}
-
-/** The name of a user in the text of `/etc/passwd`. Pure. */
-export function userName(passwd: string, uid: number): string {
-  const line = passwd.split('\n').find((one) => one.split(':')[2] === String(uid));
-  return line?.split(':')[0] ?? `user ${uid}`;
 }
 
 const textOf = (file: string): Promise<string | null> => readFile(file, 'utf8').catch(() => null);

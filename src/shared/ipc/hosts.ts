@@ -25,6 +25,8 @@ const hostSchema = z.object({
   problem: problemSchema.nullable(),
   /** What is known of the processes on its cards. */
   processes: z.array(gpuProcessSchema),
+  /** UUIDs of the cards that jobs may be given; null: all. */
+  onlyGpus: z.array(z.string()).nullable(),
 });
 /** A machine that carries jobs. */
 export type HostView = Readonly<z.infer<typeof hostSchema>>;
@@ -53,6 +55,11 @@ export type Meter = Readonly<z.infer<typeof meterSchema>>;
 export const HOST_CALLS = {
   /** Asks every host what it has: takes seconds. */
   'hosts-probe': call(z.strictObject({}), z.array(hostSchema)),
+  /** Which cards of this machine jobs may be given from now on; null: all. */
+  'hosts-keep-gpus': call(
+    z.strictObject({ uuids: z.array(z.string().min(1).max(128)).max(1_024).nullable() }),
+    z.undefined(),
+  ),
   /** How busy this machine is. */
   'hosts-meter': call(z.strictObject({}), meterSchema),
 } as const;

@@ -89,7 +89,7 @@ test('a problem of the file is bad input, with file, line and column of every mi
   expect(exitStatusOf(problem)).toBe(2);
   expect(problem.message.split('\n')).toEqual([
     'The job file has 2 mistakes:',
-    'sweep.yaml:3:14: There is no field "gpu" here. Did you mean "gpus"? Allowed: gpus.',
+    'sweep.yaml:3:14: There is no field "gpu" here. Did you mean "gpus"? Allowed: gpus, useBusy, gpuIds.',
     'sweep.yaml:11:81: output.layout is "flat". Allowed: per-run or exact.',
   ]);
 });
@@ -173,6 +173,10 @@ test.each([
   ['code: ./digits', '1:7 code is "./digits". Allowed: a mapping:'],
   ['code: { git: x, dir: y }', '1:9 code has both dir and git. Give one of them.'],
   ['code: { git: "--upload-pack=x" }', '1:14 code.git begins with "-"'],
+  [
+    'code: { git: "https://me:pw@host/x.git" }',
+    '1:14 The address of the repository has a password or token in it',
+  ],
   ['code: { gsc: gs://bucket/c.zip }', '1:9 There is no field "gsc" here. Did you mean "gcs"?'],
   ['code: { gcs: bucket/c.zip }', '1:14 code.gcs is "bucket/c.zip". "bucket/c.zip" does not begin'],
   ['code: { gcs: gs://bucket/c.zip, git: x }', '1:9 code has both git and gcs. Give one of them.'],

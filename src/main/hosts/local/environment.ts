@@ -5,6 +5,7 @@ import type { Environment } from '../../platform/paths.ts';
  * Pure.
  */
 export function agentEnvironment(env: Environment): Environment {
-  const dropped = /^(TRAINYARD_|ELECTRON_|NODE_OPTIONS$|NODE_CHANNEL_|NODE_V8_COVERAGE$|npm_)/;
+  const dropped =
+    /^(TRAINYARD_|ELECTRON_|NODE_OPTIONS$|NODE_CHANNEL_|NODE_V8_COVERAGE$|NODE_TLS_REJECT_UNAUTHORIZED$|NODE_USE_ENV_PROXY$|npm_)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !dropped.test(name)));
 }

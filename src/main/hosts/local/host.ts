@@ -21,6 +21,7 @@ import { isAlive, parseIdentity } from '../../platform/processes.ts';
 import type { Host } from '../types.ts';
 import { cleanAgents } from './clean-agents.ts';
 import { agentEnvironment } from './environment.ts';
+import { codeAddresses, foundProxies } from './found-proxies.ts';
 import { listFolder } from './list-folder.ts';
 import { noteUse, placeAgent, type PlacedAgent } from './place-agent.ts';
 import { sweepUnfinished, UNFINISHED } from './unfinished.ts';
@@ -165,20 +166,22 @@ export function localHost(options: LocalHostOptions): Host {
       return writing(folder, () => rm(folder, { recursive: true, force: true }));
     },
     runDirectory: (id) => join(paths.runs, id),
-    async start(id, secrets, options = {}) {
+    async start(id, secrets, asked = {}) {
       const agent = await place();
       if (!agent.ok) return agent;
       const directory = fileOf(id, '.');
       const cleared = await writing(directory, async () => {
         await noteUse(agent.value, id);
-        if (options.keepStop === true) return;
+        if (asked.keepStop === true) return;
         await unlink(fileOf(id, RUN.stopRequest)).catch((error: unknown) => {
           if (codeOf(error) !== 'ENOENT') throw error;
         });
       });
       if (!cleared.ok) return cleared;
+      const plan = await readFile(fileOf(id, RUN.plan), 'utf8').catch(() => '');
+      const found = await foundProxies(options.env, codeAddresses(parseJson(plan)));
       const executed = await execute(agent.value.node, [agent.value.program, 'start', directory], {
-        env,
+        env: { ...env, ...found },
         cwd: directory,
         input: JSON.stringify(secrets),
         timeoutMs: START_TIME,

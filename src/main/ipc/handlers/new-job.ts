@@ -12,7 +12,8 @@ import { lookAtCheckout, lookAtRepository } from '../../jobs/look-at-code.ts';
 import { mentionInCode } from '../../jobs/look-for-key-file.ts';
 import { measureObjects } from '../../jobs/measure-objects.ts';
 import { lookForTakenNames } from '../../jobs/output-taken.ts';
-import { refuseGpus } from '../../jobs/submit.ts';
+import { eligibleGpus } from '../../../shared/gpu-choice.ts';
+import { chooseGpus, gpuRules, refuseGpus } from '../../jobs/choose-gpus.ts';
 import { templatesIn } from '../../jobs/templates.ts';
 import { accessService } from '../../keys/access-service.ts';
 import type { Services } from '../../services.ts';
@@ -121,15 +122,17 @@ export function newJobHandlers(
         if (!probe.ok) return probe;
         const commands = Array.from({ length: workers }, () => 'true');
         const wanted = { resources: { gpus }, workers: commands, host: HOST };
-        const cards = probe.value.gpus.kind === 'gpus' ? probe.value.gpus.gpus : [];
+        const rules = gpuRules(services.env, services.settings);
+        const all = probe.value.gpus.kind === 'gpus' ? probe.value.gpus.gpus : [];
+        const cards = eligibleGpus(all, { each: gpus, only: chooseGpus(rules, all).only });
         return ok({
           hostname: probe.value.hostname,
           disk: probe.value.disk,
-          gpus: cards.map(({ name, processes, needsReset }) => ({
+          gpus: cards.map(({ name, processes, needsReset, blocked }) => ({
             name,
-            busy: processes.length > 0 || needsReset === true,
+            busy: processes.length > 0 || needsReset === true || blocked !== undefined,
           })),
-          refusal: gpus === 0 ? null : refuseGpus(wanted, probe.value),
+          refusal: gpus === 0 ? null : refuseGpus(wanted, probe.value, rules),
         });
       }),
     'new-job-parse': async ({ text }) => {

@@ -1,5 +1,6 @@
 import { Button, CopyButton, Menu, UnstyledButton } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { isPacked } from '../../../shared/codings.ts';
 import type { ObjectInfo } from '../../../shared/object-info.ts';
 import type { KeyCard } from '../../../shared/key.ts';
 import { useNavigation } from '../../app/navigation.ts';
@@ -105,7 +106,17 @@ export function ObjectDetails({
         </Fact>
         <Fact name="Changed">{wholeTime(object.updated)}</Fact>
         {object.contentType !== null && <Fact name="Type">{object.contentType}</Fact>}
-        {object.contentEncoding !== null && <Fact name="Encoding">{object.contentEncoding}</Fact>}
+        {object.contentEncoding !== null && (
+          <Fact name="Encoding">
+            {object.contentEncoding}
+            {isPacked(object) && (
+              <span className="dimmed">
+                {' '}
+                (stored packed, as the size says; a download unpacks it)
+              </span>
+            )}
+          </Fact>
+        )}
         <Fact name="Generation">{object.generation}</Fact>
         {object.crc32c !== '' && <Fact name="CRC32C">{object.crc32c}</Fact>}
         {object.md5 !== null && <Fact name="MD5">{object.md5}</Fact>}

@@ -1,3 +1,4 @@
+import { isPacked } from '../../../shared/codings.ts';
 import type { ObjectInfo } from '../../../shared/object-info.ts';
 import { MAX_PREVIEW_BYTES, PREVIEW_BYTES } from '../../../shared/ipc/buckets.ts';
 
@@ -39,11 +40,12 @@ export function imageTypeOf(object: Pick<ObjectInfo, 'name' | 'contentType'>): s
   return IMAGE_TYPES.has(named) ? named : (IMAGES[endingOf(object.name)] ?? null);
 }
 
-/** How many bytes are asked for: an image whole, if it is small, of everything else the beginning. Pure. */
-export function bytesToAsk(object: Pick<ObjectInfo, 'name' | 'contentType' | 'size'>): number {
-  return imageTypeOf(object) !== null && object.size <= MAX_PREVIEW_BYTES
-    ? Math.max(1, object.size)
-    : PREVIEW_BYTES;
+/** How many bytes are asked for: an image whole, if it is small, of everything else the beginning. Nobody tells how large one becomes that is stored packed. Pure. */
+export function bytesToAsk(
+  object: Pick<ObjectInfo, 'name' | 'contentType' | 'contentEncoding' | 'size'>,
+): number {
+  if (imageTypeOf(object) === null || object.size > MAX_PREVIEW_BYTES) return PREVIEW_BYTES;
+  return isPacked(object) ? MAX_PREVIEW_BYTES : Math.max(1, object.size);
 }
 
 /** Decides what to show of an object's first bytes. Pure. */

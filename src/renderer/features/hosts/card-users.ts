@@ -42,3 +42,22 @@ function wordsOf(pid: number, process: GpuProcess | undefined): string {
   const told = [process?.user ?? '', process?.command ?? ''].filter((word) => word !== '');
   return `process ${pid}${told.length === 0 ? '' : `: ${told.join(', ')}`}`;
 }
+
+type Card = Pick<Gpu, 'uuid' | 'card'>;
+
+/** Whether jobs may be given a card. `only`: null is all. Pure. */
+export const isForJobs = ({ uuid, card }: Card, only: readonly string[] | null): boolean =>
+  only === null || only.includes(uuid) || (card !== undefined && only.includes(card));
+
+/** The setting with one card more or less; all of them are no setting, so that a card that comes later is one of them. Pure. */
+export function withCard(
+  gpus: readonly Card[],
+  only: readonly string[] | null,
+  changed: Card,
+  isWanted: boolean,
+): readonly string[] | null {
+  const wanted = gpus.filter((gpu) =>
+    gpu.uuid === changed.uuid ? isWanted : isForJobs(gpu, only),
+  );
+  return wanted.length === gpus.length ? null : wanted.map(({ uuid }) => uuid);
+}

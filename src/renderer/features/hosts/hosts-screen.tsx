@@ -1,15 +1,13 @@
 import { Button, Loader, Progress } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { HostProbe } from '../../../shared/agent-protocol.ts';
-import type { Gpu } from '../../../shared/gpu.ts';
 import type { HostView } from '../../../shared/ipc/hosts.ts';
 import type { JobView } from '../../../shared/views.ts';
-import { useNavigation } from '../../app/navigation.ts';
 import { ask, problemOf } from '../../client.ts';
-import { formatBytes, formatPart, plural } from '../../common/format.ts';
+import { formatBytes, plural } from '../../common/format.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useJobs } from '../jobs/use-jobs.ts';
-import { usersOf } from './card-users.ts';
+import { Cards } from './cards.tsx';
 import './hosts.css';
 
 /** The machines that carry jobs: in this version, this one. */
@@ -57,7 +55,7 @@ function Host({ host, jobs }: { readonly host: HostView; readonly jobs: readonly
       {problem !== null && <ProblemAlert {...problem} />}
       {probe !== null && (
         <>
-          <Cards probe={probe} jobs={jobs} processes={host.processes} />
+          <Cards probe={probe} jobs={jobs} host={host} />
           <Facts probe={probe} />
         </>
       )}
@@ -106,94 +104,5 @@ function Facts({ probe }: { readonly probe: HostProbe }) {
         : {probe.survivesLogoutReason}
       </dd>
     </dl>
-  );
-}
-
-interface CardsProps {
-  readonly probe: HostProbe;
-  readonly jobs: readonly JobView[];
-  readonly processes: HostView['processes'];
-}
-
-function Cards({ probe, jobs, processes }: CardsProps) {
-  if (probe.gpus.kind === 'no-tool')
-    return <p className="dimmed">No GPUs: nvidia-smi is not there. Jobs without GPUs run.</p>;
-  if (probe.gpus.kind === 'broken')
-    return (
-      <ProblemAlert
-        color="yellow"
-        message="The GPUs cannot be used: nvidia-smi does not work."
-        hint={probe.gpus.message}
-      />
-    );
-  return (
-    <table className="cards" aria-label="GPUs">
-      <thead>
-        <tr>
-          {['GPU', 'Use', 'Memory', 'Power', 'Temperature', 'Used by'].map((head) => (
-            <th key={head}>{head}</th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {probe.gpus.gpus.map((gpu) => (
-          <tr key={gpu.uuid}>
-            <td title={gpu.uuid}>
-              {gpu.index}: {gpu.name}
-            </td>
-            <td>{gpu.utilization === null ? '–' : `${gpu.utilization} %`}</td>
-            <td>{memoryOf(gpu)}</td>
-            <td>{gpu.power === null ? '–' : `${gpu.power.toFixed(0)} W`}</td>
-            <td>{gpu.temperature === null ? '–' : `${gpu.temperature} °C`}</td>
-            <td>
-              <Users gpu={gpu} jobs={jobs} processes={processes} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-const MIB = 1_048_576;
-const memoryOf = ({ memoryUsed, memoryTotal }: Gpu): string =>
-  memoryUsed === null || memoryTotal === null
-    ? '–'
-    : formatPart(memoryUsed * MIB, memoryTotal * MIB);
-
-interface UsersProps {
-  readonly gpu: Gpu;
-  readonly jobs: readonly JobView[];
-  readonly processes: HostView['processes'];
-}
-
-/** So many processes of others are named. */
-const NAMED = 8;
-
-/** Jobs of ours that hold the card, and processes of others. */
-function Users({ gpu, jobs, processes }: UsersProps) {
-  const go = useNavigation((navigation) => navigation.go);
-  const users = usersOf(gpu, jobs, processes);
-  const more = users.others.length - NAMED;
-  return (
-    <>
-      {gpu.needsReset === true && <div>needs a reset: nvidia-smi --gpu-reset</div>}
-      {users.jobs.map((job) => (
-        <div key={job.id}>
-          <button
-            type="button"
-            className="address"
-            onClick={() => go({ screen: 'jobs', job: job.id })}
-          >
-            {job.name}
-          </button>
-        </div>
-      ))}
-      {users.others.slice(0, NAMED).map((words) => (
-        <div key={words}>{words}</div>
-      ))}
-      {more > 0 && <div className="dimmed">and {more} more</div>}
-      {users.jobs.length + users.others.length === 0 && gpu.needsReset !== true && 'free'}
-    </>
   );
 }

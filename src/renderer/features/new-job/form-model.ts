@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {
+  GPU_IDS,
   OUTPUT_LAYOUTS,
   STOP_GRACE,
   STOP_SIGNALS,
@@ -13,6 +14,9 @@ export const jobFormSchema = z.object({
   name: z.string(),
   /** Whole cards for each worker, as typed. */
   gpus: z.string(),
+  /** Also cards that others use. */
+  useBusyGpus: z.boolean().default(false),
+  gpuIds: z.enum(GPU_IDS).default('uuid'),
   code: z.object({
     type: z.enum(['dir', 'git', 'gcs']),
     dir: z.string(),
@@ -28,6 +32,7 @@ export const jobFormSchema = z.object({
     type: z.enum(['gcs', 'dir', 'none']),
     gcs: z.string(),
     key: z.string(),
+    keepCompressed: z.boolean(),
     dir: z.string(),
   }),
   output: z.object({
@@ -57,11 +62,13 @@ export const HOST = 'local';
 export const EMPTY_FORM: JobForm = {
   name: '',
   gpus: '0',
+  useBusyGpus: false,
+  gpuIds: 'uuid',
   code: { type: 'dir', dir: '', git: '', ref: '', gcs: '', key: '' },
   setup: '',
   workers: [{ command: '' }],
   env: [],
-  input: { type: 'none', gcs: '', key: '', dir: '' },
+  input: { type: 'none', gcs: '', key: '', keepCompressed: false, dir: '' },
   output: { type: 'none', gcs: '', key: '', archive: false, layout: 'per-run', exclude: '' },
   stop: { signal: 'SIGTERM', grace: `${STOP_GRACE.default}s` },
   workerKey: '',
@@ -77,6 +84,8 @@ export function formOf(spec: JobSpec): JobForm {
   return {
     name: spec.name,
     gpus: String(spec.resources.gpus),
+    useBusyGpus: spec.resources.useBusy ?? false,
+    gpuIds: spec.resources.gpuIds ?? 'uuid',
     code:
       'dir' in code
         ? { ...codeFields, type: 'dir', dir: code.dir }
@@ -90,7 +99,13 @@ export function formOf(spec: JobSpec): JobForm {
       input === undefined
         ? inputFields
         : 'gcs' in input
-          ? { ...inputFields, type: 'gcs', gcs: input.gcs, key: input.key ?? '' }
+          ? {
+              ...inputFields,
+              type: 'gcs',
+              gcs: input.gcs,
+              key: input.key ?? '',
+              keepCompressed: input.keepCompressed === true,
+            }
           : { ...inputFields, type: 'dir', dir: input.dir },
     output:
       output === undefined
@@ -120,7 +135,15 @@ export function specOf(form: JobForm): JobSpecInput {
   return {
     name: form.name,
     host: HOST,
-    ...(gpus === 0 ? {} : { resources: { gpus } }),
+    ...(gpus === 0 && !form.useBusyGpus && form.gpuIds !== 'index'
+      ? {}
+      : {
+          resources: {
+            gpus,
+            ...(form.useBusyGpus ? { useBusy: true } : {}),
+            ...(form.gpuIds === 'index' ? { gpuIds: form.gpuIds } : {}),
+          },
+        }),
     code: codeOf(form.code),
     ...(form.setup.trim() === '' ? {} : { setup: form.setup }),
     workers: form.workers.map(({ command }) => command),
@@ -131,7 +154,13 @@ export function specOf(form: JobForm): JobSpecInput {
       ? {}
       : {
           input:
-            input.type === 'dir' ? { dir: input.dir } : { gcs: input.gcs, ...keyOf(input.key) },
+            input.type === 'dir'
+              ? { dir: input.dir }
+              : {
+                  gcs: input.gcs,
+                  ...keyOf(input.key),
+                  ...(input.keepCompressed ? { keepCompressed: true } : {}),
+                },
         }),
     ...(output.type === 'none'
       ? {}

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { hasSecret, SECRET_HINT, SECRET_REFUSED } from '../../../shared/git.ts';
 import { jobSpecSchema, type JobSpec } from '../../../shared/job-spec.ts';
 import { specOf, type JobForm } from './form-model.ts';
 
@@ -37,6 +38,8 @@ function tellMissing(form: JobForm, add: (field: FieldName, message: string) => 
   if (code.type === 'dir') tellPath('code.dir', code.dir, 'the folder of the code', add);
   if (code.type === 'git' && code.git.trim() === '')
     add('code.git', 'Write the address of the repository.');
+  if (code.type === 'git' && hasSecret(code.git))
+    add('code.git', `${SECRET_REFUSED} ${SECRET_HINT}`);
   if (code.type === 'git')
     for (const field of ['git', 'ref'] as const)
       if (code[field].startsWith('-'))

@@ -26,6 +26,10 @@ const LAYOUTS = [
 ];
 
 const SIGNALS = STOP_SIGNALS.map((signal) => ({ value: signal, label: signal }));
+const GPU_NAMES = [
+  { value: 'uuid', label: 'UUID' },
+  { value: 'index', label: 'Number' },
+];
 
 const KEY_MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
   { value: 'token', label: 'Access to this job’s input and output' },
@@ -55,6 +59,7 @@ export function JobFormSections() {
             <span className="nj-about">whole cards; 0 hides them. It runs on this machine.</span>
           </div>
         </Row>
+        <GpuRows />
       </Section>
       <CodeSection />
       <Section title="Workers" about="One command for each, run by bash in a copy of the code.">
@@ -80,6 +85,27 @@ export function JobFormSections() {
       <InputSection />
       <OutputSection />
       <AccessSection />
+    </>
+  );
+}
+
+/** What only a job with GPUs says of them; what a job file says without any stays in sight. */
+function GpuRows() {
+  const { control } = useFormContext<JobForm>();
+  const gpus = useWatch({ control, name: 'gpus' });
+  const useBusyGpus = useWatch({ control, name: 'useBusyGpus' });
+  const gpuIds = useWatch({ control, name: 'gpuIds' });
+  if (!(Number(gpus) > 0) && !useBusyGpus && gpuIds !== 'index') return null;
+  return (
+    <>
+      <FlagField
+        field="useBusyGpus"
+        label="Use busy GPUs"
+        about="also cards that others compute on, once no other is free."
+      />
+      <Row label="GPUs are named by" field="gpuIds">
+        <ChoiceField field="gpuIds" choices={GPU_NAMES} />
+      </Row>
     </>
   );
 }
@@ -119,7 +145,14 @@ function InputSection() {
         <ChoiceField field="input.type" choices={INPUT_TYPES} />
       </Row>
       {input.type === 'gcs' && (
-        <AddressRows side="input" placeholder="gs://bucket/data/" chosenKey={input.key} />
+        <>
+          <AddressRows side="input" placeholder="gs://bucket/data/" chosenKey={input.key} />
+          <FlagField
+            field="input.keepCompressed"
+            label="Keep packed objects packed"
+            about="leave objects that are stored with Content-Encoding: gzip as they are stored, instead of unpacking them."
+          />
+        </>
       )}
       {input.type === 'dir' && <FolderRow side="input" />}
     </Section>

@@ -78,7 +78,11 @@ function tellWorkers(form: JobForm): SummaryLine {
       : workers === 1
         ? `with ${count(gpus, 'GPU', 'GPUs')}`
         : `with ${count(gpus, 'GPU', 'GPUs')} each, ${gpus * workers} in all`;
-  return line('Workers', `${who} on this machine, ${cards}.`);
+  const although =
+    form.useBusyGpus && gpus > 0
+      ? ' Where too few are free, cards that others use are taken too.'
+      : '';
+  return line('Workers', `${who} on this machine, ${cards}.${although}`);
 }
 
 /** Where the results of a worker go: `gs://bucket/results/name/<job id>/worker-0/`; null while the address is none. */

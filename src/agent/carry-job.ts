@@ -6,6 +6,7 @@ import { endLeft } from './processes/leftovers.ts';
 import type { JobRun } from './run.ts';
 import { allDone, runWorkers } from './stages/running.ts';
 import { stage } from './stages/staging.ts';
+import { tellNothingWritten } from './stages/nothing-written.ts';
 import { uploadOutput } from './stages/uploading.ts';
 import { verdictOf } from './worker-problems.ts';
 import { readWorker } from './workers.ts';
@@ -24,6 +25,7 @@ export async function carryJob(run: JobRun): Promise<Ending> {
     const ran = await runWorkers(run);
     // What set-up has left, and whatever else names the run: its output is still before it is sent.
     await endLeft(run, null);
+    await tellNothingWritten(run);
     if (!ran.ok) {
       if (anyStarted(run)) await uploadOutput(run, run.stop.asked.aborted ? 'stopped' : 'failed');
       return endedAt(run, ran.stage, ran.problem);

@@ -1,3 +1,4 @@
+import { ignoredText } from '../shared/events.ts';
 import { hasEnded, type JobStatus, type WorkerStatus } from '../shared/job-status.ts';
 import { gpusAwaitedText } from '../shared/gpus-awaited.ts';
 import type { WorkerKeyMode } from '../shared/job-spec.ts';
@@ -111,13 +112,16 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
 /** `commit 1a2b3c4 on main, with changes that no commit has, not pushed` */
 export function codeText(status: JobStatus): string {
   const { code } = status;
-  if (code === null || code.commit === null) return 'no git checkout';
+  if (code === null) return 'no git checkout';
+  const ignored = printable(ignoredText(code));
+  if (code.commit === null)
+    return ['no git checkout', ignored].filter((part) => part !== '').join('; ');
   const parts = [
     `commit ${code.commit.slice(0, 12)}${code.branch === null ? '' : ` on ${printable(code.branch)}`}`,
   ];
   if (code.dirty === true) parts.push('with changes that no commit has');
   if (code.unpushed === true) parts.push('with commits that no remote has');
-  return parts.join(', ');
+  return [parts.join(', '), ignored].filter((part) => part !== '').join('; ');
 }
 
 function timeOf(iso: string | null): number | null {

@@ -32,8 +32,18 @@ export const codeStateSchema = z.strictObject({
   dirty: z.boolean().nullable(),
   /** Commits that no remote has. */
   unpushed: z.boolean().nullable(),
+  /** What rules such as `.gitignore` left out; not there for nothing. */
+  ignored: z.strictObject({ count: z.int(), first: z.array(z.string()) }).exactOptional(),
 });
 export type CodeState = Readonly<z.infer<typeof codeStateSchema>>;
+
+/** In words; empty for nothing. Pure. */
+export function ignoredText({ ignored }: CodeState): string {
+  if (ignored === undefined) return '';
+  const { count, first } = ignored;
+  const more = count > first.length ? `, and ${count - first.length} more` : '';
+  return `left out by .gitignore: ${first.join(', ')}${more}`;
+}
 
 const worker = z.int().min(0);
 

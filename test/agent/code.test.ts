@@ -18,9 +18,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { copyEntries, copyTree } from '../../src/agent/code/copy-tree.ts';
 import { cloneRepository, readCodeState } from '../../src/agent/code/git.ts';
+import { fetchLacking, lackingIn, lackingText } from '../../src/agent/code/lacking.ts';
+import { mentionedPaths } from '../../src/agent/code/mentions.ts';
 import { planSnapshot } from '../../src/agent/code/snapshot.ts';
 import { lookAtCheckout } from '../../src/main/jobs/look-at-code.ts';
 import { makeWorld } from './harness.ts';
@@ -440,5 +442,133 @@ describe('code from git', () => {
       problem: { code: 'input.git-url' },
     });
     expect(lstatSync(root).isDirectory()).toBe(true);
+  });
+});
+
+describe('what is not part of the code', () => {
+  test('rules of the user for all checkouts hold as in git, in a checkout alone, and case counts', async () => {
+    const files = { 'a.py': '', 'notes.own': '', 'Data/x': '', 'data/y': '', 'kept.own': '' };
+    const checkout = folderWith({ ...files, '.gitignore': 'data/\n!kept.own\n' });
+    const plain = folderWith(files);
+    git(checkout, 'init', '-q');
+    const own = folderWith({ 'git/ignore': '*.own\n', other: 'a.py\n' });
+    vi.stubEnv('XDG_CONFIG_HOME', own);
+    vi.stubEnv('GIT_CONFIG_GLOBAL', path.join(own, 'config'));
+    try {
+      expect(await namesOf(checkout)).toEqual(['.gitignore', 'Data/x', 'a.py', 'kept.own']);
+      expect(await namesOf(plain)).toContain('notes.own');
+      writeFileSync(path.join(own, 'config'), `[core]\n\texcludesFile = ${own}/other\n`);
+      expect(await namesOf(checkout)).toEqual(['.gitignore', 'Data/x', 'kept.own', 'notes.own']);
+      const planned = await planSnapshot(checkout);
+      expect(planned.ok && planned.value.ignored).toEqual([
+        { path: 'a.py', folder: false },
+        { path: 'data', folder: true },
+      ]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test.each([
+    ['python train.py --config ./configs/local.yaml', ['configs/local.yaml']],
+    ['ls "$TRAINYARD_MODEL_PATH/data/train/x.csv"', ['data']],
+    ['python train.py data=data/', ['data']],
+    ['python -m configs.private', ['configs/private.py']],
+    ['cat /data/x metadata data.csv', []],
+  ])('%s names %j', (command, named) => {
+    const ignored = [
+      { path: 'configs/local.yaml', folder: false },
+      { path: 'configs/private.py', folder: false },
+      { path: 'data', folder: true },
+    ];
+    expect(mentionedPaths(ignored, [command]).map((one) => one.path)).toEqual(named);
+  });
+
+  test('pointers, submodules and links without what they stand for are told by kind', async () => {
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n';
+    const folder = folderWith({
+      'model.bin': pointer,
+      'readme.md': 'version 1 of this is in https://git-lfs.github.com/spec/v1',
+      'unlocked.dat': '/annex/objects/SHA256E-s1--0.dat\n',
+      '.gitmodules':
+        '[submodule "lib"]\n\tpath = libs/lib\n\turl = ../lib\n[submodule "there"]\n\tpath = there\n',
+      'there/a.py': '',
+      'set.csv.dvc': 'outs:\n- path: set.csv\n',
+      'fetched.csv.dvc': '',
+      'fetched.csv': '',
+    });
+    symlinkSync('.git/annex/objects/x/y', path.join(folder, 'locked.dat'));
+    symlinkSync('readme.md', path.join(folder, 'fine'));
+    const lacks = await lackingIn(folder);
+    expect(lacks).toEqual([
+      { kind: 'submodule', path: 'libs/lib' },
+      { kind: 'annex', path: 'locked.dat' },
+      { kind: 'lfs', path: 'model.bin' },
+      { kind: 'dvc', path: 'set.csv' },
+      { kind: 'annex', path: 'unlocked.dat' },
+    ]);
+    expect(lackingText(lacks, 'other').map(({ message }) => message)).toEqual([
+      'The content of 1 file lies in Git LFS, and is not part of the code: model.bin.',
+      'The content of 2 files lies in git-annex, and is not part of the code: locked.dat, unlocked.dat.',
+      '1 submodule of the code is empty: libs/lib.',
+      'The content of 1 path lies in DVC, and is not part of the code: set.csv.',
+    ]);
+  });
+
+  test('a clone comes with its submodules, and without what leads to their repositories', async () => {
+    const [lib, above] = [folderWith({ 'lib.py': '' }), folderWith({ 'a.py': '' })];
+    for (const each of [lib, above]) {
+      git(each, 'init', '-q');
+      git(each, 'add', '.');
+      git(each, 'commit', '-qm', 'one');
+    }
+    git(above, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', lib, 'libs/lib');
+    git(above, 'commit', '-qm', 'two');
+    const folder = path.join(root, 'with-submodule');
+    const environment = {
+      PATH: process.env['PATH'] ?? '',
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'protocol.file.allow',
+      GIT_CONFIG_VALUE_0: 'always',
+    };
+    const signal = new AbortController().signal;
+    execFileSync('git', ['clone', '-q', above, folder]);
+    expect(await lackingIn(folder)).toEqual([{ kind: 'submodule', path: 'libs/lib' }]);
+    // git refuses such an address unless it is told to allow it.
+    expect((await fetchLacking(folder, { PATH: environment.PATH }, signal)).join()).toContain(
+      'lib',
+    );
+    expect(await fetchLacking(folder, environment, signal)).toEqual([]);
+    expect(existsSync(path.join(folder, 'libs/lib/lib.py'))).toBe(true);
+    expect(existsSync(path.join(folder, 'libs/lib/.git'))).toBe(false);
+    expect(await lackingIn(folder)).toEqual([]);
+  });
+
+  test('a run says what it leaves out, aloud what a command names, and at the end what was written beside the output', async () => {
+    const world = await makeWorld();
+    try {
+      writeFileSync(path.join(world.code, '.gitignore'), 'local.yaml\nwandb/\n');
+      writeFileSync(path.join(world.code, 'local.yaml'), '');
+      mkdirSync(path.join(world.code, 'wandb'));
+      const run = await world.run({
+        workers: [
+          'cat local.yaml; mkdir -p models __pycache__; echo weights > models/best.pt; echo x > __pycache__/x; exit 1',
+        ],
+        output: {
+          ...{ address: 'gs://outputs', bucket: 'outputs', prefix: 'x/', manifest: 'x/m' },
+          ...{ layout: 'per-run', archive: false, account: null },
+        },
+      });
+      await run.begin();
+      await run.ended();
+      const told = run.events().flatMap((event) => (event.kind === 'warning' ? event.message : []));
+      expect(told[0]).toContain('names: local.yaml.');
+      expect(told[1]).toContain(`into ${run.at('workers/0/code')}: models/best.pt (8 B).`);
+      expect(await run.waitFor('code-staged')).toMatchObject({
+        state: { ignored: { count: 2, first: ['local.yaml', 'wandb/'] } },
+      });
+    } finally {
+      await world.remove();
+    }
   });
 });

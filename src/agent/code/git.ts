@@ -108,7 +108,7 @@ export async function trackedButIgnored(folder: string): Promise<readonly ByteNa
 }
 
 /**
- * Clones a repository at a branch, tag or commit into a folder that is not there yet, with submodules left out.
+ * Clones a repository at a branch, tag or commit into a folder that is not there yet, without its submodules.
  * Errors: `input.git-url`, `input.git-ref`, `host.no-git`, `host.git-clone`, `job.cancelled`. What git says goes to `log`, without passwords.
  */
 export async function cloneRepository(options: {

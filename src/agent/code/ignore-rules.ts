@@ -7,7 +7,7 @@ import { guardedEnvironment } from '../../shared/git.ts';
 
 const IGNORE_FILE = byteName('.gitignore');
 
-/** Which files of a folder git would not look at: `.gitignore` files, nested ones too, and `.git/info/exclude` (gitignore(5)). */
+/** Which files of a folder git would not look at: `.gitignore` files, nested ones too, `.git/info/exclude`, and in a checkout the user's own `core.excludesFile` (gitignore(5)). */
 export interface IgnoreRules {
   /** Reads the `.gitignore` of a folder, given relative to the root; called before anything in it is asked about. */
   enter(folder: ByteName): void;
@@ -21,13 +21,15 @@ interface Level {
   readonly rules: Ignore;
 }
 
-function readRules(file: ByteName): Ignore | null {
+function readRules(file: ByteName, ignorecase: boolean): Ignore | null {
   try {
     // A pipe of this name would be waited for for ever.
     const wait = process.platform === 'win32' ? 0 : constants.O_NONBLOCK;
     const fd = openSync(bytesOf(file), constants.O_RDONLY | wait);
     try {
-      return fstatSync(fd).isFile() ? ignore().add(readFileSync(fd, 'utf8')) : null;
+      return fstatSync(fd).isFile()
+        ? ignore({ ignorecase }).add(readFileSync(fd, 'utf8'))
+        : null;
     } finally {
       closeSync(fd);
     }
@@ -44,32 +46,54 @@ function checkoutOf(folder: string): string | null {
   }
 }
 
-function excludeFile(checkout: string): string {
+/** What git answers in a checkout; null where it does not, or is not there. */
+function ask(checkout: string, ...parameters: readonly string[]): string | null {
   try {
-    const answer = execFileSync(
-      'git',
-      ['-C', checkout, 'rev-parse', '--path-format=absolute', '--git-path', 'info/exclude'],
-      {
-        encoding: 'utf8',
-        env: guardedEnvironment(process.env),
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    return answer.trim();
+    const answer = execFileSync('git', ['-C', checkout, ...parameters], {
+      encoding: 'utf8',
+      env: guardedEnvironment(process.env),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return answer.replace(/\n$/, '');
   } catch {
-    return path.join(checkout, '.git/info/exclude');
+    return null;
   }
+}
+
+function excludeFile(checkout: string): string {
+  const told = ask(checkout, 'rev-parse', '--path-format=absolute', '--git-path', 'info/exclude');
+  return told ?? path.join(checkout, '.git/info/exclude');
+}
+
+/** The user's own rules for all checkouts; null for none. */
+function ownExcludeFile(checkout: string): string | null {
+  const told = ask(checkout, 'config', '--type=path', '--get', 'core.excludesFile');
+  if (told !== null) return told === '' ? null : path.resolve(checkout, told);
+  const folder = process.env['XDG_CONFIG_HOME'] ?? '';
+  const home = process.env['HOME'] ?? '';
+  if (folder !== '') return path.join(folder, 'git/ignore');
+  return home === '' ? null : path.join(home, '.config/git/ignore');
+}
+
+/** Whether names that differ in case alone are one, to git in a checkout, else to the usual disk of the system. */
+function ignoresCase(checkout: string | null): boolean {
+  const told =
+    checkout === null ? null : ask(checkout, 'config', '--type=bool', '--get', 'core.ignoreCase');
+  return told === null ? process.platform !== 'linux' : told === 'true';
 }
 
 /** The rules of `root` and of the folders above it, up to its checkout. The deepest file that has something to say decides. */
 export function openIgnoreRules(root: string): IgnoreRules {
   const checkout = checkoutOf(root);
   const levels: Level[] = [];
+  const ignorecase = ignoresCase(checkout);
   const read = (file: ByteName, base: ByteName): void => {
-    const rules = readRules(file);
+    const rules = readRules(file, ignorecase);
     if (rules !== null) levels.push({ base, rules });
   };
   if (checkout !== null) {
+    const own = ownExcludeFile(checkout);
+    if (own !== null) read(byteName(own), byteName(checkout));
     read(byteName(excludeFile(checkout)), byteName(checkout));
     const between = path.relative(checkout, root).split(path.sep);
     for (let depth = 0; depth < between.length && checkout !== root; depth += 1) {

@@ -18,6 +18,7 @@ import { openTree, type FolderTree } from '../../transfer/folder-tree.ts';
 import { DiskFault } from '../../transfer/disk.ts';
 import { placeOf, type CopyEntry } from './copy-tree.ts';
 import { trackedButIgnored } from './git.ts';
+import type { IgnoredPath } from './mentions.ts';
 import { openIgnoreRules } from './ignore-rules.ts';
 
 /** A snapshot larger than this is refused: it is data, not code. Bytes. */
@@ -29,6 +30,8 @@ export interface Snapshot {
   readonly bytes: number;
   /** What a user should know, one sentence each. */
   readonly notes: readonly string[];
+  /** What rules left out: of a folder itself, not what is in it. */
+  readonly ignored: readonly IgnoredPath[];
 }
 
 /** The biggest files of a snapshot, with sizes, in words. */
@@ -115,8 +118,13 @@ export async function planSnapshot(
         hint: 'Name data, environments and results in .gitignore, and give data as the input of the job.',
       }),
     );
-  const notes = [...exposed, ...found.notes];
-  return ok({ entries: found.entries, files: files.length, bytes, notes });
+  return ok({
+    entries: found.entries,
+    files: files.length,
+    bytes,
+    notes: [...exposed, ...found.notes],
+    ignored: found.ignored,
+  });
 }
 
 /** Collects the entries of one snapshot. */
@@ -124,6 +132,7 @@ class Finding {
   readonly entries: CopyEntry[] = [];
   readonly notes: string[] = [];
   readonly #tree: FolderTree;
+  readonly ignored: IgnoredPath[] = [];
   readonly #root: ByteName;
   readonly #leaveOut: ReadonlySet<string>;
   readonly #rules: ReturnType<typeof openIgnoreRules>;
@@ -144,7 +153,10 @@ class Finding {
       const own = byteNameOf(child.name);
       const name = joined(folder, own);
       if (own === '.git' || this.#leaveOut.has(joined(this.#root, name))) continue;
-      if (this.#rules.ignores(name, child.isDirectory())) continue;
+      if (this.#rules.ignores(name, child.isDirectory())) {
+        this.ignored.push({ path: shown(name), folder: child.isDirectory() });
+        continue;
+      }
       if (child.isDirectory()) {
         this.entries.push({ kind: 'folder', path: name });
         await this.walk(name);

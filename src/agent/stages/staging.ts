@@ -8,6 +8,9 @@ import { RUN } from '../../shared/run-directory.ts';
 import { copyEntries } from '../code/copy-tree.ts';
 import { cloneRepository, NO_CODE_STATE, readCodeState } from '../code/git.ts';
 import { CODE_LIMIT, biggestFiles, planSnapshot } from '../code/snapshot.ts';
+import { shown } from '../code/byte-name.ts';
+import { fetchLacking, lackingIn, lackingText } from '../code/lacking.ts';
+import { mentionedPaths, type IgnoredPath } from '../code/mentions.ts';
 import { cancelled } from '../ending.ts';
 import { errorMessage } from '../files.ts';
 import { proxyForPrograms } from '../found-proxy.ts';
@@ -53,6 +56,7 @@ function told<T extends { readonly problem: Problem }>(run: JobRun, what: string
 async function stageCode(run: JobRun): Promise<Result<void>> {
   const staged = await takeCode(run, run.plan.code);
   if (!staged.ok) return staged;
+  await tellLacking(run);
   run.events.append({ kind: 'code-staged', ...staged.value });
   noteInStageLog(
     run,
@@ -74,6 +78,50 @@ function takeCode(run: JobRun, code: CodePlan): Promise<Result<StagedCode>> {
   }
 }
 
+/** How many paths that rules left out are named in the stage log, and wherever the code is told. */
+const IGNORED = 50;
+const FIRST_IGNORED = 8;
+
+/** What `.gitignore` and its like left out is noted; what a command names all the same is told aloud. */
+function tellIgnored(
+  run: JobRun,
+  ignored: readonly IgnoredPath[],
+  /** What git has although a rule ignores it. */
+  taken: ReadonlySet<string>,
+): readonly string[] {
+  const left = ignored.filter(({ path: name }) => !taken.has(name));
+  if (left.length === 0) return [];
+  const shownAs = ({ path: name, folder }: IgnoredPath): string => (folder ? `${name}/` : name);
+  const more = left.length > IGNORED ? `, and ${left.length - IGNORED} more` : '';
+  noteInStageLog(
+    run,
+    `code: ${plural(left.length, 'path')} left out by .gitignore: ${left.slice(0, IGNORED).map(shownAs).join(', ')}${more}`,
+  );
+  const { setup, workers, env } = run.plan;
+  const named = mentionedPaths(left, [
+    ...(setup === null ? [] : [setup]),
+    ...workers,
+    ...Object.values(env),
+  ]);
+  if (named.length > 0)
+    run.events.append({
+      kind: 'warning',
+      message: `.gitignore leaves out of the code what a command of the job names: ${named.slice(0, NOTES).map(shownAs).join(', ')}. Workers will not find it, unless they make it.`,
+      hint: 'Take it out of .gitignore (a line such as `!path` does), or give it as the input of the job.',
+    });
+  return left.map(shownAs);
+}
+
+/** What the code names and does not hold, where it came from a checkout that is not whole. */
+async function tellLacking(run: JobRun): Promise<void> {
+  const lacks = await lackingIn(run.at(RUN.code));
+  for (const { message, hint } of lackingText(
+    lacks,
+    run.plan.code.kind === 'git' ? 'git' : 'other',
+  ))
+    run.events.append({ kind: 'warning', message, hint });
+}
+
 async function emptyFolder(run: JobRun): Promise<Result<StagedCode>> {
   await makeFolders(run.at(RUN.code));
   return ok({ files: 0, bytes: 0, state: NO_CODE_STATE });
@@ -89,7 +137,8 @@ async function snapshot(run: JobRun, folder: string): Promise<Result<StagedCode>
   const state = await readCodeState(folder);
   const planned = await planSnapshot(folder, { leaveOut: [run.home] });
   if (!planned.ok) return planned;
-  const { entries, files, bytes, notes } = planned.value;
+  const { entries, files, bytes, notes, ignored } = planned.value;
+  const left = tellIgnored(run, ignored, new Set(entries.map((entry) => shown(entry.path))));
   for (const message of notes.slice(0, NOTES))
     run.events.append({ kind: 'warning', message, hint: '' });
   if (notes.length > NOTES)
@@ -113,7 +162,11 @@ async function snapshot(run: JobRun, folder: string): Promise<Result<StagedCode>
       }),
     );
   }
-  return ok({ files, bytes, state });
+  const told =
+    left.length === 0
+      ? {}
+      : { ignored: { count: left.length, first: left.slice(0, FIRST_IGNORED) } };
+  return ok({ files, bytes, state: { ...state, ...told } });
 }
 
 async function clone(
@@ -130,6 +183,10 @@ async function clone(
     log: (line) => noteInStageLog(run, line),
   });
   if (!state.ok) return state;
+  const environment = proxyForPrograms(process.env, await run.environment());
+  for (const line of await fetchLacking(partial, environment, run.stop.asked))
+    noteInStageLog(run, `code: ${withoutSecrets(line)}`);
+  if (run.stop.asked.aborted) return fail(cancelled(run));
   await rm(path.join(partial, '.git'), { recursive: true, force: true });
   const planned = await planSnapshot(partial, { limit: Number.POSITIVE_INFINITY });
   if (!planned.ok) return planned;

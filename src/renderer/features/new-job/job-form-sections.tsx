@@ -25,11 +25,11 @@ const LAYOUTS = [
   { value: 'exact', label: 'Exactly at the address' },
 ];
 
+const SIGNALS = STOP_SIGNALS.map((signal) => ({ value: signal, label: signal }));
 const GPU_NAMES = [
   { value: 'uuid', label: 'UUID' },
   { value: 'index', label: 'Number' },
 ];
-const SIGNALS = STOP_SIGNALS.map((signal) => ({ value: signal, label: signal }));
 
 const KEY_MODES: readonly { readonly value: WorkerKeyMode; readonly label: string }[] = [
   { value: 'token', label: 'Access to this job’s input and output' },

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../../../../shared/events.ts';
+import { ignoredText, type RunEvent } from '../../../../shared/events.ts';
 import { gpusAwaitedText } from '../../../../shared/gpus-awaited.ts';
 import { processesEndedText, processesLeftText } from '../../../../shared/left-processes.ts';
 import { leftOutText } from '../../../../shared/left-out.ts';
@@ -45,6 +45,7 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
           `${plural(event.files, 'file')}, ${formatBytes(event.bytes)}`,
           event.state.commit === null ? '' : `commit ${event.state.commit.slice(0, 10)}`,
           event.state.dirty === true ? 'with uncommitted changes' : '',
+          ignoredText(event.state),
         ]
           .filter((part) => part !== '')
           .join(', '),

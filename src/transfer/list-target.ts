@@ -1,4 +1,4 @@
-import { getObject, listAll, type ListPage } from '../google/listing.ts';
+import { getObject, listAll } from '../google/listing.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { InputTarget } from '../shared/plan.ts';
 import { ok, type Result } from '../shared/problem.ts';
@@ -6,7 +6,7 @@ import type { Wire } from './wire.ts';
 
 export interface Listed {
   readonly objects: readonly ObjectInfo[];
-  /** Items of the listing that are no objects, in words: {@link ListPage}. */
+  /** Items of the listing that are no objects, in words: see listing.ts. */
   readonly odd: readonly string[];
 }
 

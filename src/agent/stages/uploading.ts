@@ -144,7 +144,13 @@ async function sendFiles(
   const taken = (relativePath: string): string =>
     sameUpload(completed, output.prefix, source, relativePath) ??
     attemptPath(relativePath, run.attempt, !alone);
-  const first = await upload({ ...access, prefix: output.prefix, source, onTaken: taken });
+  const first = await upload({
+    ...access,
+    prefix: output.prefix,
+    source,
+    onTaken: taken,
+    onTooLarge: (files) => tellTooLarge(run, files),
+  });
   if (!first.ok) return first;
   let report = first.value;
   // An earlier attempt may have uploaded a file, and died before it heard so, before the file changed; or it arrived damaged.
@@ -179,6 +185,19 @@ async function sendFiles(
     failed,
   });
 }
+
+/** Tells at once, not after the hours that the others take. */
+function tellTooLarge(run: Run, files: readonly RefusedFile[]): void {
+  for (const { path: file, reason } of files.slice(0, TOO_LARGE_TOLD))
+    run.events.append({
+      kind: 'warning',
+      message: `${JSON.stringify(file)} is not uploaded: ${reason}.`,
+      hint: 'It stays where it is. Everything else is uploaded.',
+    });
+}
+
+/** So many are told one by one; the list of what was left out has all. */
+const TOO_LARGE_TOLD = 10;
 
 /** The path below the prefix under which exactly this file is in the bucket already. */
 function sameUpload(
@@ -320,6 +339,7 @@ export async function uploadFolder(
     prefix,
     source,
     exclude: (relativePath) => !isMeant(relativePath),
+    onTooLarge: (files) => tellTooLarge(run, files),
     journal: run.at(`${RUN.journals}/${options.journal}`),
     onlyOurs: false,
     signal,

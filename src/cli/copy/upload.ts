@@ -17,11 +17,15 @@ export interface UploadCopyOptions {
   readonly journal: string;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /** Told before anything is sent. */
+  readonly onTooLarge?: (
+    files: readonly { readonly path: string; readonly reason: string }[],
+  ) => void;
 }
 
-/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, `input.target-exists`, those of `upload`. */
+/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, `input.target-exists`, `input.object-too-large`, those of `upload`. */
 export async function copyToBucket(options: UploadCopyOptions): Promise<Result<CopyReport>> {
-  const { endpoints, tokens, copy, signal, onProgress } = options;
+  const { endpoints, tokens, copy, signal, onProgress, onTooLarge } = options;
   const status = await stat(copy.source).catch(() => null);
   if (status === null || !(status.isFile() || status.isDirectory()))
     return fail(
@@ -65,7 +69,12 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
       failed: [],
     });
   }
-  const done = await upload({ ...access, source: copy.source, prefix: asPrefix(copy.target.path) });
+  const done = await upload({
+    ...access,
+    source: copy.source,
+    prefix: asPrefix(copy.target.path),
+    onTooLarge,
+  });
   if (!done.ok) return done;
   const { files, seconds, refused, failed, emptyFolders } = done.value;
   return ok({

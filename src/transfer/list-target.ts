@@ -31,7 +31,7 @@ export async function listTarget(wire: Wire, target: InputTarget): Promise<Resul
   for await (const page of pages) {
     if (!page.ok) return page;
     for (const object of page.value.objects) objects.set(object.name, object);
-    odd.push(...page.value.odd);
+    odd.push(...(page.value.odd ?? []));
   }
   return ok({ objects: [...objects.values()], odd });
 }

@@ -81,7 +81,7 @@ export function registerList(program: Command, run: Run): void {
           const sizes = totalOf(page.objects);
           bytes += sizes.bytes;
           untold += sizes.untold;
-          odd.push(...page.odd);
+          odd.push(...(page.odd ?? []));
         };
         const below = { ...address, path: asPrefix(address.path) };
         let pageToken: string | null = null;
@@ -96,7 +96,7 @@ export function registerList(program: Command, run: Run): void {
         } while (pageToken !== null && !signal.aborted);
         if (seen === 0 && below.path !== address.path && !signal.aborted) {
           const object = await answerOf((asked) => findObject(services, { ...asked, address }));
-          if (object !== null) take({ objects: [object], prefixes: [], odd: [] });
+          if (object !== null) take({ objects: [object], prefixes: [] });
         }
         if (options.json === true && !context.signal.aborted) output.json(entries);
         else if (objects > 0)

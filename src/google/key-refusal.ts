@@ -1,3 +1,4 @@
+import { KEYS_FORBIDDEN, WHERE_KEYS_ARE_MADE } from '../shared/make-a-key.ts';
 import { fail, problem, type Problem } from '../shared/problem.ts';
 
 /** How a wrong key file is told: the code, what it is, what to do. Text of the file itself never gets into any of them. */
@@ -10,8 +11,7 @@ export interface WrongFile {
 export const OP_READ_KEY = 'read the key file';
 
 /** What to do instead, wherever the file is some other kind of credential. */
-export const MAKE_A_KEY =
-  'In the Google Cloud console open IAM & Admin, Service Accounts, choose the account, then Keys, Add key, Create new key, JSON, and give that file.';
+export const MAKE_A_KEY = `${WHERE_KEYS_ARE_MADE}, and give that file. ${KEYS_FORBIDDEN}`;
 
 export function refuseKey(
   wrong: WrongFile,

@@ -5,35 +5,38 @@ import { fail, ok, problem, type Problem, type Result } from '../shared/problem.
 import { askStorage, type StorageAccess } from './client.ts';
 
 const OBJECT_FIELDS =
-  'name,size,crc32c,generation,updated,contentType,contentEncoding,md5Hash,componentCount,customerEncryption';
+  'name,size,crc32c,generation,updated,contentType,contentEncoding,md5Hash,componentCount';
 const LIST_FIELDS = `nextPageToken,prefixes,items(${OBJECT_FIELDS})`;
 
 /** The most that Cloud Storage gives in one page. */
 export const LARGEST_PAGE = 1_000;
 
-/** A field that says nothing, or nothing that can be read, is one that is not told: an object is no less there for it. */
-const text = z.string().catch('');
-const optionalText = z.string().nullable().catch(null);
-const integer = z.union([
-  z.int().min(0),
-  z
-    .string()
-    .regex(/^\d{1,16}$/)
-    .transform(Number),
-]);
+/** What may be left out, and is shown to nobody but people: what cannot be read counts as not told. */
+const shownText = z.string().nullable().catch(null);
 
-/** An object as the JSON API tells it: 64-bit numbers are text. Nothing but its name must be there. */
+/**
+ * An object as the JSON API tells it: 64-bit numbers are text. Nothing but its name must be there: what is left out is not told, for servers leave
+ * out zeros. What is there and wrong makes the item an odd one.
+ */
 const rawObjectSchema = z.object({
   name: z.string().min(1),
-  size: integer.pipe(z.int()).nullable().catch(null),
-  crc32c: text,
-  generation: z.union([z.string(), z.int().transform(String)]).catch(''),
-  updated: text,
-  contentType: optionalText,
-  contentEncoding: optionalText,
-  md5Hash: optionalText,
+  size: z
+    .union([
+      z.int().min(0),
+      z
+        .string()
+        .regex(/^\d{1,16}$/)
+        .transform(Number),
+    ])
+    .pipe(z.int())
+    .nullish(),
+  crc32c: z.string().nullish(),
+  generation: z.union([z.string(), z.int().transform(String)]).nullish(),
+  updated: shownText,
+  contentType: shownText,
+  contentEncoding: shownText,
+  md5Hash: shownText,
   componentCount: z.int().nullable().catch(null),
-  customerEncryption: z.unknown().optional(),
 });
 
 const rawPageSchema = z.object({
@@ -43,19 +46,25 @@ const rawPageSchema = z.object({
 });
 
 function toObjectInfo(raw: z.infer<typeof rawObjectSchema>): ObjectInfo {
-  const { md5Hash, customerEncryption, ...rest } = raw;
-  const isLocked = customerEncryption !== undefined && customerEncryption !== null;
-  return { ...rest, md5: md5Hash, ...(isLocked ? { customerKey: true } : {}) };
+  const { md5Hash, size, crc32c, generation, updated, ...rest } = raw;
+  return {
+    ...rest,
+    size: size ?? null,
+    crc32c: crc32c ?? '',
+    generation: generation ?? '',
+    updated: updated ?? '',
+    md5: md5Hash,
+  };
 }
 
 /** How much of an item that is none is quoted. */
-const MOST_QUOTED = 120;
+const MOST_QUOTED = 160;
 
 /** What is told of an item of a listing that is no object: where it stands, and its beginning. */
 function oddItem(item: unknown, before: string | undefined): string {
   const said = JSON.stringify(item).slice(0, MOST_QUOTED);
   const where = before === undefined ? 'the first of its page' : `after ${JSON.stringify(before)}`;
-  return `an item without a name, ${where}: ${said}`;
+  return `an item that cannot be read, ${where}: ${said}`;
 }
 
 /** The objects of a page, and in words what else is among its items: one of them decides nothing for the others. Pure. */
@@ -88,8 +97,8 @@ export interface ListPage {
   readonly objects: readonly ObjectInfo[];
   /** With `delimiter`: what lies below the prefix and has more below it; each ends with `/`. */
   readonly prefixes: readonly string[];
-  /** What is among the items and no object, for it has no name: in words, with where it stands. */
-  readonly odd: readonly string[];
+  /** What is among the items and cannot be read as an object, in words, with where it stands; left out where there is none. */
+  readonly odd?: readonly string[];
   /** Null on the last page. */
   readonly nextPageToken: string | null;
 }
@@ -132,12 +141,17 @@ export async function listPage(request: ListRequest): Promise<Result<ListPage>> 
       });
       const page = rawPageSchema.safeParse(answer ?? {});
       if (!page.success) return null;
-      const { items, prefixes, nextPageToken: next } = page.data;
+      const { items, nextPageToken: next } = page.data;
+      const { objects, odd } = readItems(items ?? []);
+      const prefixes = (page.data.prefixes ?? []).filter(
+        (one): one is string => typeof one === 'string' && one !== '',
+      );
+      // A page of which nothing can be read is none.
+      if (odd.length > 0 && objects.length + prefixes.length === 0) return null;
       return {
-        ...readItems(items ?? []),
-        prefixes: (prefixes ?? []).filter(
-          (one): one is string => typeof one === 'string' && one !== '',
-        ),
+        objects,
+        prefixes,
+        ...(odd.length === 0 ? {} : { odd }),
         nextPageToken: next === undefined || next === '' ? null : next,
       };
     },

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { KEYS_FORBIDDEN } from '../shared/make-a-key.ts';
 import { problem, type Problem } from '../shared/problem.ts';
 
 const errorSchema = z.object({
@@ -114,7 +115,7 @@ export function explainTokenRefusal(refusal: TokenRefusal): Problem {
       return make({
         code: 'access.key-signature',
         message: `Google does not accept the signature of this key of ${email}: the key was deleted or disabled, or does not belong to this account.`,
-        hint: `Look for key ${privateKeyId} in the list of the account’s keys (console: IAM & Admin, Service Accounts, Keys). Where it is gone or disabled, enable it or make a new key and replace this one.`,
+        hint: `Look for key ${privateKeyId} in the list of the account’s keys (console: IAM & Admin, Service Accounts, Keys). Where it is gone or disabled, enable it or make a new key and replace this one. ${KEYS_FORBIDDEN}`,
       });
   }
   if (offBy && error === 'invalid_grant') return clockProblem(refusal, skewMs);

@@ -1,3 +1,5 @@
+import { KEYS_FORBIDDEN, WHERE_KEYS_ARE_MADE } from './make-a-key.ts';
+
 /** How old a key is, by the time it was taken in: when Google made it is not in its file. Pure. */
 
 const DAY = 86_400_000;
@@ -13,7 +15,7 @@ export const wantsReplacing = (addedAt: string, now: number): boolean =>
 
 /** How a key is replaced at Google; the first and the last step are the user's there. */
 export const HOW_TO_REPLACE = [
-  'In the Google Cloud console open IAM & Admin, Service Accounts, choose the account, then Keys, Add key, Create new key, JSON.',
+  `${WHERE_KEYS_ARE_MADE}. ${KEYS_FORBIDDEN}`,
   'Put it in the place of this one here: jobs that name it go on.',
   'Once no job holds the earlier key itself, delete that one in the same list: until then it stays valid.',
 ] as const;

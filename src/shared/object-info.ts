@@ -18,8 +18,6 @@ export const objectInfoSchema = z.strictObject({
   md5: z.string().nullable(),
   /** How many objects it was composed of; null where it was not. */
   componentCount: z.int().nullable(),
-  /** It is encrypted with a key that its owner sends along: Cloud Storage withholds its checksums. */
-  customerKey: z.boolean().exactOptional(),
 });
 export type ObjectInfo = Readonly<z.infer<typeof objectInfoSchema>>;
 

@@ -50,8 +50,6 @@ function relativeNameOf(name: string, target: InputTarget): string {
 /** Why an object can be no file at all; null where it can. */
 export function refusalReason(object: ObjectInfo): string | null {
   if (/\p{Surrogate}/u.test(object.name)) return 'its name is not Unicode';
-  if (object.customerKey === true)
-    return 'it is encrypted with a key that only its owner has, and Cloud Storage tells no checksum of it';
   if (object.crc32c === '' && object.md5 === null)
     return 'no checksum (CRC32C or MD5) of it is told, and nothing is believed without one; so it is with objects that are encrypted with a key of their owner';
   return null;

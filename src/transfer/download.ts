@@ -139,7 +139,7 @@ async function downloadListed(wire: Wire, options: DownloadOptions): Promise<Res
     const { objects, odd } = listed.value;
     if (target.kind !== 'archive') {
       const placed = await place(context, objects, target, onWarning);
-      const nameless = odd.map((item) => ({ object: item, reason: 'the listing names none' }));
+      const nameless = odd.map((item) => ({ object: item, reason: 'nobody can tell what it is' }));
       return placed.ok
         ? ok({ ...placed.value, refused: [...placed.value.refused, ...nameless] })
         : placed;

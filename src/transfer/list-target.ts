@@ -1,4 +1,4 @@
-import { getObject, listAll, saysAbsent, type ListPage } from '../google/listing.ts';
+import { getObject, listAll, saysAbsent } from '../google/listing.ts';
 import type { ObjectInfo } from '../shared/object-info.ts';
 import type { InputTarget } from '../shared/plan.ts';
 import { fail, ok, type Result } from '../shared/problem.ts';
@@ -6,7 +6,7 @@ import type { Wire } from './wire.ts';
 
 export interface Listed {
   readonly objects: readonly ObjectInfo[];
-  /** Items of the listing that are no objects, in words: {@link ListPage}. */
+  /** Items of the listing that are no objects, in words: see listing.ts. */
   readonly odd: readonly string[];
 }
 
@@ -40,7 +40,7 @@ export async function listTarget(wire: Wire, target: InputTarget): Promise<Resul
   for await (const page of pages) {
     if (!page.ok) return page;
     for (const object of page.value.objects) objects.set(object.name, object);
-    odd.push(...page.value.odd);
+    odd.push(...(page.value.odd ?? []));
   }
   return ok({ objects: [...objects.values()], odd });
 }

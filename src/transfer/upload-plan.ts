@@ -1,4 +1,5 @@
 import { utf8Length } from '../shared/address.ts';
+import { formatBytes } from '../shared/format.ts';
 
 /** A file below the source folder. */
 export interface SourceFile {
@@ -24,6 +25,8 @@ export interface RefusedFile {
 export interface UploadPlan {
   readonly objects: readonly PlannedUpload[];
   readonly refused: readonly RefusedFile[];
+  /** Of the refused, those that are too large for an object. */
+  readonly tooLarge: readonly RefusedFile[];
   readonly bytes: number;
 }
 
@@ -47,6 +50,15 @@ export function objectNameReason(name: string): string | null {
   return null;
 }
 
+/** The most bytes that an object can have: 5 TiB (https://cloud.google.com/storage/quotas#objects). */
+export const MAX_OBJECT_SIZE = 5 * 1024 ** 4;
+
+/** Why no object can hold so many bytes, or null where one can. */
+export const objectSizeReason = (size: number): string | null =>
+  size > MAX_OBJECT_SIZE
+    ? `it has ${formatBytes(size)}, and an object holds 5 TiB at most: split it, or pack it`
+    : null;
+
 /** Decides the name of each file's object: the prefix and the path below the source folder. Pure. */
 export function planUpload(
   files: readonly SourceFile[],
@@ -54,13 +66,16 @@ export function planUpload(
 ): UploadPlan {
   const objects: PlannedUpload[] = [];
   const refused: RefusedFile[] = [];
+  const tooLarge: RefusedFile[] = [];
   for (const file of files) {
     const name = options.prefix + file.relativePath;
-    const reason = objectNameReason(name);
+    const size = objectSizeReason(file.size);
+    const reason = objectNameReason(name) ?? size;
     if (reason === null) objects.push({ ...file, name });
     else refused.push({ path: file.relativePath, reason });
+    if (size !== null) tooLarge.push({ path: file.relativePath, reason: size });
   }
-  return { objects, refused, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
+  return { objects, refused, tooLarge, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
 }
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {

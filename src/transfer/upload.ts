@@ -3,7 +3,7 @@ import type { TokenSource } from '../google/access-token.ts';
 import { cancelledProblem } from '../google/http.ts';
 import type { GoogleEndpoints } from '../shared/endpoints.ts';
 import type { Progress } from '../shared/events.ts';
-import { fail, ok, type Problem, type Result } from '../shared/problem.ts';
+import { fail, ok, problem, type Problem, type Result } from '../shared/problem.ts';
 import { diskProblem, DiskFault } from './disk.ts';
 import { crc32c } from './native-crc32c.ts';
 import { forEachOf, limiter, type Limiter } from './limiter.ts';
@@ -27,7 +27,7 @@ import {
   type UploadContext,
   type UploadItem,
 } from './upload-object.ts';
-import { contentTypeOf, planUpload, type RefusedFile } from './upload-plan.ts';
+import { contentTypeOf, objectSizeReason, planUpload, type RefusedFile } from './upload-plan.ts';
 import { uploadWhole, WHOLE_LIMIT } from './upload-whole.ts';
 import { walkFolder, type Walk, type WalkedFile } from './walk.ts';
 import { addressOf, openWire, type Wire } from './wire.ts';
@@ -63,6 +63,8 @@ export interface UploadOptions extends UploadAccess {
   readonly prefix: string;
   /** A folder. */
   readonly source: string;
+  /** Told at once, before anything is sent, of files that are too large for an object; they are in the report's `refused`, too. */
+  readonly onTooLarge?: ((files: readonly RefusedFile[]) => void) | undefined;
   /** Paths below the source, with `/`, that are left out. */
   readonly exclude?: (relativePath: string, kind: 'file' | 'folder') => boolean;
   /** What becomes of links. */
@@ -264,6 +266,7 @@ async function uploadTree(
   });
   const files = new Map<string, WalkedFile>(walk.files.map((file) => [file.relativePath, file]));
   const plan = planUpload(walk.files, options);
+  if (plan.tooLarge.length > 0) options.onTooLarge?.(plan.tooLarge);
   const tasks: Task[] = [];
   const have: UploadedFile[] = [];
   const failed: { path: string; problem: Problem }[] = [...walk.failed];
@@ -390,6 +393,16 @@ export function uploadFile(
     const { handle, stats } = await openNamed(file);
     await handle.close();
     const { size, mtimeMs } = stats;
+    const tooLarge = objectSizeReason(size);
+    if (tooLarge !== null)
+      return fail(
+        problem({
+          code: 'input.object-too-large',
+          op: 'upload',
+          subject: file,
+          message: `${file} can be no object: ${tooLarge}.`,
+        }),
+      );
     const open = () => openNamed(file, stats);
     const task: Task = { name: object, relativePath: file, size, mtimeMs, file, open };
     const settled = await settleName(wire, journal, task, new Map(), { prefix: '' });

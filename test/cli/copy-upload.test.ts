@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { copyToBucket } from '../../src/cli/copy/upload.ts';
@@ -133,6 +133,36 @@ it('one object of other content in the way is bad input, named, as one file is',
         message: expect.stringContaining(`gs://${OUT}/${prefix}name`) as string,
       },
     });
+});
+
+it('a file over 5 TiB is told before anything is sent, and the others go up', async () => {
+  const { source, prefix } = await copying({ 'deep/small': 'small' });
+  const large = join(source, 'large');
+  // Of a file without blocks the size alone is that large.
+  await writeFile(large, '');
+  await truncate(large, 5 * 1024 ** 4 + 1);
+  const before = (await world.emulator.requestLog()).length;
+  const told: string[] = [];
+  const copy = async (from: string, to: string) =>
+    copyToBucket({
+      endpoints: world.endpoints,
+      tokens: await world.tokens('writer', 'write'),
+      copy: { direction: 'upload', source: from, target: { bucket: OUT, path: to } },
+      journal: join(world.folder, `journals-${count}-large`),
+      signal: new AbortController().signal,
+      onProgress: () => told.push('sent'),
+      onTooLarge: (files) => told.push(...files.map(({ path }) => path)),
+    });
+  expect(await copy(large, prefix)).toMatchObject({
+    problem: {
+      code: 'input.object-too-large',
+      message: expect.stringContaining('5 TiB') as string,
+    },
+  });
+  expect((await world.emulator.requestLog()).length).toBe(before);
+  const report = value(await copy(source, prefix));
+  expect(told[0]).toBe('large');
+  expect([writtenOf(report), named(report.refused)]).toEqual([['deep/small'], ['large']]);
 });
 
 it('folders without anything in them are counted, the source itself, too', async () => {

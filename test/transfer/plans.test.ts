@@ -290,6 +290,20 @@ describe('the plan of an upload', () => {
     expect(objectNameReason(name)).not.toBeNull();
     expect(planUpload([file(name)], { prefix: '' }).refused).toHaveLength(1);
   });
+  it('refuses what is larger than an object can be, and tells it apart', () => {
+    const limit = 5 * 1024 ** 4;
+    const made = planUpload(
+      [
+        { ...file('most'), size: limit },
+        { ...file('more'), size: limit + 1 },
+      ],
+      { prefix: '' },
+    );
+    expect(made.objects.map(({ name }) => name)).toEqual(['most']);
+    expect(made.refused).toEqual(made.tooLarge);
+    expect(made.tooLarge.map(({ path }) => path)).toEqual(['more']);
+    expect(made.tooLarge[0]?.reason).toContain('5 TiB at most');
+  });
   it('allows 1,024 bytes', () => {
     expect(objectNameReason('ü'.repeat(512))).toBeNull();
   });

@@ -149,7 +149,13 @@ async function sendFiles(
   const choice = chooseOutput(run, output.exclude ?? [], !alone);
   const { exclude, links } = choice;
   const how = { ...access, source, links };
-  const first = await upload({ ...how, exclude, prefix: output.prefix, onTaken: taken });
+  const first = await upload({
+    ...how,
+    exclude,
+    prefix: output.prefix,
+    onTaken: taken,
+    onTooLarge: (files) => tellTooLarge(run, files),
+  });
   if (!first.ok) return first;
   const refused = choice.told(first.value.refused);
   choice.note(first.value.sameFolders);
@@ -186,6 +192,19 @@ async function sendFiles(
     failed,
   });
 }
+
+/** Tells at once, not after the hours that the others take. */
+function tellTooLarge(run: Run, files: readonly RefusedFile[]): void {
+  for (const { path: file, reason } of files.slice(0, TOO_LARGE_TOLD))
+    run.events.append({
+      kind: 'warning',
+      message: `${JSON.stringify(file)} is not uploaded: ${reason}.`,
+      hint: 'It stays where it is. Everything else is uploaded.',
+    });
+}
+
+/** So many are told one by one; the list of what was left out has all. */
+const TOO_LARGE_TOLD = 10;
 
 /** The path below the prefix under which exactly this file is in the bucket already. */
 function sameUpload(
@@ -330,6 +349,7 @@ export async function uploadFolder(
     prefix,
     source,
     exclude: (relativePath) => !isMeant(relativePath),
+    onTooLarge: (files) => tellTooLarge(run, files),
     journal: run.at(`${RUN.journals}/${options.journal}`),
     onlyOurs: false,
     signal,

@@ -85,7 +85,7 @@ export function registerList(program: Command, run: Run): void {
           const sizes = totalOf(page.objects);
           bytes += sizes.bytes;
           untold += sizes.untold;
-          odd.push(...page.odd);
+          odd.push(...(page.odd ?? []));
         };
         const below = { ...address, path: asPrefix(address.path) };
         const isOneName = below.path !== address.path;

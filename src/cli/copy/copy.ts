@@ -9,7 +9,7 @@ import { tellWaiting, toldTokens } from '../waiting.ts';
 import { claimJournals } from './claim.ts';
 import { decideCopy } from './decide.ts';
 import { copyFromBucket } from './download.ts';
-import { tellReport, type CopyReport } from './report.ts';
+import { tellReport, tellTooLarge, type CopyReport } from './report.ts';
 import { copyToBucket } from './upload.ts';
 
 export interface CopyOptions {
@@ -58,7 +58,11 @@ export async function runCopy(
     copied =
       copy.direction === 'download'
         ? await copyFromBucket({ ...common, copy, keepCompressed })
-        : await copyToBucket({ ...common, copy });
+        : await copyToBucket({
+            ...common,
+            copy,
+            onTooLarge: (files) => tellTooLarge(output, files),
+          });
   } finally {
     waiting.arrived();
     const whole = copied?.ok === true && copied.value.failed.length === 0;

@@ -39,6 +39,17 @@ const nameOf = (named: Named): string => ('object' in named ? named.object : nam
 /** As many failures are told one by one on a terminal; `--json` has all. */
 const MAX_TOLD = 20;
 
+/** Tells before anything is sent of files that will not go: a copy may take hours until its report. */
+export function tellTooLarge(
+  output: Output,
+  files: readonly { readonly path: string; readonly reason: string }[],
+): void {
+  for (const { path, reason } of files.slice(0, MAX_TOLD))
+    output.note(
+      `${output.paint('yellow', 'Too large:')} ${printable(path)}: ${printable(reason)}. The others are copied.`,
+    );
+}
+
 /** Prints the report; exit 1 when a part was refused or failed. When nothing at all could be copied, for one reason, that reason's status. */
 export function tellReport(output: Output, report: CopyReport, json: boolean): ExitStatus {
   output.endLive();

@@ -19,11 +19,15 @@ export interface UploadCopyOptions {
   readonly onProgress: (progress: Progress) => void;
   /** Told of a folder that other users may write to. */
   readonly onWarning?: ((message: string, hint: string) => void) | undefined;
+  /** Told before anything is sent. */
+  readonly onTooLarge?: (
+    files: readonly { readonly path: string; readonly reason: string }[],
+  ) => void;
 }
 
-/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, `input.target-exists`, those of `upload`. */
+/** From a file or folder to a bucket. An existing object is never replaced. Errors: `input.source`, `input.target-exists`, `input.object-too-large`, those of `upload`. */
 export async function copyToBucket(options: UploadCopyOptions): Promise<Result<CopyReport>> {
-  const { endpoints, tokens, copy, signal, onProgress, onWarning } = options;
+  const { endpoints, tokens, copy, signal, onProgress, onTooLarge, onWarning } = options;
   const status = await stat(copy.source).catch(() => null);
   if (status === null || !(status.isFile() || status.isDirectory()))
     return fail(
@@ -68,7 +72,12 @@ export async function copyToBucket(options: UploadCopyOptions): Promise<Result<C
       failed: [],
     });
   }
-  const done = await upload({ ...access, source: copy.source, prefix: asPrefix(copy.target.path) });
+  const done = await upload({
+    ...access,
+    source: copy.source,
+    prefix: asPrefix(copy.target.path),
+    onTooLarge,
+  });
   if (!done.ok) return done;
   const { files, seconds, refused, failed, emptyFolders } = done.value;
   return ok({

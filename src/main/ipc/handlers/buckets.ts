@@ -101,7 +101,7 @@ export function bucketHandlers(
         return ok({
           objects: [...objects],
           prefixes: [...prefixes],
-          ...(odd.length === 0 ? {} : { odd: [...odd] }),
+          ...(odd === undefined ? {} : { odd: [...odd] }),
           nextPageToken,
         });
       }),

@@ -1,6 +1,7 @@
 import { Button, Group, Loader, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import type { KeyVault } from '../../../shared/ipc/keys.ts';
+import { KEYS_FORBIDDEN, WHERE_KEYS_ARE_MADE } from '../../../shared/make-a-key.ts';
 import { ask, problemOf } from '../../client.ts';
 import { ProblemAlert } from '../../common/problem-alert.tsx';
 import { useNow } from '../../common/use-now.ts';
@@ -126,8 +127,8 @@ function NoKeys() {
           its content. It is read and checked on this machine, and kept where only you can open it.
         </Text>
         <Text size="sm" className="dimmed">
-          To make one: in the Google Cloud console open IAM &amp; Admin, Service Accounts, choose
-          the account, then Keys, Add key, Create new key, JSON.
+          To make one: {WHERE_KEYS_ARE_MADE.charAt(0).toLowerCase() + WHERE_KEYS_ARE_MADE.slice(1)}.{' '}
+          {KEYS_FORBIDDEN}
         </Text>
       </div>
     </div>

@@ -7,6 +7,9 @@ import { probeGpus } from './gpu/nvidia-smi.ts';
 import { captureEnvironment, loginShell } from './login-shell.ts';
 import { agentVersion } from './version.ts';
 
+/** How long the login shell is waited for, and half as long where it is asked again: whoever asks waits half a minute in all. Milliseconds. */
+const SHELL_TIME = 14_000;
+
 /** The verb `probe`: prints what this machine is, as one JSON line. */
 export async function printProbe(home: string): Promise<void> {
   process.stdout.write(`${JSON.stringify(await probeHost(home))}\n`);
@@ -15,7 +18,7 @@ export async function printProbe(home: string): Promise<void> {
 export async function probeHost(home: string): Promise<HostProbe> {
   const [gpus, environment, survival] = await Promise.all([
     probeGpus(),
-    captureEnvironment(),
+    captureEnvironment(undefined, SHELL_TIME),
     logoutSurvival(),
   ]);
   return {

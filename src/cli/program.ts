@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { openLog } from '../main/platform/log.ts';
 import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
+import { terminalOf } from '../main/platform/terminal.ts';
 import { openServices, type Services } from '../main/services.ts';
 import { movedAddresses, type GoogleEndpoints } from '../shared/endpoints.ts';
 import { registerCheck } from './commands/check.ts';
@@ -59,6 +60,7 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
           version: files.version,
           agentFolder: files.agentFolder,
           nodeRuntime: files.nodeRuntime,
+          terminal: terminalOf(env),
         }).then((result) => {
           const services = valueOf(result);
           tellEmulated(services.endpoints, output);

@@ -48,6 +48,8 @@ export interface ServicesOptions {
   readonly agentFolder: string;
   /** A Node.js 24 program for agents. Without it: one beside the agent, one in the checkout's packages, or this very program. */
   readonly nodeRuntime?: string;
+  /** The variables of the terminal in which this program was started, for the workers of jobs that it starts. Without it there are none. */
+  readonly terminal?: Readonly<Record<string, string>>;
   /** What sample data is made of. Without it there is none. */
   readonly sample?: SampleFiles;
 }
@@ -96,6 +98,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     version,
     rows: jobRows(store),
     log,
+    ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
   });
   const sample = sampleService({
     files: options.sample ?? null,

@@ -34,6 +34,8 @@ export const agentSecretsSchema = z.strictObject({
   format: z.literal(1),
   tokens: z.array(grantedTokenSchema),
   keys: z.array(z.strictObject({ keyId: z.string(), key: serviceAccountKeySchema })),
+  /** The variables of the terminal in which this attempt was started, for its workers: they may be secrets of the user's own. */
+  terminal: z.record(z.string(), z.string()).optional(),
   /** This attempt only uploads what the bucket lacks of the output of a run that has ended: no worker runs. */
   uploadAgain: z.literal(true).optional(),
 });

@@ -4,6 +4,7 @@ import type { GpusAwaited } from './gpus-awaited.ts';
 import type { LeftOut } from './left-out.ts';
 import type { Problem } from './problem.ts';
 import { STAGES, type Stage } from './stages.ts';
+import type { Activated } from './terminal-environment.ts';
 
 export const JOB_STATES = [
   'queued',
@@ -79,6 +80,8 @@ export interface JobStatus {
   readonly leftOut: readonly LeftOut[];
   /** Set while the Jupyter of a notebook answers. */
   readonly notebook: { readonly program: string; readonly version: string } | null;
+  /** What the workers of the last attempt find: left out until that is known. */
+  readonly environment?: { readonly python: string | null; readonly activated: Activated | null };
   readonly startedAt: string | null;
   /** When the agent of the last attempt began. */
   readonly attemptStartedAt: string | null;
@@ -258,6 +261,10 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
             : { ...stage, state, endedAt: stage.endedAt ?? event.time };
         }),
       };
+    case 'environment': {
+      const { python, activated } = event;
+      return { ...status, environment: { python, activated } };
+    }
     case 'setup-ended':
     case 'output-checked':
     case 'manifest-uploaded':

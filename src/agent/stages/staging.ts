@@ -19,23 +19,25 @@ import { makeFolders } from '../../transfer/make-folders.ts';
 /** How many notes on the code are told one by one. */
 const NOTES = 20;
 
-/** The stage `staging`: code, setup, data; each once per run. */
+/** The stage `staging`: code, data, then setup, which may look at both; each once per run. */
 export async function stage(run: JobRun): Promise<Result<void>> {
   const { history, plan } = run;
   if (history.stagingDone) return ok();
   run.events.append({ kind: 'stage-started', stage: 'staging' });
+  // It takes its time, and is told before anything long is waited for.
+  void run.environment();
   noteInStageLog(run);
   if (!history.codeStaged) {
     const staged = await stageCode(run);
     if (!staged.ok) return staged;
   }
-  if (plan.setup !== null && !history.setupDone) {
-    const done = await runSetup(run, plan.setup);
-    if (!done.ok) return done;
-  }
   if (!history.dataStaged) {
     const staged = await stageData(run, plan.input);
     if (!staged.ok) return staged;
+  }
+  if (plan.setup !== null && !history.setupDone) {
+    const done = await runSetup(run, plan.setup);
+    if (!done.ok) return done;
   }
   if (run.stop.asked.aborted) return fail(cancelled(run));
   run.events.append({ kind: 'stage-ended', stage: 'staging' });
@@ -117,7 +119,7 @@ async function clone(
   const state = await cloneRepository({
     ...code,
     folder: partial,
-    environment: await run.environment(),
+    environment: (await run.environment()).variables,
     signal: run.stop.asked,
   });
   if (!state.ok) return state;

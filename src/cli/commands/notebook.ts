@@ -12,7 +12,7 @@ import { followJob, tellEnd } from '../follow.ts';
 import { liveText } from '../follow-news.ts';
 import { findJobId } from '../job-id.ts';
 import { watchJob } from '../watch-job.ts';
-import { describePlan, tellAccess, tellPower } from './run.ts';
+import { describePlan, tellAccess, tellPower, tellPython } from './run.ts';
 
 interface StartOptions {
   readonly host: string;
@@ -132,6 +132,7 @@ async function start(context: Context, options: StartOptions): Promise<ExitStatu
         signal: context.signal,
         onPlan: (plan, warnings, more) => {
           describePlan(plan, output);
+          tellPython(context.env, plan, output);
           tellPower(services, plan, more, output);
           for (const { message, hint } of warnings) output.warn(message, hint);
         },

@@ -128,6 +128,8 @@ export interface JobServiceParts extends Omit<SubmitParts, 'clock'> {
   readonly rows: JobIndexReader & JobIndexWriter;
   readonly log: Log;
   readonly clock?: SubmitParts['clock'];
+  /** The variables of the terminal in which this program was started. */
+  readonly terminal?: Readonly<Record<string, string>>;
 }
 
 export function jobService(given: JobServiceParts): JobService {
@@ -142,7 +144,11 @@ export function jobService(given: JobServiceParts): JobService {
     options: { readonly keepStop?: boolean } = {},
   ): Promise<Result<void>> => {
     await run.host.writeFile(run.id, ACCESS_FILE, JSON.stringify(access.record));
-    const agent = await run.host.start(run.id, access.secrets, options);
+    const secrets =
+      parts.terminal === undefined
+        ? access.secrets
+        : { ...access.secrets, terminal: { ...parts.terminal } };
+    const agent = await run.host.start(run.id, secrets, options);
     if (!agent.ok) return agent;
     for (const wake of wakers) wake();
     parts.log.info(`started the agent of ${run.id}, pid ${agent.value.pid}`);

@@ -16,6 +16,7 @@ import { isoTime, type Clock } from '../platform/clock.ts';
 import { gatherAccess, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
+import { warnOfVariables } from './look-at-variables.ts';
 import { warnOfKeyFile } from './look-for-key-file.ts';
 import { moreThanJobNeeds } from './more-than-job-needs.ts';
 import { lookForTakenNames } from './output-taken.ts';
@@ -138,7 +139,8 @@ export async function prepareJob(
     tryNarrowed(plan.value, tokens, signal),
     moreThanJobNeeds(plan.value, tokens, isMarked, signal),
   ]);
-  const told = [...taken, keyFile, access.value.missing, ...narrowed].filter(
+  const variables = warnOfVariables(spec.env);
+  const told = [...taken, keyFile, ...variables, access.value.missing, ...narrowed].filter(
     (each) => each !== null,
   );
   return ok({ host, plan: plan.value, access: access.value, warnings: told, more });

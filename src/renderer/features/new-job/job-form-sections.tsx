@@ -58,13 +58,18 @@ export function JobFormSections() {
       <Section title="Workers" about="One command for each, run by bash in a copy of the code.">
         <WorkerRows />
       </Section>
-      <Section title="Environment">
+      <Section
+        title="Environment"
+        about="Values are taken as they stand; one may name its own variable, as PATH does in /x:$PATH."
+      >
         <EnvironmentRows />
       </Section>
       <Section title="Setup">
         <Row label="Command" field="setup">
           <RowText field="setup" label="Setup" placeholder="pip install -r requirements.txt" />
-          <p className="nj-about">Runs once, before the workers. May be empty.</p>
+          <p className="nj-about">
+            Runs once, when the input is there, before the workers. May be empty.
+          </p>
         </Row>
       </Section>
       <InputSection />

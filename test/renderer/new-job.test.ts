@@ -328,7 +328,9 @@ describe('every field that a job file may have', () => {
       ...(shape.items === undefined ? [] : [['*', shape.items] as const]),
     ].flatMap(([field, one]) => leaves(one, path === '' ? field : `${path}.${field}`));
     const choices = (shape.anyOf ?? []).flatMap((one) => leaves(one, path));
-    return below.length + choices.length === 0 ? [path] : [...below, ...choices];
+    // Beside a mapping may stand a word for there being none.
+    const fields = [...below, ...choices].filter((field) => field !== path);
+    return fields.length === 0 ? [path] : fields;
   };
   const fieldsOf = (value: unknown, path: string): readonly string[] =>
     typeof value === 'object' && value !== null

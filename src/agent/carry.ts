@@ -14,12 +14,12 @@ import { openAccessDesk } from './access.ts';
 import { carryJob, uploadAgain } from './carry-job.ts';
 import { carryTransfer } from './carry-transfer.ts';
 import { diskProblem, noRoom } from './disk-problem.ts';
+import { openEnvironment } from './environment/open.ts';
 import { openEventLog } from './event-log.ts';
 import { errorMessage, makeFolder, readAll, removeFile, sleep, writeJsonAtomic } from './files.ts';
 import { readHistory } from './history.ts';
 import { isAlive, ownIdentity } from './identity.ts';
 import { takeLock, type HeldLock } from '../transfer/lock.ts';
-import { captureEnvironment } from './login-shell.ts';
 import { leaveWorkersCgroup } from './processes/cgroup.ts';
 import { emptyPrivate } from './private-folder.ts';
 import { note, runLockFolder, type Run } from './run.ts';
@@ -228,7 +228,7 @@ function openRun(
     )
       events.value.append({ kind: 'warning', ...warning });
   const keys = new Map(secrets.keys.map(({ keyId, key }) => [keyId, key]));
-  let environment: ReturnType<Run['environment']> | null = null;
+  const over = new AbortController();
   return ok({
     directory,
     home: path.resolve(directory, '../..'),
@@ -249,12 +249,14 @@ function openRun(
     }),
     keys,
     umask,
-    environment: () =>
-      (environment ??= captureEnvironment().then((captured) => {
-        if (captured.warning !== null)
-          events.value.append({ kind: 'warning', ...captured.warning });
-        return captured.variables;
-      })),
+    environment: openEnvironment({
+      plan,
+      terminal: secrets.terminal ?? null,
+      history,
+      events: events.value,
+      over: over.signal,
+    }),
+    over,
     at,
   });
 }
@@ -290,6 +292,7 @@ function bug(run: Run, error: unknown): Problem {
  * nothing any more refuses is left to the next start: none of it keeps the rest from being done.
  */
 async function finish(run: Run, lock: HeldLock, ending: Ending): Promise<void> {
+  run.over.abort();
   run.stop.close();
   run.access.close();
   attempt('remove the secrets', () => emptyPrivate(run.directory));

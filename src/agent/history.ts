@@ -1,4 +1,5 @@
 import type { RunEvent, Stage } from '../shared/events.ts';
+import type { Activated } from '../shared/terminal-environment.ts';
 import type { Problem } from '../shared/problem.ts';
 
 /** What earlier attempts already said of one worker. */
@@ -27,6 +28,11 @@ export interface History {
   readonly setupDone: boolean;
   readonly dataStaged: boolean;
   readonly stagingDone: boolean;
+  /** What the last attempt told of its workers' environment: the Python environment, and the names of what came from a terminal. */
+  readonly environment: {
+    readonly activated: Activated | null;
+    readonly terminal: readonly string[];
+  } | null;
   worker(index: number): WorkerHistory;
 }
 
@@ -38,6 +44,7 @@ export function readHistory(events: readonly RunEvent[]): History {
   let setupDone = false;
   let dataStaged = false;
   let stagingDone = false;
+  let environment: History['environment'] = null;
   const workers = new Map<number, WorkerHistory>();
   const of = (index: number): WorkerHistory =>
     workers.get(index) ?? { start: 0, endTold: false, logFullTold: false, leftTold: 0 };
@@ -56,6 +63,8 @@ export function readHistory(events: readonly RunEvent[]): History {
       setupDone ||= event.exitCode === 0;
     } else if (event.kind === 'data-staged') {
       dataStaged = true;
+    } else if (event.kind === 'environment') {
+      environment = { activated: event.activated, terminal: event.terminal };
     } else if (event.kind === 'stage-ended') {
       stagingDone ||= event.stage === 'staging';
     } else if (event.kind === 'worker-started') {
@@ -74,5 +83,15 @@ export function readHistory(events: readonly RunEvent[]): History {
       workers.set(event.worker, { ...of(event.worker), logFullTold: true });
     }
   }
-  return { attempts, ended, stopAsked, codeStaged, setupDone, dataStaged, stagingDone, worker: of };
+  return {
+    attempts,
+    ended,
+    stopAsked,
+    codeStaged,
+    setupDone,
+    dataStaged,
+    stagingDone,
+    environment,
+    worker: of,
+  };
 }

@@ -1,18 +1,34 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
-import { sendSignal } from './identity.ts';
-import { loginEnvironment, withoutControls } from './own-environment.ts';
+import { availableParallelism, loadavg, userInfo } from 'node:os';
+import { variablesIn } from '../shared/raw-text.ts';
+import { askShell, between, type ShellAnswer } from './environment/ask-shell.ts';
+import { keepAnswer, keptAnswer } from './environment/kept-answer.ts';
+import { joinPaths } from './environment/merge.ts';
+import { openFilesAbove } from './environment/soft-limits.ts';
+import { loginEnvironment, withoutControls, withoutOurs } from './own-environment.ts';
 
-const TIME_LIMIT = 5_000;
-const OUTPUT_LIMIT = 4 * 1024 * 1024;
+export { joinPaths } from './environment/merge.ts';
+
+/** How long a login shell may take on a machine that has nothing else to do, and at most. Milliseconds. */
+const TIME_LIMIT = 15_000;
+const LONGEST_TIME = 60_000;
+
+/** How long a login shell may take where so many programs want to run for each processor. Pure. Milliseconds. */
+export const timeLimitAt = (load: number): number =>
+  Math.min(LONGEST_TIME, TIME_LIMIT * Math.max(1, load));
+
+/** From which of these the environment is: the whole login shell, without what is for terminals, its last answer, or the agent's own. */
+export const SOURCES = ['login', 'login-only', 'kept', 'own'] as const;
+export type Source = (typeof SOURCES)[number];
 
 export interface CapturedEnvironment {
   /** Without Trainyard's controls. */
   readonly variables: Readonly<Record<string, string>>;
   /** The shell that was asked, or null where it could not be. */
   readonly shell: string | null;
-  /** Set where the shell could not be asked, and the agent's own environment stands in. */
+  readonly source: Source;
+  /** The shell's soft limits, by the letter of `ulimit`. */
+  readonly limits: ReadonlyMap<string, string>;
+  /** Set where the shell could not be asked whole: what stands in. */
   readonly warning: { readonly message: string; readonly hint: string } | null;
 }
 
@@ -30,89 +46,78 @@ export function loginShell(): string {
  * What start-up files print before stays outside.
  */
 export function parseEnvironment(output: string, marker: string): Record<string, string> | null {
-  const begin = output.indexOf(marker);
-  const end = output.indexOf(marker, begin + marker.length);
-  if (begin < 0 || end < 0) return null;
-  const variables: Record<string, string> = {};
-  for (const entry of output.slice(begin + marker.length, end).split('\0')) {
-    const equals = entry.indexOf('=');
-    if (equals > 0) variables[entry.slice(0, equals)] = entry.slice(equals + 1);
-  }
+  const entries = between(output, marker);
+  const variables = entries === null ? {} : variablesIn(entries);
   return Object.keys(variables).length === 0 ? null : variables;
 }
 
-/** Folders that npm and npx put into `PATH` for the program that they start: they would give a worker Trainyard's own packages and Node.js. */
-const OF_NPM = /\/node_modules\/\.bin\/?$|\/_npx\/|\/node-gyp-bin\/?$/;
-
-/**
- * `PATH` of the login shell, then what only the agent's own has: a program that submit could find, a worker can. Without npm's folders, but
- * for those that the login shell itself adds. Pure.
- */
-export function joinPaths(login: string | undefined, own: string | undefined): string {
-  const ownEntries = (own ?? '').split(':');
-  const ofNpm = new Set(ownEntries.filter((entry) => OF_NPM.test(entry)));
-  const entries = [...(login ?? '').split(':'), ...ownEntries];
-  return [...new Set(entries.filter((entry) => entry !== '' && !ofNpm.has(entry)))].join(':');
+export interface CaptureOptions {
+  /** Where the last whole answer is kept; null: nowhere. Without it the memory file system. */
+  readonly kept?: string | null;
+  readonly signal?: AbortSignal;
 }
 
 /**
- * The environment that the user's login shell makes (conda, modules), asked once: `$SHELL -l -i -c`, in a session of its own, at most
- * 5 seconds. Where that fails it is the agent's own environment, with a warning.
+ * The environment that the user's login shell makes (conda, modules), asked once, as it is in a terminal. Where that fails within the time, the
+ * same shell without what is for terminals alone, for half that time; then what it said last; then the agent's own environment. Each of these is
+ * told by a warning: a job never gets another environment silently. `timeLimit`: milliseconds.
  */
 export async function captureEnvironment(
   shell: string = loginShell(),
-  timeLimit: number = TIME_LIMIT,
+  timeLimit: number = timeLimitAt((loadavg()[0] ?? 0) / availableParallelism()),
+  { kept, signal }: CaptureOptions = {},
 ): Promise<CapturedEnvironment> {
-  const marker = `trainyard-${randomBytes(12).toString('hex')}`;
-  const output = await ask(shell, marker, timeLimit);
-  const login = output === null ? null : parseEnvironment(output, marker);
-  if (login === null)
-    return {
-      variables: {
-        ...withoutControls(process.env),
-        PATH: joinPaths(undefined, process.env['PATH']),
-      },
-      shell: null,
-      warning: {
-        message: `The login shell ${shell} did not tell its environment within ${timeLimit / 1_000} seconds: workers get the environment that Trainyard was started with.`,
-        hint: `Look at its start-up files: \`${shell} -l -i -c env\` must print and end by itself.`,
-      },
-    };
-  const variables = withoutControls(login);
+  const openFiles = openFilesAbove();
+  const ask = (way: 'full' | 'login-only', time: number) =>
+    askShell(shell, way, {
+      timeLimit: time,
+      environment: loginEnvironment(process.env),
+      openFiles,
+      signal,
+    });
+  const full = await ask('full', timeLimit);
+  if (full.answer !== null) {
+    if (kept !== null) keepAnswer(shell, full.answer, kept);
+    return captured(shell, 'login', full.answer, null);
+  }
+  const failure = `The login shell ${shell} ${full.failure}`;
+  const look = `Look at its start-up files: \`${shell} -l -i -c env\` must print and end by itself.`;
+  const login = await ask('login-only', timeLimit / 2);
+  if (login.answer !== null)
+    return captured(shell, 'login-only', login.answer, {
+      message: `${failure}. Workers get what it says when it is no shell of a terminal: what its start-up files set for terminals alone is not there.`,
+      hint: look,
+    });
+  const last = kept === null ? null : keptAnswer(shell, kept);
+  if (last !== null)
+    return captured(shell, 'kept', last.answer, {
+      message: `${failure}. Workers get the environment that it told at ${last.time}.`,
+      hint: look,
+    });
+  const own = withoutControls(process.env);
   return {
-    variables: { ...variables, PATH: joinPaths(variables['PATH'], process.env['PATH']) },
-    shell,
-    warning: null,
+    variables: { ...own, PATH: joinPaths(undefined, process.env['PATH']) },
+    shell: null,
+    source: 'own',
+    limits: new Map(openFiles === null ? [] : [['n', openFiles]]),
+    warning: {
+      message: `${failure}. Workers get the environment that Trainyard was started with.`,
+      hint: look,
+    },
   };
 }
 
-function ask(shell: string, marker: string, timeLimit: number): Promise<string | null> {
-  const script = `printf %s '${marker}'; env -0; printf %s '${marker}'`;
-  return new Promise((resolve) => {
-    const child = spawn(shell, ['-l', '-i', '-c', script], {
-      detached: true,
-      env: loginEnvironment(process.env),
-      cwd: process.env['HOME'] ?? '/',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const finish = (answer: string | null): void => {
-      clearTimeout(timer);
-      if (child.pid !== undefined) sendSignal(-child.pid, 'SIGKILL');
-      child.stdout.destroy();
-      resolve(answer);
-    };
-    const timer = setTimeout(() => finish(null), timeLimit);
-    child.once('error', () => finish(null));
-    child.stdout.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      chunks.push(chunk);
-      if (size > OUTPUT_LIMIT) finish(null);
-    });
-    child.once('exit', () => {
-      // Something that the start-up files left in the background may keep the pipe open: what is there by now counts.
-      setTimeout(() => finish(Buffer.concat(chunks).toString('utf8')), 20);
-    });
-  });
+function captured(
+  shell: string,
+  source: Source,
+  answer: ShellAnswer,
+  warning: CapturedEnvironment['warning'],
+): CapturedEnvironment {
+  return {
+    variables: withoutOurs(answer.variables),
+    shell,
+    source,
+    limits: answer.limits,
+    warning,
+  };
 }

@@ -24,12 +24,21 @@ export function isControl(name: string): boolean {
   return CONTROL.test(name) || CONTROLS.has(name);
 }
 
-/** An environment without Trainyard's controls and secrets: the agent's own, and what a worker may inherit. */
+/** An environment without Trainyard's controls and secrets: the agent's own, and what workers inherit where the login shell tells nothing. */
 export function withoutControls(environment: Environment): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment))
     if (value !== undefined && !isControl(name)) kept[name] = value;
   return kept;
+}
+
+/** What is not for workers, though the login shell exports it: what Trainyard sets for them itself, and what leads elsewhere than the job does. */
+const NOT_FOR_WORKERS =
+  /^((TRAINYARD|TRAINML)_.*|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|STORAGE_EMULATOR_HOST|PWD|OLDPWD|SHLVL|_)$/;
+
+/** What the user's login shell exports, for workers: it was started without anything of Trainyard's, so the rest is the user's own. Pure. */
+export function withoutOurs(login: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(login).filter(([name]) => !NOT_FOR_WORKERS.test(name)));
 }
 
 /** What a login shell is started with: who and where the user is, and nothing of the program that asks. */

@@ -7,13 +7,16 @@ import { probeGpus } from './gpu/nvidia-smi.ts';
 import { captureEnvironment, loginShell } from './login-shell.ts';
 import { agentVersion } from './version.ts';
 
+/** How long the login shell is waited for, and half as long where it is asked again: whoever asks waits half a minute in all. Milliseconds. */
+const SHELL_TIME = 14_000;
+
 /** The verb `probe`: prints what this machine is, as one JSON line. */
 export async function printProbe(home: string): Promise<void> {
   process.stdout.write(`${JSON.stringify(await probeHost(home))}\n`);
 }
 
 export async function probeHost(home: string): Promise<HostProbe> {
-  const asked = captureEnvironment();
+  const asked = captureEnvironment(undefined, SHELL_TIME);
   const [gpus, environment, survival] = await Promise.all([
     probeGpus(async () => (await asked).variables['PATH']),
     asked,

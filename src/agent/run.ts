@@ -3,6 +3,7 @@ import type { ServiceAccountKey } from '../shared/key.ts';
 import type { JobPlan, RunPlan } from '../shared/plan.ts';
 import type { ProcessIdentity } from '../shared/process-identity.ts';
 import type { AccessDesk } from './access.ts';
+import type { WorkersEnvironment } from './environment/open.ts';
 import type { EventLog } from './event-log.ts';
 import type { History } from './history.ts';
 import type { StopWatch } from './stop-watch.ts';
@@ -27,8 +28,10 @@ export interface Run<Plan extends RunPlan = RunPlan> {
   readonly keys: ReadonlyMap<string, ServiceAccountKey>;
   /** The user's own file mode mask, octal: for workers. */
   readonly umask: string;
-  /** The environment that workers inherit. */
-  environment(): Promise<Readonly<Record<string, string>>>;
+  /** What workers begin with: asked of the login shell at the first call. */
+  environment(): Promise<WorkersEnvironment>;
+  /** Aborted at the end of the attempt. */
+  readonly over: AbortController;
   /** A path inside the run directory. */
   at(name: string): string;
 }

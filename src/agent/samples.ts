@@ -69,7 +69,7 @@ function realOf(file: string): string {
 
 /** Appends a {@link Sample} to `logs/samples.jsonl` every two seconds while workers run, and tells when the disk fills up. */
 export function startSampling(run: JobRun): { stop(): Promise<void> } {
-  const loginPath = async () => (await run.environment())['PATH'];
+  const loginPath = async () => (await run.environment()).variables['PATH'];
   const file = run.at(RUN.samples);
   const disk = diskCounter(run.directory);
   const end = new AbortController();

@@ -15,6 +15,7 @@ import {
 } from '../shared/run-directory.ts';
 import { errorMessage, isNoRoom, readAll, readJson, sleep, writeJsonAtomic } from './files.ts';
 import { identityOf, ownIdentity, sendSignal } from './identity.ts';
+import { launchFailure, launchOf } from './launch.ts';
 import { openLogPipe, type LogPipe } from './log-pipe.ts';
 import { placeInCgroup, removeCgroup } from './processes/cgroup.ts';
 import { endProcesses, ignores, type LeftProcess, type Search } from './processes/end.ts';
@@ -32,6 +33,8 @@ export const instructionSchema = z.strictObject({
   /** Working directory, absolute. */
   folder: z.string(),
   environment: z.record(z.string(), z.string()),
+  /** Soft limits, as `ulimit -S` takes them. */
+  limits: z.array(z.tuple([z.string().regex(/^[a-z]$/), z.string().regex(/^(\d+|unlimited)$/)])),
   /** Octal: the user's own, not that of the agent, which keeps its files to itself. */
   umask: z.string().regex(/^[0-7]+$/),
   logLimitBytes: z.int().positive(),
@@ -45,12 +48,6 @@ export type Instruction = Readonly<z.infer<typeof instructionSchema>>;
 
 /** Its presence says that the worker's log has reached its limit. */
 export const workerLogFull = (worker: number): string => `${workerFolder(worker)}/log-full.json`;
-
-/**
- * The worker begins once a line comes on pipe 3, which is sent after `started.json` is on the disk: where the supervisor dies before that,
- * the pipe ends and the worker never begins.
- */
-const GATE = 'read -r go <&3 || exit 125; exec 3<&-; umask "$2"; exec bash -c "$1"';
 
 /** How long a log may take to end after the last process. Milliseconds. */
 const DRAIN_TIME = 2_000;
@@ -206,9 +203,15 @@ async function runWorker(
   stop: AbortSignal,
   records: Records,
 ): Promise<WorkerExit> {
-  const child = spawn('/bin/sh', ['-c', GATE, 'sh', instruction.command, instruction.umask], {
+  const launch = launchOf(instruction);
+  if (launch === null) {
+    log.closeWriter();
+    log.say('the worker could not be started: this machine has no bash');
+    return records.exitOf({ exitCode: 127, signal: null });
+  }
+  const child = spawn(launch.program, launch.parameters, {
     cwd: instruction.folder,
-    env: instruction.environment,
+    env: launch.environment,
     detached: true,
     stdio: ['ignore', log.writer, log.writer, 'pipe'],
   });
@@ -228,7 +231,8 @@ async function runWorker(
   const gate = child.stdio[3];
   if (gate !== null && gate !== undefined && 'end' in gate) {
     gate.on('error', () => undefined);
-    gate.end(begins ? 'go\n' : '');
+    // The worker begins once this comes, which is sent after `started.json` is on the disk: where the supervisor dies before that, it never does.
+    gate.end(begins ? launch.go : '');
   }
   const { workers, stopSignal } = instruction;
   const tracker = trackProcesses({ ...search, known: [] }, workers, records.unnamed);
@@ -277,7 +281,9 @@ async function runWorker(
 
 function outcomeOf(child: ChildProcess): Promise<Outcome & { readonly error?: string }> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ exitCode: 127, signal: null, error: error.message }));
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({ exitCode: 127, signal: null, error: launchFailure(error.code, error.message) }),
+    );
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
   });
 }

@@ -6,6 +6,7 @@ import { visibleTo } from '../shared/gpu-choice.ts';
 import type { Gpu } from '../shared/gpu.ts';
 import type { InputPlan, JobPlan } from '../shared/plan.ts';
 import { RUN, workerCode, workerOutput } from '../shared/run-directory.ts';
+import { withOwnVariables } from './own-variables.ts';
 
 /** A worker's own folder for what it may go on from after a retry. */
 export const workerCheckpoints = (worker: number): string => `${RUN.checkpoints}/worker-${worker}`;
@@ -41,22 +42,25 @@ export function workerEnvironment(options: WorkerEnvironmentOptions): Record<str
       worker === null ? RUN.checkpoints : workerCheckpoints(worker),
     ),
   };
-  return {
+  const inherited = {
     // A worker's output is a pipe: without this, Python would show its lines late.
     PYTHONUNBUFFERED: '1',
     ...(options.keyFile === null && options.tokenPort === null
       ? options.inherited
       : withoutCredentials(options.inherited)),
     ...(plan.endpoints.emulated ? { STORAGE_EMULATOR_HOST: plan.endpoints.storage } : {}),
-    // The job file refuses these; a plan that has them all the same changes nothing.
-    ...Object.fromEntries(
-      Object.entries(plan.env).filter(([name]) => !AGENT_VARIABLES.includes(name)),
-    ),
+  };
+  // The job file refuses these; a plan that has them all the same changes nothing.
+  const own = Object.entries(plan.env).filter(([name]) => !AGENT_VARIABLES.includes(name));
+  return {
+    ...withOwnVariables(inherited, Object.fromEntries(own)),
     CLOUDSDK_CONFIG: options.cloudSdkConfig,
     ...Object.fromEntries(
       Object.entries(paths).flatMap(([name, value]) => [
         [`TRAINYARD_${name}`, value],
         [`TRAINML_${name}`, value],
+        // What a run of an earlier version says itself stays.
+        ...(`ML_${name}` in plan.env ? [] : [[`ML_${name}`, value] as const]),
       ]),
     ),
     TRAINYARD_JOB_ID: plan.id,

@@ -22,6 +22,7 @@ import {
   workerStarted,
 } from '../shared/run-directory.ts';
 import { copyTree } from './code/copy-tree.ts';
+import type { SoftLimit } from './environment/soft-limits.ts';
 import { makeFolder, readJson, removeFile, writeJsonAtomic } from './files.ts';
 import { identityOf } from './identity.ts';
 import type { PlacedNotebook } from './notebook/place.ts';
@@ -101,6 +102,7 @@ export function startWorker(
   start: number,
   gpus: readonly Gpu[],
   environment: Readonly<Record<string, string>>,
+  limits: readonly SoftLimit[],
   /** Instead of the plan's command. */
   notebook: Pick<PlacedNotebook, 'command' | 'secret'> | null = null,
   /** Stay open in the supervisor: the locks of its cards. */
@@ -129,6 +131,7 @@ export function startWorker(
     secret: notebook?.secret ?? null,
     folder: run.at(workerCode(worker)),
     environment: { ...environment },
+    limits: limits.map(([flag, value]) => [flag, value]),
     umask: run.umask,
     logLimitBytes: run.plan.logLimitBytes,
     stopSignal: stopSignalOf(run.plan),

@@ -2,6 +2,7 @@ import type { JobStatus, StageStatus, WorkerStatus } from '../shared/job-status.
 import { gpusAwaitedText, type GpusAwaited } from '../shared/gpus-awaited.ts';
 import { leftOutText } from '../shared/left-out.ts';
 import { STAGES } from '../shared/stages.ts';
+import { pythonText } from '../shared/terminal-environment.ts';
 import type { JobView } from '../shared/views.ts';
 import {
   formatBytes,
@@ -55,6 +56,12 @@ export function newsBetween(before: JobView | null, now: JobView): readonly News
       if (text !== null) step(stage.endedAt, text);
     }
   }
+  const { environment } = status;
+  if (
+    environment !== undefined &&
+    JSON.stringify(environment) !== JSON.stringify(before?.status.environment)
+  )
+    step(NOW, `  workers get ${printable(pythonText(environment))}`);
   for (const worker of now.workers)
     dated.push(
       ...workerNews(

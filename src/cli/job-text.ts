@@ -3,6 +3,7 @@ import { hasEnded, type JobStatus, type WorkerStatus } from '../shared/job-statu
 import { gpusAwaitedText } from '../shared/gpus-awaited.ts';
 import type { WorkerKeyMode } from '../shared/job-spec.ts';
 import { leftOutText } from '../shared/left-out.ts';
+import { pythonText } from '../shared/terminal-environment.ts';
 import type { JobView } from '../shared/views.ts';
 import { progressText } from './progress.ts';
 import { formatBytes, formatSeconds, formatTime, plural, printable } from './format.ts';
@@ -51,6 +52,10 @@ export function describeJob(job: JobView, output: Output): readonly string[] {
   for (const { name, mode } of job.workerKeys ?? [])
     lines.push(`${title('Keys')}workers get ${printable(name)}, mode ${mode}: ${MODE_TEXT[mode]}`);
   if (status.code !== null) lines.push(`${title('Code')}${codeText(status)}`);
+  if (status.environment !== undefined)
+    lines.push(
+      `${title('Python')}${printable(pythonText(status.environment).replace(/^python /, ''))}`,
+    );
   if (job.agent !== null) lines.push(`${title('Agent')}process ${job.agent.pid}`);
   if (status.uploaded !== null)
     lines.push(

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { checkAlways } from '../google/trust.ts';
 import { openLog } from '../main/platform/log.ts';
 import { homeFolder, pathsBelow } from '../main/platform/paths.ts';
+import { terminalOf } from '../main/platform/terminal.ts';
 import { openServices, type Services } from '../main/services.ts';
 import { movedAddresses, type GoogleEndpoints } from '../shared/endpoints.ts';
 import { registerCheck } from './commands/check.ts';
@@ -72,6 +73,7 @@ export async function runProgram(args: readonly string[]): Promise<ExitStatus> {
                 'Waits for the keychain, which has not answered yet: it may ask for its password in a window…',
               ),
           },
+          terminal: terminalOf(env),
         }).then((result) => {
           const services = valueOf(result);
           if (unchecked) output.warn(UNCHECKED);

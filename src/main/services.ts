@@ -55,6 +55,8 @@ export interface ServicesOptions {
   readonly nodeRuntime?: string;
   /** How long the keychain is waited for, and who is told. */
   readonly keychain?: KeychainPatience;
+  /** The variables of the terminal in which this program was started, for the workers of jobs that it starts. Without it there are none. */
+  readonly terminal?: Readonly<Record<string, string>>;
   /** What sample data is made of. Without it there is none. */
   readonly sample?: SampleFiles;
 }
@@ -103,6 +105,7 @@ export async function openServices(options: ServicesOptions): Promise<Result<Ser
     gpuRules: () => gpuRules(env, settings),
     rows: jobRows(store),
     log,
+    ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
   });
   const sample = sampleService({
     files: options.sample ?? null,

@@ -53,6 +53,8 @@ export const agentSecretsSchema = z.strictObject({
   whole: z.array(wholeAccessSchema).optional(),
   /** What the run tells of its access, as warnings: it reaches more than it needs. */
   warnings: z.array(z.strictObject({ message: z.string(), hint: z.string() })).optional(),
+  /** The variables of the terminal in which this attempt was started, for its workers: they may be secrets of the user's own. */
+  terminal: z.record(z.string(), z.string()).optional(),
   /** This attempt only uploads what the bucket lacks of the output of a run that has ended: no worker runs. */
   uploadAgain: z.literal(true).optional(),
 });

@@ -8,6 +8,7 @@ import { RUN_FORMAT } from './plan.ts';
 import { problemSchema } from './problem-schema.ts';
 import { processIdentitySchema } from './process-identity.ts';
 import { STAGES } from './stages.ts';
+import { ACTIVATED_KINDS } from './terminal-environment.ts';
 
 export { STAGES, type Stage } from './stages.ts';
 
@@ -45,6 +46,12 @@ export function ignoredText({ ignored }: CodeState): string {
   return `left out by .gitignore: ${first.join(', ')}${more}`;
 }
 
+/** A Python environment that was activated. */
+export const activatedSchema = z.strictObject({
+  kind: z.enum(ACTIVATED_KINDS),
+  prefix: z.string(),
+});
+
 const worker = z.int().min(0);
 
 /** What each kind of event carries besides format, seq, time and kind. */
@@ -63,6 +70,17 @@ const kinds = {
     skipped: z.int().default(0),
   },
   'setup-ended': { exitCode: z.int().nullable(), seconds: z.number() },
+  /**
+   * What workers inherit: from the login shell as in a terminal, without what is for terminals, from its last answer, or the agent's own; which `python`
+   * they find; the Python environment that is activated; the names of the variables that the terminal has in which the attempt was started.
+   */
+  environment: {
+    source: z.enum(['login', 'login-only', 'kept', 'own']),
+    shell: z.string().nullable(),
+    python: z.string().nullable(),
+    activated: activatedSchema.nullable(),
+    terminal: z.array(z.string()),
+  },
   'gpus-awaited': gpusAwaitedShape,
   'worker-started': {
     worker,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { utf8Length } from './address.ts';
 import { writtenAddressSchema, type AddressUse } from './read-address.ts';
 
 /**
@@ -51,11 +52,27 @@ export const jobNameSchema = z
     'letters, digits, ".", "_" and "-", beginning with a letter or digit, at most 63 characters',
   );
 
-const command = z
+/** What the system takes as one argument or one variable of a program: 128 KiB with the NUL at its end (execve(2), Linux). Bytes. */
+const LONGEST = 131_071;
+
+/** A text that a program can be given: a NUL would end it, and half a character has no bytes. */
+const given = z
   .string()
-  .refine((value) => value.trim() !== '', 'a command')
   .refine((value) => !value.includes('\0'), 'It holds a NUL character.')
+  .refine((value) => !/\p{Cs}/u.test(value), 'It holds half of a character (a surrogate).');
+
+const command = given
+  .refine((value) => value.trim() !== '', 'a command')
+  .refine(
+    (value) => utf8Length(value) <= LONGEST,
+    'It holds more than the 131,071 bytes that the system takes. Put it into a script of the code.',
+  )
   .meta({ pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' });
+
+const folder = given
+  .min(1)
+  .meta({ pattern: '^[^\\u0000]+$' })
+  .describe("Relative paths are taken from the job file's folder.");
 
 /** Variables that the agent alone decides: which cards and which credential a worker has, and that `gcloud` leaves the user's own configuration alone. */
 export const AGENT_VARIABLES: readonly string[] = [
@@ -75,9 +92,27 @@ const environmentName = z
     (name) => !/^(TRAINYARD|TRAINML)_/.test(name),
     'a name that does not begin with TRAINYARD_ or TRAINML_, which are set for the worker',
   )
+  .refine(
+    (name) => !/^ML_(DATA|OUTPUT|MODEL|CHECKPOINT)_PATH$/.test(name),
+    'another name. ML_DATA_PATH, ML_OUTPUT_PATH, ML_MODEL_PATH and ML_CHECKPOINT_PATH are set for the worker',
+  )
   .meta({
     pattern:
-      '^(?!(TRAINYARD|TRAINML)_)(?!(CUDA_VISIBLE_DEVICES|CLOUDSDK_CONFIG|GOOGLE_APPLICATION_CREDENTIALS)$)[A-Za-z_][A-Za-z0-9_]*$',
+      '^(?!(TRAINYARD|TRAINML)_)(?!ML_(DATA|OUTPUT|MODEL|CHECKPOINT)_PATH$)(?!(CUDA_VISIBLE_DEVICES|CLOUDSDK_CONFIG|GOOGLE_APPLICATION_CREDENTIALS)$)[A-Za-z_][A-Za-z0-9_]*$',
+  });
+
+const environment = z
+  .record(environmentName, given.meta({ pattern: '^[^\\u0000]*$' }))
+  .superRefine((variables, context) => {
+    for (const [name, value] of Object.entries(variables))
+      if (utf8Length(name) + 1 + utf8Length(value) > LONGEST)
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          input: value,
+          message:
+            'It holds more than the 131,071 bytes that the system takes, with its name. Put it into a file of the code.',
+        });
   });
 
 const address = (description: string, use: AddressUse = 'read') =>
@@ -105,7 +140,7 @@ export const inputSpecSchema = z.union([
     .describe('Objects of a bucket, fetched before the workers start.'),
   z
     .strictObject({
-      dir: z.string().min(1).describe("Relative paths are taken from the job file's folder."),
+      dir: folder,
     })
     .describe('A folder of this machine, used in place and never written.'),
 ]);
@@ -142,19 +177,18 @@ export const outputSpecSchema = z.strictObject({
 export const codeSpecSchema = z.union([
   z
     .strictObject({
-      dir: z.string().min(1).describe("Relative paths are taken from the job file's folder."),
+      dir: folder,
     })
     .describe('A folder of this machine: a snapshot that follows .gitignore.'),
   z
     .strictObject({
-      git: z
-        .string()
+      git: given.min(1).meta({
+        description: 'The address of a git repository.',
+        pattern: '^[^-\\u0000][^\\u0000]*$',
+      }),
+      ref: given
         .min(1)
-        .meta({ description: 'The address of a git repository.', pattern: '^[^-]' }),
-      ref: z
-        .string()
-        .min(1)
-        .meta({ description: 'A branch, a tag or a commit.', pattern: '^[^-]' })
+        .meta({ description: 'A branch, a tag or a commit.', pattern: '^[^-\\u0000][^\\u0000]*$' })
         .optional(),
     })
     .describe('A git repository.'),
@@ -247,16 +281,19 @@ export const jobSpecSchema = z
     code: codeSpecSchema.describe('What the workers run. Each runs in a copy of its own.'),
     setup: command
       .optional()
-      .describe('A command that runs once per job, in the code folder, before the workers.'),
+      .describe(
+        'A command that runs once per job, in the code folder, once the input is there and before the workers, with the key that they get.',
+      ),
     workers: z
       .array(command)
       .min(1, 'at least one command')
       .max(MAX_WORKERS)
       .describe('One command for each worker, run by `bash -c`.'),
-    env: z
-      .record(environmentName, z.string())
+    env: environment
       .default({})
-      .describe('Variables for setup and workers. Values are texts: quote numbers and true.'),
+      .describe(
+        'Variables for setup and workers. Values are texts: quote numbers and true. A value may name its own variable, PATH: "/x:$PATH"; nothing else is replaced.',
+      ),
     input: inputSpecSchema.optional().describe('What lies in TRAINYARD_DATA_PATH.'),
     output: outputSpecSchema
       .optional()

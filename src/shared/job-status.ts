@@ -5,6 +5,7 @@ import type { LeftOut } from './left-out.ts';
 import { processesEndedText, processesLeftText } from './left-processes.ts';
 import type { Problem } from './problem.ts';
 import { STAGES, type Stage } from './stages.ts';
+import type { Activated } from './terminal-environment.ts';
 
 export const JOB_STATES = [
   'queued',
@@ -80,6 +81,8 @@ export interface JobStatus {
   readonly leftOut: readonly LeftOut[];
   /** Set while the Jupyter of a notebook answers. */
   readonly notebook: { readonly program: string; readonly version: string } | null;
+  /** What the workers of the last attempt find: left out until that is known. */
+  readonly environment?: { readonly python: string | null; readonly activated: Activated | null };
   readonly startedAt: string | null;
   /** When the agent of the last attempt began. */
   readonly attemptStartedAt: string | null;
@@ -267,6 +270,10 @@ function applyKind(status: JobStatus, event: RunEvent): JobStatus {
             : { ...stage, state, endedAt: stage.endedAt ?? event.time };
         }),
       };
+    case 'environment': {
+      const { python, activated } = event;
+      return { ...status, environment: { python, activated } };
+    }
     case 'setup-ended':
     case 'output-checked':
     case 'manifest-uploaded':

@@ -81,6 +81,13 @@ export const codePlanSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** A job file as a run recorded it: an earlier version may have taken texts that are refused by now. */
+const recordedSpecSchema = jobSpecSchema.extend({
+  setup: z.string().optional(),
+  workers: z.array(z.string()).min(1),
+  env: z.record(z.string(), z.string()).default({}),
+});
+
 /** What one run is to do, frozen at submit. No secret in it. */
 export const jobPlanSchema = z.strictObject({
   format: z.literal(RUN_FORMAT),
@@ -117,7 +124,7 @@ export const jobPlanSchema = z.strictObject({
   /** A worker's log stops growing at this many bytes, and says so. */
   logLimitBytes: z.int().positive(),
   /** The job file after defaults, to run again with changes. */
-  spec: jobSpecSchema,
+  spec: recordedSpecSchema,
 });
 
 /** A transfer asked for outside a job: carried by the same agent, no code, no workers. */

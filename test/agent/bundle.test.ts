@@ -19,13 +19,16 @@ test('a supervisor, which lives as long as its worker, loads neither transfers n
   });
   const own = Object.keys(metafile.inputs).filter((name) => !name.startsWith('node_modules/zod/'));
   expect(own.toSorted()).toEqual([
+    'src/agent/environment/find-program.ts',
     'src/agent/files.ts',
     'src/agent/hide.ts',
     'src/agent/identity.ts',
+    'src/agent/launch.ts',
     'src/agent/log-pipe.ts',
     'src/agent/supervise.ts',
     'src/google/sleep.ts',
     'src/shared/process-identity.ts',
+    'src/shared/raw-text.ts',
     'src/shared/run-directory.ts',
     'src/shared/unknown-fields.ts',
     // Who a process is, and files of state: shared with the locks of transfers.

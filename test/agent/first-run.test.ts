@@ -48,8 +48,8 @@ test('a job with a local input goes through all stages and leaves results and no
     'agent-started',
     'stage-started staging',
     'code-staged',
-    'setup-ended',
     'data-staged',
+    'setup-ended',
     'stage-ended staging',
     'stage-started waiting',
     'stage-ended waiting',
@@ -66,7 +66,7 @@ test('a job with a local input goes through all stages and leaves results and no
     `${execFileSync('sh', ['-c', 'umask'], { encoding: 'utf8' })}worker 1 of 2\n`,
   );
   expect(run.read('logs/stage.log')).toMatch(
-    /^code: 1 file, 6 B\n[^]*from setup[^]*\ndata: the folder \/.*, in place\n$/,
+    /^code: 1 file, 6 B\ndata: the folder \/.*, in place\n[^]*from setup\n$/,
   );
 
   const environment = run.read('output/worker-1/env.txt').split('\n');

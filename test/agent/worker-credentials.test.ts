@@ -204,7 +204,17 @@ describe('where the input is', () => {
     symlinkSync(path.join(folder, 'link'), path.join(folder, 'run/data'));
     const input = { kind: 'dir' as const, path: path.join(folder, 'link') };
     const found = environment({ directory: path.join(folder, 'run'), plan: { ...plan, input } });
-    expect([found['TRAINYARD_DATA_PATH'], found['TRAINML_DATA_PATH']]).toEqual([real, real]);
-    expect(environment({})['TRAINYARD_DATA_PATH']).toBe('/run/data');
+    for (const prefix of ['TRAINYARD', 'TRAINML', 'ML'])
+      expect(found[`${prefix}_DATA_PATH`]).toBe(real);
+    expect(environment({})).toMatchObject({
+      TRAINYARD_DATA_PATH: '/run/data',
+      ML_DATA_PATH: '/run/data',
+      ML_MODEL_PATH: '/run/workers/0/code',
+      ML_OUTPUT_PATH: '/run/output/worker-0',
+      ML_CHECKPOINT_PATH: '/run/checkpoints/worker-0',
+    });
+    // A run of an earlier version may have such a name of its own.
+    const env = { ML_DATA_PATH: '/mine' };
+    expect(environment({ plan: { ...plan, env } })['ML_DATA_PATH']).toBe('/mine');
   });
 });

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readJobFile } from '../../src/main/jobs/job-file.ts';
 import {
@@ -332,5 +334,66 @@ output:
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe('every field that a job file may have', () => {
+  interface Shape {
+    readonly properties?: Readonly<Record<string, Shape>>;
+    readonly additionalProperties?: boolean | Shape;
+    readonly anyOf?: readonly Shape[];
+    readonly items?: Shape;
+  }
+  /** `code.dir`, `workerKeys.*.mode`: what of a schema has no fields of its own. */
+  const leaves = (shape: Shape, path: string): readonly string[] => {
+    const below = [
+      ...Object.entries(shape.properties ?? {}).map(([field, one]) => [field, one] as const),
+      ...(typeof shape.additionalProperties === 'object'
+        ? [['*', shape.additionalProperties] as const]
+        : []),
+      ...(shape.items === undefined ? [] : [['*', shape.items] as const]),
+    ].flatMap(([field, one]) => leaves(one, path === '' ? field : `${path}.${field}`));
+    const choices = (shape.anyOf ?? []).flatMap((one) => leaves(one, path));
+    // Beside a mapping may stand a word for there being none.
+    const fields = [...below, ...choices].filter((field) => field !== path);
+    return fields.length === 0 ? [path] : fields;
+  };
+  const fieldsOf = (value: unknown, path: string): readonly string[] =>
+    typeof value === 'object' && value !== null
+      ? Object.entries(value).flatMap(([field, one]) => {
+          const name = Array.isArray(value) || path === 'env' ? '*' : field;
+          return fieldsOf(one, path === '' ? name : `${path}.${name}`);
+        })
+      : [path];
+
+  it('comes back out of the form, with another value than its default', () => {
+    const base = { name: 'j', host: 'local', workers: ['a'] };
+    const files = [
+      {
+        ...base,
+        kind: 'training',
+        resources: { gpus: 2 },
+        code: { dir: '/code' },
+        setup: 'b',
+        env: { A: '1' },
+        input: { dir: '/data' },
+        output: { gcs: 'gs://bucket/o', key: 'k', archive: true, layout: 'exact' },
+        workerKeys: [{ key: 'k', mode: 'key-file' }],
+        unattended: true,
+      },
+      { ...base, code: { git: 'g', ref: 'r' }, input: { gcs: 'gs://bucket/i', key: 'k' } },
+      { ...base, code: { gcs: 'gs://bucket/c', key: 'k' } },
+    ];
+    const schema = JSON.parse(
+      readFileSync(path.join(import.meta.dirname, '../../docs/job-file.schema.json'), 'utf8'),
+    ) as Shape;
+    // A field that is missing here is new: put it into these files, and into the form.
+    expect([...new Set(files.flatMap((file) => fieldsOf(file, '')))].sort()).toEqual(
+      [...new Set(leaves(schema, ''))].sort(),
+    );
+    for (const file of files) {
+      const parsed = jobSpecSchema.parse(file);
+      expect(jobSpecSchema.parse(specOf(formOf(parsed)))).toEqual(parsed);
+    }
   });
 });

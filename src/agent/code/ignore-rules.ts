@@ -27,9 +27,7 @@ function readRules(file: ByteName, ignorecase: boolean): Ignore | null {
     const wait = process.platform === 'win32' ? 0 : constants.O_NONBLOCK;
     const fd = openSync(bytesOf(file), constants.O_RDONLY | wait);
     try {
-      return fstatSync(fd).isFile()
-        ? ignore({ ignorecase }).add(readFileSync(fd, 'utf8'))
-        : null;
+      return fstatSync(fd).isFile() ? ignore({ ignorecase }).add(readFileSync(fd, 'utf8')) : null;
     } finally {
       closeSync(fd);
     }

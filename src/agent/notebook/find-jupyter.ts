@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { withOwnVariables } from '../own-variables.ts';
 import type { JobRun } from '../run.ts';
 
 /** A Jupyter of the user's own. */
@@ -30,7 +31,7 @@ const found = new Map<string, Jupyter>();
 export async function findJupyter(run: JobRun): Promise<Result<Jupyter>> {
   const known = found.get(run.directory);
   if (known !== undefined) return ok(known);
-  const environment = { ...(await run.environment()), ...run.plan.env };
+  const environment = withOwnVariables((await run.environment()).variables, run.plan.env);
   for (const candidate of CANDIDATES) {
     const version = await versionOf(candidate.command, environment);
     if (version === null) continue;

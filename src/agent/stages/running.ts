@@ -1,11 +1,9 @@
 import type { WorkerExit } from '../../shared/agent-protocol.ts';
-import { formatServiceAccountFile } from '../../google/service-account-file.ts';
 import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { diskProblem } from '../disk-problem.ts';
 import { errorMessage, sleep } from '../files.ts';
 import { isAlive, killGroupOf } from '../identity.ts';
 import { endLeftOfEarlier } from '../processes/leftovers.ts';
-import { placeCloudSdkConfig, placeKeyFile } from '../private-folder.ts';
 import type { JobRun } from '../run.ts';
 import { startSampling } from '../samples.ts';
 import { workerEnvironment } from '../worker-environment.ts';
@@ -19,6 +17,7 @@ import { placeNotebook } from '../notebook/place.ts';
 import { watchNotebook } from '../notebook/watch-notebook.ts';
 import { followWorker } from './follow.ts';
 import { cancelled } from '../ending.ts';
+import { handOver, type Handed } from './hand-over.ts';
 import { waitForGpus, type Grants } from './waiting.ts';
 
 /** How long a supervisor may take to start its worker. Milliseconds. */
@@ -182,7 +181,7 @@ async function prepareAndStart(
   { grants, handed, locks }: Prepared,
 ): Promise<void> {
   await prepareWorker(run, worker);
-  const inherited = await run.environment();
+  const { variables: inherited, limits } = await run.environment();
   if (handed.tokenPort !== null) tellOwnCredentials(run, inherited);
   const gpus = grants.get(worker) ?? [];
   const environment = workerEnvironment({
@@ -195,13 +194,13 @@ async function prepareAndStart(
   });
   const open = locks.descriptorsOf(gpus.map((gpu) => gpu.uuid));
   if (run.plan.kind !== 'notebook') {
-    startWorker(run, worker, start, gpus, environment, null, open);
+    startWorker(run, worker, start, gpus, environment, limits, null, open);
     return;
   }
   const jupyter = await findJupyter(run);
   if (!jupyter.ok) throw new Error(jupyter.problem.message);
   const placed = await placeNotebook(run, jupyter.value, environment);
-  startWorker(run, worker, start, gpus, placed.environment, placed, open);
+  startWorker(run, worker, start, gpus, placed.environment, limits, placed, open);
 }
 
 function tellLost(
@@ -238,38 +237,4 @@ function notStarted(run: JobRun, worker: number, reason: string) {
     hint: `Check room and limits of this machine, then: trainyard retry ${run.plan.id}`,
     retryable: true,
   });
-}
-
-interface Handed {
-  readonly cloudSdkConfig: string;
-  readonly keyFile: string | null;
-  readonly tokenPort: number | null;
-}
-
-/** Puts in place what the plan hands over to workers: the key file, and a private configuration folder for gcloud always. */
-function handOver(run: JobRun, tokens: TokenServer | null): Result<Handed> {
-  const choice = run.plan.workerKeys[0];
-  if (choice === undefined || choice.mode !== 'key-file')
-    return ok({
-      cloudSdkConfig: placeCloudSdkConfig(run.directory),
-      keyFile: null,
-      tokenPort: tokens?.port ?? null,
-    });
-  const key = run.keys.get(choice.account.keyId);
-  if (key === undefined)
-    return fail(
-      problem({
-        code: 'access.key-missing',
-        op: 'hand the key over',
-        subject: choice.account.email,
-        message: `The agent was not given the key of ${choice.account.email}, which the workers are to get as a file.`,
-        hint: 'Start the run again with a Trainyard that has the key, of the same version.',
-      }),
-    );
-  const { endpoints } = run.plan;
-  const text = formatServiceAccountFile(
-    key,
-    endpoints.emulated ? { tokenUri: endpoints.oauthToken } : {},
-  );
-  return ok({ ...placeKeyFile(run.directory, text), tokenPort: null });
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { processIdentitySchema } from '../../shared/process-identity.ts';
-import { fail, ok, problem, type Result } from '../../shared/problem.ts';
+import { fail, ok, problem, type Problem, type Result } from '../../shared/problem.ts';
 import { RUN } from '../../shared/run-directory.ts';
 import { readJson, removeFile, sleep, writeJsonAtomic } from '../files.ts';
 import { identityOf, killGroupOf, sendSignal } from '../identity.ts';
@@ -9,33 +9,54 @@ import { endLeft } from '../processes/leftovers.ts';
 import { hasRisen, mayBeOutOfMemory, outOfMemoryCounts } from '../processes/out-of-memory.ts';
 import { OUT_OF_MEMORY } from '../worker-problems.ts';
 import { openLogPipe } from '../log-pipe.ts';
-import { placeCloudSdkConfig } from '../private-folder.ts';
+import { launchFailure, launchOf } from '../launch.ts';
+import { tellOwnCredentials } from '../own-credentials.ts';
 import type { JobRun } from '../run.ts';
 import { workerEnvironment } from '../worker-environment.ts';
 import { cancelled } from '../ending.ts';
+import { openTokenServer } from '../token-server/open.ts';
+import { handOver, type Handed } from './hand-over.ts';
 
 /** Names the process of a setup under way, so that an agent that comes back ends what its predecessor left. */
 const SETUP_RECORD = 'control/setup.json';
 
 /**
- * Runs `setup` once, by `bash -c` in `code/`, into `logs/stage.log`.
- * Errors: `job.setup-failed`, `job.cancelled`.
+ * Runs `setup` once, by `bash -c` in `code/`, into `logs/stage.log`, with the input and the key that workers get.
+ * Errors: `job.setup-failed`, `job.cancelled`, those of handing the key over.
  */
 export async function runSetup(run: JobRun, command: string): Promise<Result<void>> {
   const record = run.at(SETUP_RECORD);
   const before = readJson(record, processIdentitySchema);
   if (before !== null) killGroupOf(before);
   if (run.attempt > 1) await endLeft(run, null);
-  const environment = workerEnvironment({
-    plan: run.plan,
-    directory: run.directory,
-    inherited: await run.environment(),
-    worker: null,
-    gpus: [],
-    cloudSdkConfig: placeCloudSdkConfig(run.directory),
-    keyFile: null,
-    tokenPort: null,
+  const tokens = await openTokenServer(run, false);
+  if (!tokens.ok) return tokens;
+  try {
+    const handed = handOver(run, tokens.value);
+    return handed.ok ? await runCommand(run, command, handed.value) : handed;
+  } finally {
+    await tokens.value?.close();
+  }
+}
+
+async function runCommand(run: JobRun, command: string, handed: Handed): Promise<Result<void>> {
+  const record = run.at(SETUP_RECORD);
+  const { variables, limits } = await run.environment();
+  if (handed.tokenPort !== null) tellOwnCredentials(run, variables);
+  const launch = launchOf({
+    command,
+    environment: workerEnvironment({
+      plan: run.plan,
+      directory: run.directory,
+      inherited: variables,
+      worker: null,
+      gpus: [],
+      ...handed,
+    }),
+    umask: run.umask,
+    limits,
   });
+  if (launch === null) return fail(notRun(run, 'could not be started: this machine has no bash'));
   const limit = run.plan.logLimitBytes;
   const log = openLogPipe(run.at(RUN.stageLog), limit, () =>
     run.events.append({
@@ -45,21 +66,24 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
     }),
   );
   const began = performance.now();
-  const child = spawn(
-    '/bin/sh',
-    ['-c', 'umask "$2"; exec bash -c "$1"', 'sh', command, run.umask],
-    {
-      cwd: run.at(RUN.code),
-      env: environment,
-      detached: true,
-      stdio: ['ignore', log.writer, log.writer],
-    },
-  );
+  const child = spawn(launch.program, launch.parameters, {
+    cwd: run.at(RUN.code),
+    env: launch.environment,
+    detached: true,
+    stdio: ['ignore', log.writer, log.writer, 'pipe'],
+  });
   log.closeWriter();
-  const exit = new Promise<{ exitCode: number | null; signal: string | null }>((resolve) => {
-    child.once('error', () => resolve({ exitCode: 127, signal: null }));
+  const exit = new Promise<Exit>((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({ exitCode: 127, signal: null, error: launchFailure(error.code, error.message) }),
+    );
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
   });
+  const gate = child.stdio[3];
+  if (gate !== null && gate !== undefined && 'end' in gate) {
+    gate.on('error', () => undefined);
+    gate.end(launch.go);
+  }
   const pid = child.pid;
   const identity = pid === undefined ? null : identityOf(pid);
   if (identity !== null) writeJsonAtomic(record, identity);
@@ -74,7 +98,7 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
   };
   if (run.stop.asked.aborted) stop();
   else run.stop.asked.addEventListener('abort', stop, { once: true });
-  const { exitCode, signal } = await exit;
+  const { exitCode, signal, error } = await exit;
   run.stop.asked.removeEventListener('abort', stop);
   ended.abort();
   if (pid !== undefined) sendSignal(-pid, 'SIGKILL');
@@ -91,12 +115,29 @@ export async function runSetup(run: JobRun, command: string): Promise<Result<voi
   if (exitCode === 0) return ok();
   const isMemory = mayBeOutOfMemory({ exitCode, signal, stopped: false }) && hasRisen(memory);
   return fail(
-    problem({
-      code: 'job.setup-failed',
-      op: 'run setup',
-      subject: run.plan.name,
-      message: `setup ended ${exitCode === null ? `by ${signal ?? 'a signal'}` : `with exit status ${exitCode}`}${isMemory ? OUT_OF_MEMORY.message : ''}.`,
-      hint: `${isMemory ? OUT_OF_MEMORY.hint : ''}Its output: trainyard logs ${run.plan.id} (${run.at(RUN.stageLog)}).`,
-    }),
+    notRun(
+      run,
+      error === undefined
+        ? `ended ${exitCode === null ? `by ${signal ?? 'a signal'}` : `with exit status ${exitCode}`}${isMemory ? OUT_OF_MEMORY.message : ''}`
+        : `could not be started: ${error.replace(/\.$/, '')}`,
+      isMemory ? OUT_OF_MEMORY.hint : '',
+    ),
   );
+}
+
+interface Exit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Why it was not started. */
+  readonly error?: string;
+}
+
+function notRun(run: JobRun, what: string, hint = ''): Problem {
+  return problem({
+    code: 'job.setup-failed',
+    op: 'run setup',
+    subject: run.plan.name,
+    message: `setup ${what}.`,
+    hint: `${hint}Its output: trainyard logs ${run.plan.id} (${run.at(RUN.stageLog)}).`,
+  });
 }

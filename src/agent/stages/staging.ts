@@ -24,23 +24,25 @@ import { makeFolders } from '../../transfer/make-folders.ts';
 /** How many notes on the code are told one by one. */
 const NOTES = 20;
 
-/** The stage `staging`: code, setup, data; each once per run. */
+/** The stage `staging`: code, data, then setup, which may look at both; each once per run. */
 export async function stage(run: JobRun): Promise<Result<void>> {
   const { history, plan } = run;
   if (history.stagingDone) return ok();
   run.events.append({ kind: 'stage-started', stage: 'staging' });
+  // It takes its time, and is told before anything long is waited for.
+  void run.environment();
   noteInStageLog(run);
   if (!history.codeStaged) {
     const staged = await stageCode(run);
     if (!staged.ok) return told(run, 'code', staged);
   }
-  if (plan.setup !== null && !history.setupDone) {
-    const done = await runSetup(run, plan.setup);
-    if (!done.ok) return done;
-  }
   if (!history.dataStaged) {
     const staged = await stageData(run, plan.input);
     if (!staged.ok) return told(run, 'data', staged);
+  }
+  if (plan.setup !== null && !history.setupDone) {
+    const done = await runSetup(run, plan.setup);
+    if (!done.ok) return done;
   }
   if (run.stop.asked.aborted) return fail(cancelled(run));
   run.events.append({ kind: 'stage-ended', stage: 'staging' });
@@ -178,12 +180,12 @@ async function clone(
   const state = await cloneRepository({
     ...code,
     folder: partial,
-    environment: proxyForPrograms(process.env, await run.environment()),
+    environment: proxyForPrograms(process.env, (await run.environment()).variables),
     signal: run.stop.asked,
     log: (line) => noteInStageLog(run, line),
   });
   if (!state.ok) return state;
-  const environment = proxyForPrograms(process.env, await run.environment());
+  const environment = proxyForPrograms(process.env, (await run.environment()).variables);
   for (const line of await fetchLacking(partial, environment, run.stop.asked))
     noteInStageLog(run, `code: ${withoutSecrets(line)}`);
   if (run.stop.asked.aborted) return fail(cancelled(run));

@@ -80,7 +80,7 @@ interface Look {
 async function look(run: JobRun, needed: number, locks: GpuLocks): Promise<Result<Look>> {
   const refuse = (code: 'host.no-gpus' | 'host.too-few-gpus', message: string, hint: string) =>
     fail(problem({ code, op: 'take GPUs', subject: 'this machine', message, hint }));
-  const probe = await probeGpus(async () => (await run.environment())['PATH']);
+  const probe = await probeGpus(async () => (await run.environment()).variables['PATH']);
   if (probe.kind !== 'gpus')
     return refuse(
       'host.no-gpus',

@@ -113,7 +113,12 @@ function tellTaken(run: JobRun, port: number): void {
   });
 }
 
+/** The runs of this process that were told. */
+const told = new Set<string>();
+
 function tellUnchecked(run: JobRun): void {
+  if (told.has(run.directory)) return;
+  told.add(run.directory);
   run.events.append({
     kind: 'warning',
     message:

@@ -18,7 +18,7 @@ import { followJob, tellEnd } from '../follow.ts';
 import { liveText } from '../follow-news.ts';
 import { findJobId } from '../job-id.ts';
 import { watchJob } from '../watch-job.ts';
-import { describePlan, tellAccess, tellPower } from './run.ts';
+import { describePlan, tellAccess, tellPower, tellPython } from './run.ts';
 
 interface StartOptions extends WholeOption {
   readonly host: string;
@@ -143,6 +143,7 @@ async function start(context: Context, options: StartOptions): Promise<ExitStatu
         ...askNotNarrowed(context, options),
         onPlan: (plan, warnings, more) => {
           describePlan(plan, output);
+          tellPython(context.env, plan, output);
           tellPower(services, plan, more, output);
           for (const { message, hint } of warnings) output.warn(message, hint);
         },

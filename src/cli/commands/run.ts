@@ -13,8 +13,9 @@ import {
   askNotNarrowed,
   type WholeOption,
 } from '../confirm-narrowing.ts';
+import { activatedIn, activatedText, binOf } from '../../shared/terminal-environment.ts';
 import { markLines } from '../confirm-power.ts';
-import type { Run } from '../context.ts';
+import type { Environment, Run } from '../context.ts';
 import { valueOf } from '../exit.ts';
 import { followJob } from '../follow.ts';
 import { formatSeconds, formatTime, plural, printable } from '../format.ts';
@@ -61,6 +62,7 @@ export function registerRun(program: Command, run: Run): void {
           onPlan: (plan, warnings, more) => {
             waiting.arrived();
             describePlan(plan, output);
+            tellPython(context.env, plan, output);
             tellPower(services, plan, more, output);
             for (const { message, hint } of warnings) output.warn(message, hint);
           },
@@ -113,6 +115,22 @@ export function tellPower(
   if (more.length === 0) return;
   output.note('  Its keys can do more than this job needs:');
   for (const line of more) output.note(`  - ${printable(line)}`);
+}
+
+/** Which `python` the workers will get, where the terminal has a Python environment: the rest only the login shell can tell. */
+export function tellPython(env: Environment, { env: own }: JobPlan, output: Output): void {
+  if (own['PATH'] !== undefined) return;
+  const activated = activatedIn(env);
+  const named = env['VIRTUAL_ENV'] ?? env['CONDA_PREFIX'] ?? '';
+  if (activated !== null) {
+    output.note(
+      `  ${output.paint('dim', 'python'.padEnd(8))}${printable(`${binOf(activated)}/python, of ${activatedText(activated)}`)}`,
+    );
+  } else if (named !== '')
+    output.warn(
+      `${named} is named as the Python environment of this terminal, but its programs are not in PATH: workers get the python that PATH leads to.`,
+      'Activate it again, then start the job.',
+    );
 }
 
 /** What is about to happen, before it does. */

@@ -17,7 +17,7 @@ export const ALLOWED: Readonly<Record<string, string>> = {
   'code.ref': 'a branch, a tag or a commit',
   'code.gcs': 'an address such as gs://bucket/code.tar.gz',
   'code.key': 'the name of a key: see trainyard keys list',
-  setup: 'a command that runs once before the workers',
+  setup: 'a command that runs once, when the input is there, before the workers',
   workers: `a list of 1 to ${formatCount(MAX_WORKERS)} commands, one for each worker`,
   'workers.*': 'a command',
   env: 'a mapping of names to texts',

@@ -137,6 +137,8 @@ export interface JobServiceParts extends Omit<SubmitParts, 'clock'> {
   readonly begun: BegunRuns;
   readonly log: Log;
   readonly clock?: SubmitParts['clock'];
+  /** The variables of the terminal in which this program was started. */
+  readonly terminal?: Readonly<Record<string, string>>;
 }
 
 export function jobService(given: JobServiceParts): JobService {
@@ -155,7 +157,11 @@ export function jobService(given: JobServiceParts): JobService {
     parts.begun.note(run.id, { whole: [...access.narrowing.whole], inbox: null });
     const told: { key: string | null } = { key: null };
     const announced = (key: string): void => void (told.key = key);
-    const agent = await run.host.start(run.id, access.secrets, { ...options, announced });
+    const secrets =
+      parts.terminal === undefined
+        ? access.secrets
+        : { ...access.secrets, terminal: { ...parts.terminal } };
+    const agent = await run.host.start(run.id, secrets, { ...options, announced });
     if (!agent.ok) return agent;
     if (told.key !== null)
       parts.begun.note(run.id, { inbox: { agent: agent.value, key: told.key } });

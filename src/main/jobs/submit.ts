@@ -17,6 +17,7 @@ import { gatherAccess, toldOf, type Access } from './access.ts';
 import type { FieldPath } from './job-file-words.ts';
 import { NO_RULES, planGpus, type ChosenGpus, type GpuRules } from './choose-gpus.ts';
 import { accountOf, makePlan, newJobId, tokensNeeded } from './make-plan.ts';
+import { warnOfVariables } from './look-at-variables.ts';
 import { warnOfKeyFile } from './look-for-key-file.ts';
 import { moreThanJobNeeds } from './more-than-job-needs.ts';
 import { lookForTakenNames } from './output-taken.ts';
@@ -150,10 +151,12 @@ export async function prepareJob(
     tryNarrowed(plan.value, tokens, signal),
     moreThanJobNeeds(plan.value, narrowing.sources, isMarked, signal),
   ]);
+  const variables = warnOfVariables(spec.env);
   const all = [
     ...gpus.value.warnings,
     ...taken,
     keyFile,
+    ...variables,
     access.value.missing,
     ...narrowed,
     ...toldOf(narrowing),

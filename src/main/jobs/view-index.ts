@@ -4,7 +4,7 @@ import { gpuSchema } from '../../shared/gpu.ts';
 import { hasEnded, JOB_STATES, STAGE_STATES, WORKER_STATES } from '../../shared/job-status.ts';
 import { leftOutSchema } from '../../shared/left-out.ts';
 import { workerKeysSchema } from '../../shared/job-spec.ts';
-import { transferPlacesSchema } from '../../shared/ipc/jobs.ts';
+import { environmentSchema, transferPlacesSchema } from '../../shared/ipc/jobs.ts';
 import { problemSchema } from '../../shared/problem-schema.ts';
 import { keepUnknown } from '../../shared/unknown-fields.ts';
 import type { JobView } from '../../shared/views.ts';
@@ -64,6 +64,7 @@ const viewSchema = z.strictObject({
     warnings: z.array(said),
     leftOut: z.array(leftOutSchema),
     notebook: z.strictObject({ program: z.string(), version: z.string() }).nullable().default(null),
+    environment: environmentSchema,
     startedAt: time,
     attemptStartedAt: time,
     endedAt: time,

@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { codeStateSchema, progressSchema, runEventSchema, STAGES } from '../events.ts';
+import {
+  activatedSchema,
+  codeStateSchema,
+  progressSchema,
+  runEventSchema,
+  STAGES,
+} from '../events.ts';
 import { gpuSchema, sampleSchema } from '../gpu.ts';
 import { gpusAwaitedSchema } from '../gpus-awaited.ts';
 import { leftOutSchema } from '../left-out.ts';
@@ -16,6 +22,10 @@ import { MAX_SEARCH } from './limits.ts';
 const time = z.string().nullable();
 const integer = z.int().nullable();
 const remark = z.object({ message: z.string(), hint: z.string() });
+
+export const environmentSchema = z
+  .object({ python: z.string().nullable(), activated: activatedSchema.nullable() })
+  .exactOptional();
 
 const jobStatusSchema = z.object({
   state: z.enum(JOB_STATES),
@@ -51,6 +61,7 @@ const jobStatusSchema = z.object({
   warnings: z.array(remark),
   leftOut: z.array(leftOutSchema),
   notebook: z.object({ program: z.string(), version: z.string() }).nullable(),
+  environment: environmentSchema,
   startedAt: time,
   attemptStartedAt: time,
   endedAt: time,

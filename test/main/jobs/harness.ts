@@ -114,6 +114,8 @@ export function freshHome(
   const home = join(base, 'home');
   const env = {
     ...process.env,
+    // Not the start-up files of whoever runs the tests.
+    HOME: base,
     ...environment,
     TRAINYARD_HOME: home,
     TRAINYARD_VAULT: 'passphrase',

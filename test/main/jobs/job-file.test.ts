@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { warnOfVariables } from '../../../src/main/jobs/look-at-variables.ts';
 import { parseJobFile, readJobFile } from '../../../src/main/jobs/job-file.ts';
 import { exitStatusOf } from '../../../src/shared/problem.ts';
 import { problemOf, valueOf } from '../temp.ts';
@@ -106,6 +107,14 @@ test.each([
     'env: { TRAINYARD_HOME: "x" }',
     '5:8 env.TRAINYARD_HOME is not a name that a variable can have.',
   ],
+  ['env: { ML_DATA_PATH: "x" }', '5:8 env.ML_DATA_PATH is not a name that a variable can have.'],
+  ['env: { "": "x" }', '5:8 env. is not a name that a variable can have.'],
+  ['env: { "A=B": "x" }', '5:8 env.A=B is not a name that a variable can have.'],
+  ['env: { "BASH_FUNC_f%%": "() { :; }" }', '5:8 env.BASH_FUNC_f%% is not a name that'],
+  ['env: { A: "a\\0b" }', '5:11 env.A is "a\0b". It holds a NUL character.'],
+  ['env: { A: "\\ud800" }', '5:11 env.A is "\ud800". It holds half of a character'],
+  ['setup: "a\\0b"', '5:8 setup is "a\0b". It holds a NUL character.'],
+  ['input: { dir: "/a\\0b" }', '5:15 input.dir is "/a\0b". It holds a NUL character.'],
   ['hots: a', '5:1 There is no field "hots" here. Did you mean "host"?'],
   ['worker: a', '5:1 There is no field "worker" here. Did you mean "workers"?'],
   ['colour: a', '5:1 There is no field "colour" here. Allowed: name,'],
@@ -304,4 +313,33 @@ test('of thousands of fields each is told where it stands', () => {
   const told = mistakes(`${minimal}${fields.join('\n')}\nk0: 2`);
   expect(told).toHaveLength(9_001);
   expect(told.at(-1)).toContain('9005:1 This field stands in the mapping twice');
+});
+
+test('what is longer than a program can be given is refused before the start', () => {
+  const long = 'x'.repeat(131_000);
+  expect(parseJobFile(withLine(`env: { A: "${long}" }`), { path: 'j' }).ok).toBe(true);
+  const [value] = mistakes(withLine(`env: { A: "${'é'.repeat(65_536)}" }`));
+  expect(value).toContain(
+    'It holds more than the 131,071 bytes that the system takes, with its name.',
+  );
+  expect(value!.length).toBeLessThan(500);
+  const [setup] = mistakes(withLine(`setup: "${'x'.repeat(131_072)}"`));
+  expect(setup).toContain('It holds more than the 131,071 bytes');
+});
+
+test.each([
+  [{ PATH: '/x:$PATH', LD_LIBRARY_PATH: '${LD_LIBRARY_PATH}:/x', PRICE: '$5', PASS: 'a$word' }, []],
+  [{ UID: '0' }, ['env.UID is set by bash itself']],
+  [{ DATA: '$HOME/data' }, ['env.DATA holds $HOME, which nothing replaces']],
+  [{ A: '1', B: '${A}2' }, ['env.B holds ${A}']],
+  [{ CACHE: '~/cache' }, ['env.CACHE holds ~/']],
+  [{ PATH: '/x${PATH:+:$PATH}' }, ['env.PATH holds ${PATH:+:$PATH}']],
+  [{ PATH: '/opt/x' }, ['env.PATH takes the place of the whole PATH']],
+  [{ PATH: '/opt/x:/usr/bin' }, []],
+  [{ LD_PRELOAD: '/there.so /gone.so' }, ['env.LD_PRELOAD names /gone.so']],
+])('of variables %j it is told before the start: %j', (env, begins) => {
+  const told = warnOfVariables(env, (path) => path === '/there.so');
+  expect(told.map(({ message }) => message)).toEqual(
+    begins.map((begin) => expect.stringContaining(begin) as string),
+  );
 });

@@ -215,7 +215,7 @@ export function localHost(
       if (!answer.success) return fail(agentFailed('start the run', executed));
       const said: StartAnswer = answer.data;
       if (!said.started) return fail(said.problem);
-      if (said.inboxKey !== undefined) options.announced?.(said.inboxKey);
+      if (said.inboxKey !== undefined) asked.announced?.(said.inboxKey);
       return ok(said.agent);
     },
     async listRuns() {

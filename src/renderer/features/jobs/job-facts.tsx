@@ -1,5 +1,6 @@
 import type { CodeState } from '../../../shared/events.ts';
 import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
+import { pythonText } from '../../../shared/terminal-environment.ts';
 import type { JobView, TransferPlaces } from '../../../shared/views.ts';
 import { CopiedText } from '../../common/copied-text.tsx';
 import { formatBytes, formatTime, plural } from '../../common/format.ts';
@@ -17,7 +18,7 @@ const MODES: Readonly<Record<WorkerKeyMode, string>> = {
 
 /** Addresses, folders and numbers of a job. Addresses and folders are copied by a click. */
 export function JobFacts({ job, now }: JobFactsProps) {
-  const { code, uploaded, attempt } = job.status;
+  const { code, uploaded, attempt, environment } = job.status;
   return (
     <dl className="facts">
       {job.transfer === undefined ? (
@@ -39,6 +40,9 @@ export function JobFacts({ job, now }: JobFactsProps) {
         <CopiedText text={job.runDirectory} />
       </Fact>
       {code !== null && code.commit !== null && <Fact name="Code">{codeOf(code)}</Fact>}
+      {environment !== undefined && environment.python !== null && (
+        <Fact name="Python">{pythonText(environment).replace(/^python /, '')}</Fact>
+      )}
       <Fact name="ID">
         <CopiedText text={job.id} />
       </Fact>

@@ -73,13 +73,18 @@ export function JobFormSections() {
           </div>
         </Row>
       </Section>
-      <Section title="Environment">
+      <Section
+        title="Environment"
+        about="Values are taken as they stand; one may name its own variable, as PATH does in /x:$PATH."
+      >
         <EnvironmentRows />
       </Section>
       <Section title="Setup">
         <Row label="Command" field="setup">
           <RowText field="setup" label="Setup" placeholder="pip install -r requirements.txt" />
-          <p className="nj-about">Runs once, before the workers. May be empty.</p>
+          <p className="nj-about">
+            Runs once, when the input is there, before the workers. May be empty.
+          </p>
         </Row>
       </Section>
       <InputSection />

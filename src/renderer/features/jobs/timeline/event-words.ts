@@ -9,6 +9,7 @@ import {
   plural,
   skippedText,
 } from '../../../common/format.ts';
+import { pythonText } from '../../../../shared/terminal-environment.ts';
 import type { JobView } from '../../../../shared/views.ts';
 import { amountOf, stageName } from '../job-view-model.ts';
 
@@ -61,6 +62,19 @@ export function wordsOf(event: RunEvent, kind: JobView['kind'] = 'training'): Ev
         detail: `exit ${event.exitCode ?? 'by a signal'}, ${formatDuration(event.seconds * 1000)}`,
         tone: event.exitCode === 0 ? 'plain' : 'bad',
       };
+    case 'environment':
+      return plain(
+        'The environment of the workers is known',
+        [
+          pythonText(event),
+          event.shell === null ? '' : `from ${event.shell}`,
+          event.terminal.length === 0
+            ? ''
+            : `${plural(event.terminal.length, 'variable')} from the terminal`,
+        ]
+          .filter((part) => part !== '')
+          .join(', '),
+      );
     case 'gpus-awaited': {
       const { title, detail } = gpusAwaitedText(event);
       return { title, detail, tone: 'care' };

@@ -196,7 +196,8 @@ describe('a folder that is uploaded', () => {
     writeFileSync(secret, 'secret');
     for (const name of ['same', 'anew', 'link', 'hard', 'deep/file', 'pipe'])
       writeFileSync(join(source, name), name);
-    const { tree, close } = await openSource(source, undefined);
+    const opened = await openSource(source, undefined);
+    const { tree } = opened;
     try {
       const { files } = await walkFolder(tree);
       writeFileSync(join(source, 'new'), 'other');
@@ -227,7 +228,7 @@ describe('a folder that is uploaded', () => {
         same: 'same',
       });
     } finally {
-      await close();
+      await opened.close();
     }
   });
 

@@ -206,7 +206,7 @@ function done(text: string, rest: string, doubt: string | null = null): Result<W
     text,
     text.startsWith(GCS_SCHEME)
       ? message
-      : `${message} ("${plain(text)}" reads as ${GCS_SCHEME}${rest}.)`,
+      : `${message.replace(/\.$/, '')}: "${plain(text)}" reads as ${GCS_SCHEME}${rest}.`,
     hint,
   );
 }

@@ -170,7 +170,9 @@ test('problems stand beside their fields, from the form and from the bucket', as
   await expect(input).toHaveAccessibleDescription(/There is nothing below .*typing mistake/);
   await input.fill('https://storage.googleapis.com/x');
   await input.blur();
-  await expect(input).toHaveAccessibleDescription(/is a web address/);
+  await expect(input).toHaveAccessibleDescription(
+    /"x" is not a bucket name: .* reads as gs:\/\/x\//,
+  );
   await input.fill('gs://input-data-bucket/data/');
   await expect(check(page, 'Input')).toContainText('2 objects');
 
@@ -244,7 +246,9 @@ test('a start whose output will be refused asks first; a click that a mistake wo
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   await page.mouse.down();
   await page.waitForTimeout(200);
-  expect(await add.boundingBox()).toEqual(box);
+  // A pressed button sinks by a pixel.
+  const pressed = await add.boundingBox();
+  expect(Math.abs((pressed?.y ?? 0) - box.y)).toBeLessThanOrEqual(1);
   await page.mouse.up();
   await expect(field(page, 'Name of variable 1')).toBeVisible();
   await expect(field(page, 'Name')).toHaveAccessibleDescription(/letters, digits/);

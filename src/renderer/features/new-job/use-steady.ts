@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { flushSync } from 'react-dom';
 
 /** Whether the button of the mouse, a finger or a pen is down; until the click that this makes was heard. */
 function useIsPressed(): boolean {
@@ -11,8 +12,8 @@ function useIsPressed(): boolean {
     };
     const release = () => {
       clearTimeout(timer);
-      // The click comes in the same turn, after this.
-      timer = window.setTimeout(() => setPressed(false));
+      // The click comes in the same turn, after this. What it asked for next, such as the first mistake, is to find everything drawn.
+      timer = window.setTimeout(() => flushSync(() => setPressed(false)));
     };
     const heard = { capture: true } as const;
     window.addEventListener('pointerdown', press, heard);

@@ -151,7 +151,12 @@ describe('events.jsonl', () => {
       setupDone: false,
       stagingDone: false,
     });
-    expect(history.worker(0)).toEqual({ start: 2, endTold: false, logFullTold: false });
+    expect(history.worker(0)).toEqual({
+      start: 2,
+      endTold: false,
+      leftTold: 0,
+      logFullTold: false,
+    });
     expect(history.worker(1).start).toBe(0);
   });
 });

@@ -42,12 +42,16 @@ describe('what lies at an address', () => {
       kind: 'folder',
       objects: 5,
       bytes: 25,
+      packed: 0,
+      untold: 0,
       more: false,
     });
     expect(valueOf(await measure('gs://input-data-bucket/data/more/0.zip'))).toEqual({
       kind: 'archive',
       objects: 1,
       bytes: 5,
+      packed: 0,
+      untold: 0,
       more: false,
     });
     expect(valueOf(await measure('gs://input-data-bucket/data/a.txt'))).toMatchObject({

@@ -56,7 +56,17 @@ test('a token to read reaches code and input of its key; one to write the output
     ['in', 'objectViewer', `${below('in', 'data/')} || ${list}('data/')`],
   ]);
   expect(rulesOf(plan, 'a', 'write')).toEqual([
-    ['out', 'objectCreator', below('out', 'results/job/1/')],
+    [
+      'out',
+      'objectCreator',
+      // Where folders are resources of their own, the first object makes them.
+      [
+        below('out', 'results/job/1/'),
+        "resource.name.startsWith('projects/_/buckets/out/folders/results/job/1/')",
+        "resource.name == 'projects/_/buckets/out/folders/results/'",
+        "resource.name == 'projects/_/buckets/out/folders/results/job/'",
+      ].join(' || '),
+    ],
     ['out', 'objectViewer', `${below('out', 'results/job/1/')} || ${list}('results/job/1/')`],
   ]);
 });

@@ -24,6 +24,7 @@ test('a key that may see one prefix counts, searches and looks there, and is tol
   ).toEqual({
     objects: 2,
     bytes: 'content of data/a.txt'.length + 'content of data/deep/b.txt'.length,
+    untold: 0,
   });
   expect(seen).toEqual([2]);
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import * as z from 'zod';
 import type { WorkerExit, WorkerLeft, WorkerStarted } from '../shared/agent-protocol.ts';
-import { STOP_SIGNALS } from '../shared/job-spec.ts';
+import { STOP_SIGNALS } from '../shared/stop-signals.ts';
 import { processIdentitySchema, sameProcess } from '../shared/process-identity.ts';
 import {
   workerExit,

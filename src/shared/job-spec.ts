@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { STOP_SIGNALS } from './stop-signals.ts';
 import { utf8Length } from './address.ts';
 import { writtenAddressSchema, type AddressUse } from './read-address.ts';
 
@@ -13,15 +14,6 @@ import { writtenAddressSchema, type AddressUse } from './read-address.ts';
 export const JOB_KINDS = ['training', 'notebook', 'transfer'] as const;
 export const ARCHIVE_FORMATS = ['zip', 'tar', 'tar.gz', 'tgz', 'tar.bz2'] as const;
 export const OUTPUT_LAYOUTS = ['per-run', 'exact'] as const;
-/** What may ask workers to end: each can be caught. */
-export const STOP_SIGNALS = [
-  'SIGTERM',
-  'SIGINT',
-  'SIGQUIT',
-  'SIGHUP',
-  'SIGUSR1',
-  'SIGUSR2',
-] as const;
 export const WORKER_KEY_MODES = ['token', 'account-token', 'key-file'] as const;
 
 /** Names of keys and their modes, as views of jobs have them. */
@@ -235,7 +227,6 @@ export const stopSpecSchema = z.strictObject({
       examples: ['60s', '5m'],
     }),
 });
-export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /** The seconds that a job's workers have to end. Pure. */
 export function graceSecondsOf(stop: z.infer<typeof stopSpecSchema> | undefined): number {

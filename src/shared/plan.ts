@@ -6,10 +6,9 @@ import {
   jobNameSchema,
   jobSpecSchema,
   OUTPUT_LAYOUTS,
-  STOP_SIGNALS,
-  type StopSignal,
   WORKER_KEY_MODES,
 } from './job-spec.ts';
+import { STOP_SIGNALS, type StopSignal } from './stop-signals.ts';
 import { accountSchema } from './key.ts';
 
 /** The format of plans and events. An unknown one is refused in words. */

@@ -1,5 +1,6 @@
 import { formatCount } from '../../shared/format.ts';
-import { MAX_WORKERS, STOP_SIGNALS } from '../../shared/job-spec.ts';
+import { MAX_WORKERS } from '../../shared/job-spec.ts';
+import { STOP_SIGNALS } from '../../shared/stop-signals.ts';
 
 /** What each field of the job file may hold, in words. `*` stands for any name or number. */
 export const ALLOWED: Readonly<Record<string, string>> = {

@@ -3,11 +3,11 @@ import {
   GPU_IDS,
   OUTPUT_LAYOUTS,
   STOP_GRACE,
-  STOP_SIGNALS,
   WORKER_KEY_MODES,
   type JobSpec,
   type JobSpecInput,
 } from '../../../shared/job-spec.ts';
+import { STOP_SIGNALS } from '../../../shared/stop-signals.ts';
 
 /** What the form holds: every field of every choice, so that changing a choice and back loses nothing. */
 export const jobFormSchema = z.object({

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import { useFormContext, useWatch } from 'react-hook-form';
-import { STOP_SIGNALS, type WorkerKeyMode } from '../../../shared/job-spec.ts';
+import type { WorkerKeyMode } from '../../../shared/job-spec.ts';
+import { STOP_SIGNALS } from '../../../shared/stop-signals.ts';
 import { AddressRows, FolderRow, KeyField } from './bucket-fields.tsx';
 import { ChoiceField, FlagField, Row, Section, TextField, useRemark } from './fields.tsx';
 import type { JobForm } from './form-model.ts';

@@ -66,6 +66,9 @@ export function partNotServed(part: string | undefined): ErrorReply | null {
   return what === undefined ? null : notImplemented(what);
 }
 
+/** Lists that give nobody anything: rclone asks for one always. */
+const NOBODY: readonly string[] = ['private', 'projectPrivate', 'project-private'];
+
 /** Whether a value asks for anything: `{ "enabled": false }`, an empty list and a duration of 0 do not. */
 function asks(value: unknown): boolean {
   if (value === null || value === undefined || value === false || value === '' || value === 0)
@@ -92,14 +95,17 @@ export function requestNotServed(
 ): ErrorReply | null {
   for (const [name, value] of query) {
     const what = Object.hasOwn(PARAMETERS, name) ? PARAMETERS[name] : undefined;
-    if (what !== undefined && asks(value)) return notImplemented(what);
+    const isNothing = /acl$/i.test(name) && NOBODY.includes(value);
+    if (what !== undefined && asks(value) && !isNothing) return notImplemented(what);
   }
   const names = Object.keys(headers);
   if (names.some((name) => /^x-goog-(copy-source-)?encryption-(algorithm|key)/.test(name)))
     return notImplemented('customer-supplied keys');
   if (headers['x-goog-encryption-kms-key-name'] !== undefined)
     return notImplemented('keys of Cloud KMS');
-  if (names.some((name) => name === 'x-goog-acl' || name.startsWith('x-goog-grant-')))
+  const acl = headers['x-goog-acl'];
+  const asksForAcl = acl !== undefined && !NOBODY.includes(String(acl));
+  if (asksForAcl || names.some((name) => name.startsWith('x-goog-grant-')))
     return notImplemented('access control lists');
   return null;
 }

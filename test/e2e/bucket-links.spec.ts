@@ -80,7 +80,7 @@ test('a link from a job looks with the key of its output, in its folder; without
 
     // With a key that may, it stands chosen among its neighbours.
     await page.getByRole('button', { name: 'Buckets', exact: true }).click();
-    await page.getByLabel('Key').selectOption('aaa-admin');
+    await page.getByLabel('Key').selectOption('aaa-admin · administrator’s key');
     const table = page.getByRole('grid', { name: 'Objects' });
     await expect(table.getByRole('row', { name: 'r1.txt' })).toHaveAttribute(
       'aria-selected',

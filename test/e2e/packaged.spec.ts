@@ -65,6 +65,7 @@ test.describe('the packaged application', () => {
       'bin',
       'emulator',
       'examples',
+      'keychain',
       'node',
     ]);
   });

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -154,6 +154,8 @@ test.describe('the packaged application', () => {
       [
         ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
         '--disable-gpu',
+        // Chromium asks for newer versions, of a server with a certificate of the tests.
+        '--ignore-certificate-errors',
         '--inspect=0',
         '--remote-debugging-port=0',
       ],
@@ -211,17 +213,17 @@ async function ends(
 /** Where newer versions would lie: it has an older one. */
 async function startUpdates() {
   const asked: string[] = [];
-  const server = createServer((request, response) => {
+  const pem = await readFile(join(ROOT, 'test/fixtures/tls/google.pem'));
+  const server = createServer({ key: pem, cert: pem }, (request, response) => {
     asked.push(request.url ?? '');
     response.end('version: 0.0.1\nfiles: []\npath: none\nsha512: none\n');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { asked, url: `http://127.0.0.1:${port}`, close: () => server.close() };
+  return { asked, url: `https://127.0.0.1:${port}`, close: () => server.close() };
 }
 
-/** Waits for the address of the page's inspector; the main process must not offer one of its own. */
 /** The addresses of the pages that are there. `address`: of the browser, as it prints it. */
 async function pagesOf(address: string): Promise<readonly string[]> {
   const answer = await fetch(`http://${new URL(address).host}/json/list`);
@@ -232,6 +234,7 @@ async function pagesOf(address: string): Promise<readonly string[]> {
   return targets.filter(({ type }) => type === 'page').map(({ url }) => url);
 }
 
+/** Waits for the address of the page's inspector; the main process must not offer one of its own. */
 function debuggingAddress(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';

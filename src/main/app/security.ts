@@ -31,28 +31,26 @@ export function letStay(session: Session, origin: string): void {
   origins.set(session, origin);
 }
 
-/** Chromium counts a click or a key for this long as what a user did. Milliseconds. */
-const CLICK = 1_000;
-/** A world of scripts that those of the page cannot reach. */
-const OWN_WORLD = 1_001;
+/** A page that opens within this time after a click or a key was asked for by it. Milliseconds. */
+const CLICK = 2_000;
+/** What a person does, of all input. */
+const ASKING: ReadonlySet<string> = new Set([
+  ...['mouseDown', 'mouseUp', 'rawKeyDown', 'keyDown', 'touchEnd', 'gestureTap'],
+]);
 
 /**
  * Opens what a notebook links to in the system's browser, where a click or a key asked for it: an output's script must not open pages by itself.
- * One page a click.
+ * One page a click. The input is what this process sees, which no script can make up.
  */
 function outsideOpener(contents: WebContents): (url: string) => void {
-  let last = 0;
+  let asked = Number.NEGATIVE_INFINITY;
+  contents.on('input-event', (_event, input) => {
+    if (ASKING.has(input.type)) asked = performance.now();
+  });
   return (url) => {
-    if (!mayOpenOutside(url)) return;
-    void contents
-      .executeJavaScriptInIsolatedWorld(OWN_WORLD, [{ code: 'navigator.userActivation.isActive' }])
-      .then((isActive) => {
-        const now = Date.now();
-        if (isActive !== true || now - last < CLICK) return undefined;
-        last = now;
-        return shell.openExternal(url);
-      })
-      .catch(() => undefined);
+    if (!mayOpenOutside(url) || performance.now() - asked > CLICK) return;
+    asked = Number.NEGATIVE_INFINITY;
+    void shell.openExternal(url);
   };
 }
 
@@ -64,16 +62,16 @@ function guardContents(contents: WebContents): void {
     return own !== null && isWithin(url, own);
   };
   contents.on('will-navigate', (event) => {
-    if (mayStay(event.url)) return;
-    event.preventDefault();
-    // What a notebook links to is for the browser.
-    if (origin() !== null) openOutside(event.url);
+    if (!mayStay(event.url)) event.preventDefault();
   });
+  // Comes before `will-navigate`, which is not asked once this was prevented.
   contents.on('will-frame-navigate', (event) => {
     const own = origin();
     // Frames show what a notebook made itself, too.
-    if (own === null || !(mayStay(event.url) || mayLoadInNotebook(event.url, own)))
-      event.preventDefault();
+    if (own !== null && (mayStay(event.url) || mayLoadInNotebook(event.url, own))) return;
+    event.preventDefault();
+    // What a notebook links to is for the browser.
+    if (own !== null && event.isMainFrame) openOutside(event.url);
   });
   contents.on('will-redirect', (event) => {
     if (!mayStay(event.url)) event.preventDefault();

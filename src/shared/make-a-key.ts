@@ -7,4 +7,4 @@ export const WHERE_KEYS_ARE_MADE =
  * (https://cloud.google.com/resource-manager/docs/secure-by-default-organizations). The policy has two forms.
  */
 export const KEYS_FORBIDDEN =
-  'Where that is refused, your organisation forbids new keys, as new organisations do from the start: ask its administrator to except the project from the policy iam.disableServiceAccountKeyCreation (or iam.managed.disableServiceAccountKeyCreation).';
+  'Where that is refused, your organisation forbids new keys, as new organisations do from the start: ask its administrator to exempt the project from the policy iam.disableServiceAccountKeyCreation (or iam.managed.disableServiceAccountKeyCreation).';
